@@ -1,0 +1,85 @@
+# Parley needs Node 20+, npm and make; everything else comes from the npm registry, pinned in package-lock.json.
+SHELL := /bin/bash
+BIN := node_modules/.bin
+BUN := $(BIN)/bun
+INSTALLED := node_modules/.installed
+WEB := web/dist/index.html
+WEB_SOURCES := $(shell find web/src web/public web/index.html web/vite.config.ts sdk protocol -type f \
+	-not -path '*/dist/*' -not -name '*.test.ts' 2> /dev/null)
+
+.DEFAULT_GOAL := help
+.PHONY: all run dev setup web sdk build test test-unit test-e2e chaos bench lint lint-fix fmt types \
+        api chat migrate-up migrate-down migrate-status help
+
+all: lint test-unit test-e2e build ## lint, test and build
+
+run: setup web ## install, build the web client, migrate and serve on SERVER_PORT (8080), with data in DATA_DIR (./data)
+	@exec $(BUN) server/main.ts serve
+
+dev: setup web ## server and web client with hot reload; the client is on http://localhost:5173
+	@trap 'kill 0' EXIT; $(BUN) --bun $(BIN)/vite --config web/vite.config.ts & $(BUN) --watch server/main.ts serve
+
+setup: $(INSTALLED) ## install what is pinned
+
+$(INSTALLED): package.json package-lock.json
+	npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+web: $(WEB) ## build the web client, where it changed
+
+$(WEB): $(INSTALLED) $(WEB_SOURCES)
+	$(BUN) --bun $(BIN)/vite build --config web/vite.config.ts --logLevel warn
+
+sdk: setup ## build the SDK's package: sdk/dist
+	$(BUN) sdk/build.ts
+
+build: setup web ## one executable file with everything in it: dist/parley
+	$(BUN) scripts/build.ts
+
+test: setup lint web ## install, lint, check types and run every test
+	@scripts/test.sh
+
+test-unit: setup ## the tests that stand beside their code
+	$(BUN) test ./server ./protocol ./bench ./sdk ./web/src
+
+test-e2e: setup web ## the tests through the front door
+	$(BUN) test --timeout 20000 ./tests/e2e
+
+chaos: setup ## the long rounds: a hundred crashes under load
+	CRASHES=100 SEEDS=1000 $(BUN) test --timeout 1800000 ./tests/chaos
+
+bench: setup ## measure Parley beside its peers; writes docs/benchmarks/
+	$(BUN) bench/main.ts $(ARGS)
+
+lint: setup types ## check style, types and which way dependencies point
+	$(BIN)/biome check --error-on-warnings .
+	$(BIN)/svelte-check --tsconfig web/tsconfig.json --fail-on-warnings
+	$(BUN) scripts/api.ts --check
+	$(BIN)/depcruise --config .dependency-cruiser.cjs server protocol sdk terminal bench tests
+
+types: setup
+	$(BIN)/tsc --noEmit
+
+lint-fix: setup ## mend what can be mended by itself
+	$(BIN)/biome check --write .
+
+fmt: setup ## format
+	$(BIN)/biome format --write .
+
+api: setup ## make the documents of the API and its types anew: api/
+	$(BUN) scripts/api.ts
+
+chat: setup ## talk from the terminal: make chat ARGS="--url http://localhost:8080"
+	@exec $(BUN) terminal/main.ts $(ARGS)
+
+migrate-up: setup ## bring the schema up to date
+	@$(BUN) server/main.ts migrate up
+
+migrate-down: setup ## take the last step of the schema back, with the data that it holds
+	@$(BUN) server/main.ts migrate down
+
+migrate-status: setup ## say which steps of the schema are applied
+	@$(BUN) server/main.ts migrate status
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

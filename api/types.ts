@@ -1,0 +1,2379 @@
+// Made by `make api` from openapi.json: change the routes, not this file.
+
+export interface paths {
+  '/api/v1/auth/register': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Sign up */
+    post: {
+      parameters: {
+        query?: never;
+        header?: {
+          /** @description `cookie` leaves the tokens out of the body */
+          'x-auth-mode'?: string;
+        };
+        path?: never;
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          'application/json': components['schemas']['RegisterBody'];
+        };
+      };
+      responses: {
+        /** @description The account is made and signed in */
+        201: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['SignedIn'];
+          };
+        };
+        /** @description `validation_failed` */
+        400: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `email_taken`, `username_taken`, `phone_taken` */
+        409: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `rate_limited` */
+        429: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `unavailable` */
+        503: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+      };
+    };
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/signup': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Sign up, at the address that older web clients post to */
+    post: {
+      parameters: {
+        query?: never;
+        header?: {
+          /** @description `cookie` leaves the tokens out of the body */
+          'x-auth-mode'?: string;
+        };
+        path?: never;
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          'application/json': components['schemas']['RegisterBody'];
+        };
+      };
+      responses: {
+        /** @description The account is made and signed in */
+        201: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['SignedIn'];
+          };
+        };
+        /** @description `validation_failed` */
+        400: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `email_taken`, `username_taken`, `phone_taken` */
+        409: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `rate_limited` */
+        429: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `unavailable` */
+        503: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+      };
+    };
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/auth/login': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Sign in
+     * @description By e-mail address, username or phone number. An unknown account is answered like a wrong password.
+     */
+    post: {
+      parameters: {
+        query?: never;
+        header?: {
+          /** @description `cookie` leaves the tokens out of the body */
+          'x-auth-mode'?: string;
+        };
+        path?: never;
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          'application/json': components['schemas']['LoginBody'];
+        };
+      };
+      responses: {
+        /** @description Signed in */
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['SignedIn'];
+          };
+        };
+        /** @description `validation_failed` */
+        400: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `invalid_credentials` */
+        401: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `rate_limited` */
+        429: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `unavailable` */
+        503: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+      };
+    };
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/auth/refresh': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Exchange a refresh token
+     * @description The token of the body, or of the cookie where the body has none. Every exchange makes the token void; for 30 s a repeat gets the same successor, after that it ends the session.
+     */
+    post: {
+      parameters: {
+        query?: never;
+        header?: {
+          /** @description `cookie` leaves the tokens out of the body */
+          'x-auth-mode'?: string;
+        };
+        path?: never;
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          'application/json': components['schemas']['RefreshBody'];
+        };
+      };
+      responses: {
+        /** @description New tokens; where they travel in cookies, only for how many seconds they hold */
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json':
+              | components['schemas']['Tokens']
+              | {
+                  /** @enum {boolean} */
+                  success: true;
+                  expires_in: number;
+                };
+          };
+        };
+        /** @description `validation_failed` */
+        400: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `missing_token`, `invalid_token`, `token_expired`, `token_reused` */
+        401: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `origin_not_allowed` */
+        403: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `rate_limited` */
+        429: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+      };
+    };
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/auth/logout': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Sign out
+     * @description Ends the session, closes its sockets and clears the cookies; also with an expired token, or with none.
+     */
+    post: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        /** @description Signed out */
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': {
+              /** @enum {boolean} */
+              success: true;
+            };
+          };
+        };
+        /** @description `origin_not_allowed` */
+        403: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+      };
+    };
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/auth/password': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Change your password
+     * @description Ends every other session of yours.
+     */
+    post: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          'application/json': components['schemas']['PasswordBody'];
+        };
+      };
+      responses: {
+        /** @description Changed */
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': {
+              /** @enum {boolean} */
+              success: true;
+            };
+          };
+        };
+        /** @description `validation_failed` */
+        400: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `missing_token`, `invalid_token`, `invalid_credentials` */
+        401: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `rate_limited` */
+        429: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+      };
+    };
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/auth/me': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Who you are */
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        /** @description You */
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['User'];
+          };
+        };
+        /** @description `missing_token`, `invalid_token`, `token_expired` */
+        401: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+      };
+    };
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/users': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Find people
+     * @description People found by username come first, in its order; those found by display name follow.
+     */
+    get: {
+      parameters: {
+        query?: {
+          /** @description Beginning of a username or display name, or a whole e-mail address; empty: everyone */
+          query?: string;
+          limit?: number;
+          /** @description `next_cursor` of the page before */
+          cursor?: string;
+        };
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        /** @description A page */
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': {
+              users: components['schemas']['PublicUser'][];
+              next_cursor?: string;
+            };
+          };
+        };
+        /** @description `validation_failed` */
+        400: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `missing_token`, `invalid_token`, `token_expired` */
+        401: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `rate_limited` */
+        429: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+      };
+    };
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/users/me': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    post?: never;
+    /**
+     * Delete your account
+     * @description Signs you out everywhere and frees your address. Your messages stay, as those of a deleted user.
+     */
+    delete: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          'application/json': components['schemas']['DeleteUserBody'];
+        };
+      };
+      responses: {
+        /** @description The account is deleted */
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': {
+              /** @enum {boolean} */
+              success: true;
+            };
+          };
+        };
+        /** @description `validation_failed` */
+        400: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `missing_token`, `invalid_token`, `invalid_credentials` */
+        401: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `rate_limited` */
+        429: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+      };
+    };
+    options?: never;
+    head?: never;
+    /** Change your own name or status */
+    patch: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          'application/json': components['schemas']['UpdateUserBody'];
+        };
+      };
+      responses: {
+        /** @description You, as you now are */
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['User'];
+          };
+        };
+        /** @description `validation_failed` */
+        400: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `missing_token`, `invalid_token`, `token_expired` */
+        401: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `username_taken` */
+        409: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+      };
+    };
+    trace?: never;
+  };
+  '/api/v1/users/{id}': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * One user
+     * @description Others are seen without `email`, `phone_number` and `role`. Who deleted the account is "deleted user".
+     */
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          /** @description UUIDv7 */
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        /** @description The user */
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['User'] | components['schemas']['PublicUser'];
+          };
+        };
+        /** @description `validation_failed` */
+        400: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `missing_token`, `invalid_token`, `token_expired` */
+        401: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `user_not_found` */
+        404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+      };
+    };
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/conversations': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** The caller’s conversations, latest activity first */
+    get: {
+      parameters: {
+        query?: {
+          limit?: number;
+          /** @description `next_cursor` of the page before */
+          cursor?: string;
+        };
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        /** @description A page */
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': {
+              conversations: components['schemas']['Entry'][];
+              count: number;
+              next_cursor?: string;
+            };
+          };
+        };
+        /** @description `validation_failed` */
+        400: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+      };
+    };
+    put?: never;
+    /**
+     * Open a direct conversation, or make a group
+     * @description A direct conversation is one a pair, for ever: the one that stands is answered with 200.
+     */
+    post: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          'application/json': components['schemas']['CreateConversationBody'];
+        };
+      };
+      responses: {
+        /** @description The direct conversation that stands */
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['CreatedEntry'];
+          };
+        };
+        /** @description The new conversation */
+        201: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['CreatedEntry'];
+          };
+        };
+        /** @description `validation_failed` */
+        400: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `user_not_found` */
+        404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `rate_limited` */
+        429: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+      };
+    };
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/sync': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Where all of the caller’s conversations stand
+     * @description What a client asks after it was away: it fetches the changes of each conversation that is behind.
+     */
+    get: {
+      parameters: {
+        query?: {
+          limit?: number;
+          /** @description `next_cursor` of the page before */
+          cursor?: string;
+        };
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        /** @description A page of heads, in id order */
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Sync'];
+          };
+        };
+        /** @description `validation_failed` */
+        400: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+      };
+    };
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/conversations/{id}': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** One conversation */
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          /** @description UUIDv7 */
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        /** @description The entry */
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Entry'];
+          };
+        };
+        /** @description `conversation_not_found` */
+        404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+      };
+    };
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    /** Rename a group */
+    patch: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          /** @description UUIDv7 */
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          'application/json': components['schemas']['UpdateConversationBody'];
+        };
+      };
+      responses: {
+        /** @description The entry */
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Entry'];
+          };
+        };
+        /** @description `validation_failed` */
+        400: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `forbidden` */
+        403: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `conversation_not_found` */
+        404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+      };
+    };
+    trace?: never;
+  };
+  '/api/v1/conversations/{id}/participants': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Who is in a conversation, longest first */
+    get: {
+      parameters: {
+        query?: {
+          limit?: number;
+          /** @description `next_cursor` of the page before */
+          cursor?: string;
+        };
+        header?: never;
+        path: {
+          /** @description UUIDv7 */
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        /** @description A page */
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': {
+              participants: components['schemas']['Participant'][];
+              next_cursor?: string;
+            };
+          };
+        };
+        /** @description `validation_failed` */
+        400: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `conversation_not_found` */
+        404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+      };
+    };
+    put?: never;
+    /** Add people to a group */
+    post: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          /** @description UUIDv7 */
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          'application/json': components['schemas']['AddParticipantsBody'];
+        };
+      };
+      responses: {
+        /** @description The entry */
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Entry'];
+          };
+        };
+        /** @description `validation_failed` */
+        400: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `forbidden` */
+        403: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `conversation_not_found`, `user_not_found` */
+        404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+      };
+    };
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/conversations/{id}/participants/{user_id}': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    post?: never;
+    /** Leave a group, or remove somebody from it */
+    delete: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          /** @description UUIDv7 */
+          id: string;
+          /** @description UUIDv7 */
+          user_id: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        /** @description They are out */
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': {
+              /** @enum {boolean} */
+              success: true;
+            };
+          };
+        };
+        /** @description `forbidden` */
+        403: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `conversation_not_found`, `user_not_found` */
+        404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `cannot_leave_direct` */
+        409: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+      };
+    };
+    options?: never;
+    head?: never;
+    /** Promote or demote somebody */
+    patch: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          /** @description UUIDv7 */
+          id: string;
+          /** @description UUIDv7 */
+          user_id: string;
+        };
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          'application/json': components['schemas']['UpdateParticipantBody'];
+        };
+      };
+      responses: {
+        /** @description The entry */
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Entry'];
+          };
+        };
+        /** @description `validation_failed` */
+        400: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `forbidden` */
+        403: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `conversation_not_found`, `user_not_found` */
+        404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+      };
+    };
+    trace?: never;
+  };
+  '/api/v1/conversations/{id}/messages': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** History, the newest page first, oldest to newest inside a page */
+    get: {
+      parameters: {
+        query?: {
+          limit?: number;
+          /** @description `next_cursor` of the page before */
+          cursor?: string;
+          /** @description Opens the page around this message */
+          around?: string;
+        };
+        header?: never;
+        path: {
+          /** @description UUIDv7 */
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        /** @description A page, at least as new as `rev` */
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': {
+              messages: components['schemas']['Message'][];
+              has_more: boolean;
+              next_cursor?: string;
+              rev: number;
+            };
+          };
+        };
+        /** @description `validation_failed` */
+        400: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `conversation_not_found`, `message_not_found` */
+        404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+      };
+    };
+    put?: never;
+    /**
+     * Send a message
+     * @description Answered once it is on stable storage. The same `client_id` again gives the same message, with 200.
+     */
+    post: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          /** @description UUIDv7 */
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          'application/json': components['schemas']['SendMessageBody'];
+        };
+      };
+      responses: {
+        /** @description The message that was sent with this `client_id` before */
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Message'];
+          };
+        };
+        /** @description The message */
+        201: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Message'];
+          };
+        };
+        /** @description `validation_failed` */
+        400: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `conversation_not_found`, `message_not_found` */
+        404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `rate_limited` */
+        429: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `unavailable` */
+        503: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+      };
+    };
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/conversations/{id}/messages/{message_id}': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    post?: never;
+    /**
+     * Delete a message: its sender, or an admin of the group
+     * @description It stays as a tombstone, with empty content and `deleted_at`.
+     */
+    delete: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          /** @description UUIDv7 */
+          id: string;
+          /** @description UUIDv7 */
+          message_id: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        /** @description The tombstone */
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Message'];
+          };
+        };
+        /** @description `forbidden` */
+        403: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `conversation_not_found`, `message_not_found` */
+        404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+      };
+    };
+    options?: never;
+    head?: never;
+    /**
+     * Edit a message of one’s own
+     * @description With `if_rev`, only what still stands at that `rev`. The same content again changes nothing.
+     */
+    patch: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          /** @description UUIDv7 */
+          id: string;
+          /** @description UUIDv7 */
+          message_id: string;
+        };
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          'application/json': components['schemas']['EditMessageBody'];
+        };
+      };
+      responses: {
+        /** @description The message as it now stands */
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Message'];
+          };
+        };
+        /** @description `validation_failed` */
+        400: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `forbidden` */
+        403: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `conversation_not_found`, `message_not_found` */
+        404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `stale` */
+        409: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+      };
+    };
+    trace?: never;
+  };
+  '/api/v1/conversations/{id}/messages/{message_id}/reactions/{emoji}': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    /** React to a message */
+    put: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          /** @description UUIDv7 */
+          id: string;
+          /** @description UUIDv7 */
+          message_id: string;
+          emoji: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        /** @description The message as it now stands */
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Message'];
+          };
+        };
+        /** @description `validation_failed` */
+        400: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `conversation_not_found`, `message_not_found` */
+        404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `stale` */
+        409: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+      };
+    };
+    post?: never;
+    /** Take a reaction back */
+    delete: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          /** @description UUIDv7 */
+          id: string;
+          /** @description UUIDv7 */
+          message_id: string;
+          emoji: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        /** @description The message as it now stands */
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Message'];
+          };
+        };
+        /** @description `validation_failed` */
+        400: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `conversation_not_found`, `message_not_found` */
+        404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `stale` */
+        409: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+      };
+    };
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/conversations/{id}/read': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Move one’s read mark, never back
+     * @description Answered once it is written. A mark beyond the newest message counts as that message.
+     */
+    post: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          /** @description UUIDv7 */
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          'application/json': components['schemas']['ReadBody'];
+        };
+      };
+      responses: {
+        /** @description The caller’s marks */
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Mark'];
+          };
+        };
+        /** @description `validation_failed` */
+        400: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `conversation_not_found` */
+        404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `unavailable` */
+        503: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+      };
+    };
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/conversations/{id}/changes': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * What changed since a `rev`
+     * @description Works after a second or a year. Too far behind, it answers `reset: true`: load the newest page.
+     */
+    get: {
+      parameters: {
+        query?: {
+          /** @description The `rev` that the caller holds */
+          since?: number;
+          /** @description The `marks_rev` that the caller holds */
+          marks_since?: number;
+          limit?: number;
+        };
+        header?: never;
+        path: {
+          /** @description UUIDv7 */
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        /** @description The changes */
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Changes'];
+          };
+        };
+        /** @description `validation_failed` */
+        400: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `conversation_not_found` */
+        404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `resync_required` */
+        409: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+      };
+    };
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/health': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Whether the process lives
+     * @description Touches nothing but the process itself: restart it where this fails.
+     */
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        /** @description It lives */
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Health'];
+          };
+        };
+      };
+    };
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/health/ready': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Whether to send it requests
+     * @description Asks what this node depends on, and says no while it is shutting down.
+     */
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        /** @description It is ready */
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Ready'];
+          };
+        };
+        /** @description `unavailable`: something that it needs does not work, or it is about to go */
+        503: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['NotReady'];
+          };
+        };
+      };
+    };
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+}
+export type webhooks = Record<string, never>;
+export interface components {
+  schemas: {
+    /** @description The tokens are set as cookies too, and in no body with `X-Auth-Mode: cookie` */
+    SignedIn: {
+      user: components['schemas']['User'];
+      tokens?: components['schemas']['Tokens'];
+    };
+    User: {
+      /**
+       * Format: uuid
+       * @description UUIDv7
+       * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
+       */
+      id: string;
+      /** @example alice */
+      username: string;
+      /** @example Alice */
+      display_name: string;
+      avatar_url?: string;
+      /** @description A line that the user wrote about themselves */
+      status?: string;
+      is_active: boolean;
+      /**
+       * @description Milliseconds since the Unix epoch
+       * @example 1795195800000
+       */
+      created_at: number;
+      /** @example alice@example.com */
+      email: string;
+      /**
+       * @description E.164
+       * @example +14155552671
+       */
+      phone_number?: string;
+      /**
+       * @description Role in the whole installation
+       * @enum {string}
+       */
+      role: 'user' | 'admin';
+    };
+    Tokens: {
+      access_token: string;
+      refresh_token: string;
+      /**
+       * @description Seconds until the access token expires
+       * @example 900
+       */
+      expires_in: number;
+    };
+    Error: {
+      /** @example validation_failed */
+      code: string;
+      message: string;
+      errors?: {
+        path: string;
+        message: string;
+      }[];
+      request_id: string;
+    };
+    RegisterBody: {
+      /** @example alice@example.com */
+      email: string;
+      password: string;
+      /** @description Made from the e-mail address when left out */
+      username?: string;
+      /**
+       * @description E.164
+       * @example +14155552671
+       */
+      phone_number?: string;
+      display_name?: string;
+    };
+    LoginBody: {
+      email?: string;
+      username?: string;
+      phone_number?: string;
+      password: string;
+    };
+    RefreshBody: {
+      refresh_token?: string;
+    };
+    PasswordBody: {
+      current_password: string;
+      new_password: string;
+    };
+    PublicUser: {
+      /**
+       * Format: uuid
+       * @description UUIDv7
+       * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
+       */
+      id: string;
+      /** @example alice */
+      username: string;
+      /** @example Alice */
+      display_name: string;
+      avatar_url?: string;
+      /** @description A line that the user wrote about themselves */
+      status?: string;
+      is_active: boolean;
+      /**
+       * @description Milliseconds since the Unix epoch
+       * @example 1795195800000
+       */
+      created_at: number;
+    };
+    UpdateUserBody: {
+      display_name?: string;
+      status?: string;
+      username?: string;
+    };
+    DeleteUserBody: {
+      password: string;
+    };
+    CreatedEntry: {
+      conversation: components['schemas']['Conversation'];
+      /** @description The first 100 */
+      participants: components['schemas']['Participant'][];
+      participant_count: number;
+      last_message?: components['schemas']['Message'];
+      unread_count: number;
+      read_seq: number;
+      is_new: boolean;
+    };
+    Conversation: {
+      /**
+       * Format: uuid
+       * @description UUIDv7
+       * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
+       */
+      id: string;
+      /** @enum {string} */
+      type: 'direct' | 'group';
+      name?: string;
+      /**
+       * Format: uuid
+       * @description UUIDv7
+       * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
+       */
+      created_by?: string;
+      /**
+       * @description Milliseconds since the Unix epoch
+       * @example 1795195800000
+       */
+      created_at: number;
+      /**
+       * @description Time of the latest change, a message among them
+       * @example 1795195800000
+       */
+      updated_at: number;
+      /** @description Number of the newest message; 0 before the first */
+      seq: number;
+      /** @description Number of the latest change */
+      rev: number;
+    };
+    Participant: {
+      /**
+       * Format: uuid
+       * @description UUIDv7
+       * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
+       */
+      id: string;
+      /** @example alice */
+      username: string;
+      /** @example Alice */
+      display_name: string;
+      avatar_url?: string;
+      /** @description A line that the user wrote about themselves */
+      status?: string;
+      is_active: boolean;
+      /**
+       * @description Milliseconds since the Unix epoch
+       * @example 1795195800000
+       */
+      created_at: number;
+      /** @enum {string} */
+      participant_role: 'admin' | 'member';
+      /**
+       * @description Milliseconds since the Unix epoch
+       * @example 1795195800000
+       */
+      joined_at: number;
+      /** @description Read up to this message */
+      read_seq: number;
+      /** @description Received up to this message */
+      delivered_seq: number;
+      /** @description Number of the change in which they last came, went or changed role */
+      rev: number;
+      /**
+       * @description Is no participant any more
+       * @enum {boolean}
+       */
+      left?: true;
+    };
+    Message: {
+      /**
+       * Format: uuid
+       * @description UUIDv7
+       * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
+       */
+      id: string;
+      /**
+       * Format: uuid
+       * @description UUIDv7
+       * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
+       */
+      conversation_id: string;
+      /**
+       * Format: uuid
+       * @description UUIDv7
+       * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
+       */
+      sender_id: string;
+      sender_username: string;
+      content: string;
+      /** @enum {string} */
+      type: 'text' | 'image' | 'file' | 'audio' | 'system';
+      /**
+       * @description Milliseconds since the Unix epoch
+       * @example 1795195800000
+       */
+      sent_at: number;
+      seq: number;
+      rev: number;
+      client_id?: string;
+      /**
+       * @description Milliseconds since the Unix epoch
+       * @example 1795195800000
+       */
+      edited_at?: number;
+      /**
+       * @description A tombstone: its content is empty
+       * @example 1795195800000
+       */
+      deleted_at?: number;
+      reply_to?: components['schemas']['ReplyTo'];
+      reactions?: components['schemas']['Reaction'][];
+      system?: components['schemas']['SystemNote'];
+    };
+    ReplyTo: {
+      /**
+       * Format: uuid
+       * @description UUIDv7
+       * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
+       */
+      id: string;
+      /**
+       * Format: uuid
+       * @description UUIDv7
+       * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
+       */
+      sender_id: string;
+      sender_username: string;
+      excerpt: string;
+    };
+    Reaction: {
+      /** @example 👍 */
+      emoji: string;
+      count: number;
+      /** @description The first 20 who reacted so */
+      user_ids: string[];
+      /**
+       * @description Only where one caller is answered: they did, too
+       * @enum {boolean}
+       */
+      me?: true;
+    };
+    SystemNote: {
+      /** @enum {string} */
+      kind: 'group_created' | 'participant_joined' | 'participant_left' | 'participant_removed' | 'renamed';
+      /**
+       * Format: uuid
+       * @description Who did it
+       * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
+       */
+      by: string;
+      /** @description To whom */
+      user_ids?: string[];
+      name?: string;
+    };
+    CreateConversationBody: {
+      /**
+       * Format: uuid
+       * @description UUIDv7
+       * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
+       */
+      participant_id?: string;
+      /** @example alice@example.com */
+      participant_email?: string;
+      name?: string;
+      participant_ids?: string[];
+      participant_emails?: string[];
+    };
+    Entry: {
+      conversation: components['schemas']['Conversation'];
+      /** @description The first 100 */
+      participants: components['schemas']['Participant'][];
+      participant_count: number;
+      last_message?: components['schemas']['Message'];
+      unread_count: number;
+      read_seq: number;
+    };
+    Sync: {
+      /** @description Which history this is: another one, and all copies are dropped */
+      epoch: string;
+      conversations: components['schemas']['Head'][];
+      next_cursor?: string;
+    };
+    Head: {
+      /**
+       * Format: uuid
+       * @description UUIDv7
+       * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
+       */
+      id: string;
+      seq: number;
+      rev: number;
+      marks_rev: number;
+      read_seq: number;
+      delivered_seq: number;
+    };
+    UpdateConversationBody: {
+      name?: string;
+    };
+    AddParticipantsBody: {
+      user_ids: string[];
+    };
+    UpdateParticipantBody: {
+      /** @enum {string} */
+      participant_role: 'admin' | 'member';
+    };
+    SendMessageBody: {
+      content: string;
+      /**
+       * @description Unique for each conversation and sender
+       * @example 0199a3f0-8c00-7a00-8000-000000000001
+       */
+      client_id?: string;
+      /** @enum {string} */
+      type?: 'text';
+      /**
+       * Format: uuid
+       * @description A message of the same conversation
+       * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
+       */
+      reply_to?: string;
+    };
+    EditMessageBody: {
+      content: string;
+      /** @description Edit only what still stands at this `rev` */
+      if_rev?: number;
+    };
+    Mark: {
+      /**
+       * Format: uuid
+       * @description UUIDv7
+       * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
+       */
+      user_id: string;
+      delivered_seq: number;
+      read_seq: number;
+    };
+    ReadBody: {
+      seq: number;
+    };
+    Changes: {
+      /** @description Which history this is: another one, and all copies are dropped */
+      epoch: string;
+      /**
+       * @description Too far behind: drop the copy, load the newest page
+       * @enum {boolean}
+       */
+      reset?: true;
+      /** @description Oldest change first */
+      messages: components['schemas']['Message'][];
+      /** @description Where its own fields changed */
+      conversation?: {
+        /**
+         * Format: uuid
+         * @description UUIDv7
+         * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
+         */
+        id: string;
+        /** @enum {string} */
+        type: 'direct' | 'group';
+        name?: string;
+        /**
+         * Format: uuid
+         * @description UUIDv7
+         * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
+         */
+        created_by?: string;
+        /**
+         * @description Milliseconds since the Unix epoch
+         * @example 1795195800000
+         */
+        created_at: number;
+        /**
+         * @description Time of the latest change, a message among them
+         * @example 1795195800000
+         */
+        updated_at: number;
+        /** @description Number of the newest message; 0 before the first */
+        seq: number;
+        /** @description Number of the latest change */
+        rev: number;
+      };
+      /** @description Who changed; `left: true` for who went */
+      participants?: components['schemas']['Participant'][];
+      /** @description Where `marks_since` was behind */
+      marks?: components['schemas']['Mark'][];
+      /** @description The last change covered */
+      rev: number;
+      marks_rev: number;
+      has_more: boolean;
+    };
+    Health: {
+      /** @enum {string} */
+      status: 'ok';
+      version: string;
+      /** @description Since the start of this process */
+      uptime_seconds: number;
+    };
+    Ready: {
+      /** @enum {string} */
+      status: 'ok';
+      /**
+       * @example {
+       *       "database": "ok"
+       *     }
+       */
+      checks: {
+        [key: string]: 'ok' | 'failed';
+      };
+    };
+    NotReady: {
+      /** @example validation_failed */
+      code: string;
+      message: string;
+      errors?: {
+        path: string;
+        message: string;
+      }[];
+      request_id: string;
+      /** @enum {string} */
+      status: 'unavailable' | 'draining';
+      /**
+       * @example {
+       *       "database": "ok"
+       *     }
+       */
+      checks: {
+        [key: string]: 'ok' | 'failed';
+      };
+    };
+  };
+  responses: never;
+  parameters: never;
+  requestBodies: never;
+  headers: never;
+  pathItems: never;
+}
+export type $defs = Record<string, never>;
+export type operations = Record<string, never>;

@@ -1,0 +1,104 @@
+import { BenchFailure } from './failure.ts';
+import { describeMachine } from './measure/machine.ts';
+import { pinningNote } from './measure/pinning.ts';
+import { type Options, parseOptions, USAGE } from './options.ts';
+import { writeReports } from './report/files.ts';
+import type { Results } from './report/results.ts';
+import { reportText } from './report/text.ts';
+import { runGenerator } from './run-generator.ts';
+import { SCENARIOS } from './scenarios/index.ts';
+import { endAllNow } from './targets/child.ts';
+import { floor } from './targets/floor.ts';
+import { parley } from './targets/parley.ts';
+import { removeFolders } from './targets/server.ts';
+import { socketio } from './targets/socketio.ts';
+
+/**
+ * `make bench`: measures Parley beside its floor and beside Socket.IO, on this machine only, and says which of its targets
+ * it meets. docs/BENCHMARKS.md says how. Ends with status 1 where a measurement cannot be trusted; a target that is missed
+ * is a figure, not a failure.
+ */
+
+const TARGETS = [parley, floor, socketio];
+
+/** An end for every case: so long for each attempt, and the large database beside. */
+const LONGEST_MS = { attempt: 10 * 60_000, big: 20 * 60_000 };
+
+async function main(options: Options): Promise<void> {
+  const startedAt = performance.now();
+  const results: Results = {
+    machine: describeMachine(options.workDir),
+    pinning: pinningNote(),
+    quick: options.quick,
+    rows: [],
+    cpu: [],
+    notes: [],
+  };
+  const bench = {
+    targets: TARGETS.filter(({ name }) => options.targets.includes(name)),
+    workDir: options.workDir,
+    quick: options.quick,
+    attempts: options.attempts,
+    patience_ms: options.patience_ms,
+    bigMessages: options.bigMessages,
+    say: (text: string) => console.error(`${elapsed(startedAt)} ${text}`),
+    generate: runGenerator,
+  };
+  console.error(`${elapsed(startedAt)} ${results.pinning}`);
+  for (const name of options.scenarios) {
+    const { rows, cpu, notes } = await SCENARIOS[name](bench);
+    results.rows.push(...rows);
+    results.cpu.push(...cpu);
+    results.notes.push(...notes);
+  }
+  process.stdout.write(reportText(results));
+  if (options.write) {
+    for (const path of writeReports(results)) console.error(`${elapsed(startedAt)} wrote ${path}`);
+  }
+}
+
+function elapsed(since: number): string {
+  return `[${((performance.now() - since) / 1000).toFixed(0).padStart(4)} s]`;
+}
+
+/** Leaves nothing behind: no process, no folder. */
+function leave(status: number): never {
+  endAllNow();
+  removeFolders();
+  process.exit(status);
+}
+
+const options = (() => {
+  try {
+    return parseOptions(process.argv.slice(2));
+  } catch (error) {
+    console.error(`${(error as Error).message}\n\n${USAGE}`);
+    process.exit(2);
+  }
+})();
+if (options === 'help') {
+  process.stdout.write(USAGE);
+  process.exit(0);
+}
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => leave(130));
+setTimeout(
+  () => {
+    console.error('the bench took too long and was ended');
+    leave(1);
+  },
+  LONGEST_MS.attempt * options.attempts + (options.bigMessages === undefined ? 0 : LONGEST_MS.big),
+).unref();
+
+function fail(error: unknown): never {
+  console.error(error instanceof BenchFailure ? `THE BENCH FAILED: ${error.message}` : error);
+  leave(1);
+}
+process.on('unhandledRejection', fail);
+
+try {
+  await main(options);
+} catch (error) {
+  fail(error);
+}
+leave(0);

@@ -1,0 +1,14 @@
+import { away } from './away.ts';
+import { big } from './big.ts';
+import { fanout } from './fanout.ts';
+import { history } from './history.ts';
+import { idle } from './idle.ts';
+import { latency } from './latency.ts';
+import { pairs } from './pairs.ts';
+import type { Scenario } from './scenario.ts';
+
+export const SCENARIOS = { pairs, fanout, latency, idle, history, away, big } as const satisfies Record<
+  string,
+  Scenario
+>;
+export type ScenarioName = keyof typeof SCENARIOS;

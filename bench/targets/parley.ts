@@ -1,0 +1,48 @@
+import { fileURLToPath } from 'node:url';
+import { SignJWT } from 'jose';
+import { SUBPROTOCOL } from '../../protocol/limits.ts';
+import { seed } from '../seed.ts';
+import type { World } from '../world.ts';
+import type { Target } from './target.ts';
+
+/** A secret for one run on this machine; whoever knows it may sign in as anybody there. */
+const JWT_SECRET = crypto.randomUUID() + crypto.randomUUID();
+const KEY = new TextEncoder().encode(JWT_SECRET);
+
+/** The program itself, as `make run` starts it, with the rate limits off. */
+export const parley: Target = {
+  name: 'parley',
+  label: 'Parley',
+  dialect: 'parley',
+  prepare: seed,
+  command: (dir) => ({
+    command: [process.execPath, fileURLToPath(new URL('../../server/main.ts', import.meta.url)), 'serve'],
+    env: {
+      SERVER_HOST: '127.0.0.1',
+      SERVER_PORT: '0',
+      DATA_DIR: dir,
+      JWT_SECRET,
+      RATE_LIMITS: 'off',
+      LOG_FORMAT: 'json',
+      LOG_LEVEL: 'info',
+    },
+  }),
+  async introduce() {},
+  async connection(world, user) {
+    const headers = { ...(await bearer(world, user)), 'Sec-WebSocket-Protocol': SUBPROTOCOL };
+    return { path: '/ws', headers };
+  },
+};
+
+/** The header that signs a user of the world in. The session's row is seeded; only its token is made here. */
+export async function bearer(world: World, user: number): Promise<Record<string, string>> {
+  const { id, session_id } = world.users[user]!;
+  const token = await new SignJWT({ sid: session_id, typ: 'access' })
+    .setProtectedHeader({ alg: 'HS256' })
+    .setIssuer('parley')
+    .setSubject(id)
+    .setIssuedAt()
+    .setExpirationTime('2h')
+    .sign(KEY);
+  return { Authorization: `Bearer ${token}` };
+}

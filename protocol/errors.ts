@@ -1,0 +1,60 @@
+/**
+ * The table of errors: one row a code, used by the server to answer, by clients to decide what to do.
+ * `status` is the HTTP status; `retryable` says that the same request may succeed later, unchanged;
+ * `message` is what a person reads when the place that raised it had nothing more exact to say.
+ */
+export interface ErrorRule {
+  status: 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 426 | 429 | 500 | 503;
+  retryable: boolean;
+  message: string;
+}
+
+export const ERRORS = {
+  invalid_json: { status: 400, retryable: false, message: 'The body is not valid JSON' },
+  validation_failed: { status: 400, retryable: false, message: 'The request is not valid' },
+  unknown_event: { status: 400, retryable: false, message: 'There is no such event' },
+  missing_token: { status: 401, retryable: false, message: 'Sign in first: no access token was sent' },
+  invalid_token: { status: 401, retryable: false, message: 'The token is not valid' },
+  token_expired: { status: 401, retryable: false, message: 'The token has expired: refresh it' },
+  token_reused: {
+    status: 401,
+    retryable: false,
+    message: 'The refresh token was used before; the session has been ended. Sign in again',
+  },
+  invalid_credentials: { status: 401, retryable: false, message: 'Wrong account or password' },
+  forbidden: { status: 403, retryable: false, message: 'You may not do this' },
+  origin_not_allowed: { status: 403, retryable: false, message: 'This origin may not use your cookies' },
+  not_found: { status: 404, retryable: false, message: 'There is nothing here' },
+  user_not_found: { status: 404, retryable: false, message: 'There is no such user' },
+  conversation_not_found: { status: 404, retryable: false, message: 'There is no such conversation' },
+  message_not_found: { status: 404, retryable: false, message: 'There is no such message' },
+  method_not_allowed: { status: 405, retryable: false, message: 'This method is not allowed here' },
+  email_taken: { status: 409, retryable: false, message: 'This e-mail address has an account already' },
+  username_taken: { status: 409, retryable: false, message: 'This username is taken' },
+  phone_taken: { status: 409, retryable: false, message: 'This phone number has an account already' },
+  stale: { status: 409, retryable: false, message: 'The message was changed meanwhile: look at it first' },
+  resync_required: { status: 409, retryable: false, message: 'This copy is of another history: load it anew' },
+  cannot_leave_direct: { status: 409, retryable: false, message: 'A direct conversation cannot be left' },
+  payload_too_large: { status: 413, retryable: false, message: 'The request is too large' },
+  unsupported_media_type: { status: 415, retryable: false, message: 'Send application/json' },
+  upgrade_required: { status: 426, retryable: false, message: 'This address speaks WebSocket' },
+  rate_limited: { status: 429, retryable: true, message: 'Too many requests: wait a little' },
+  internal: { status: 500, retryable: true, message: 'Something went wrong on our side' },
+  unavailable: { status: 503, retryable: true, message: 'Not available at the moment: try again' },
+} as const satisfies Record<string, ErrorRule>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** One field that was wrong: `path` as the client wrote it, dots between levels. */
+export interface FieldError {
+  path: string;
+  message: string;
+}
+
+/** The one shape of every failure over HTTP. */
+export interface ErrorBody {
+  code: ErrorCode;
+  message: string;
+  errors?: FieldError[];
+  request_id: string;
+}

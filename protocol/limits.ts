@@ -1,0 +1,42 @@
+/** Sizes and counts of the contract that are the same in every installation. */
+
+/** Largest WebSocket frame from a client, in bytes. */
+export const MAX_FRAME_BYTES = 64 * 1024;
+/** Largest JSON body of a request, in bytes. */
+export const MAX_BODY_BYTES = 1024 * 1024;
+/** Sends of one socket that may wait for their `ack`. */
+export const MAX_UNANSWERED_SENDS = 64;
+/** Frames of one socket that may wait to be handled. */
+export const MAX_WAITING_FRAMES = 256;
+/** Bytes that a socket's reader may lag behind before it is cut. */
+export const MAX_BACKLOG_BYTES = 1024 * 1024;
+
+export const MAX_CLIENT_ID_LENGTH = 64;
+export const MAX_PARTICIPANTS_AT_ONCE = 1000;
+/** Participants of an entry; the rest are a page of their own. */
+export const ENTRY_PARTICIPANTS = 100;
+export const GROUP_NAME_LENGTH = { min: 1, max: 100 } as const;
+export const PASSWORD_LENGTH = { min: 8, max: 128 } as const;
+export const USERNAME_LENGTH = { min: 3, max: 50 } as const;
+
+/** Changes behind which a copy is loaded anew rather than brought up to date. */
+export const MAX_CHANGES_BEHIND = 1000;
+/** Users named with each kind of reaction; `count` says how many there are. */
+export const REACTION_USERS = 20;
+/** Different kinds of reactions that a message can have. */
+export const MAX_REACTION_KINDS = 50;
+/** Characters of a message that a reply to it quotes. */
+export const EXCERPT_LENGTH = 120;
+/** Users that one socket may watch. */
+export const MAX_WATCHED_USERS = 1000;
+/** After how long somebody who says nothing more has stopped typing, in milliseconds. */
+export const TYPING_MS = 6000;
+/** How long somebody is away from all sockets before they are told to be offline, in milliseconds. */
+export const OFFLINE_AFTER_MS = 10_000;
+
+/** Shown as the name of whoever deleted the account. */
+export const DELETED_USER = 'deleted user';
+
+/** The subprotocol of the full event protocol, and the prefix under which a browser hands its token over. */
+export const SUBPROTOCOL = 'parley.v1';
+export const TOKEN_SUBPROTOCOL_PREFIX = 'parley.token.';

@@ -1,0 +1,157 @@
+import { z } from 'zod';
+import { ClientId, SendableType } from './events.ts';
+import { GROUP_NAME_LENGTH, MAX_PARTICIPANTS_AT_ONCE, PASSWORD_LENGTH, USERNAME_LENGTH } from './limits.ts';
+import { ParticipantRole } from './resources.ts';
+import { Counter, Id, text } from './schemas.ts';
+import { characterCount, isStorableText } from './text.ts';
+
+/** The bodies that clients send over REST. Unknown fields are ignored: that is also what stops mass assignment. */
+
+export const Email = z
+  .string({ error: 'Email must be a string' })
+  .trim()
+  .toLowerCase()
+  .max(254)
+  .pipe(z.email({ error: 'Email must be a valid address' }))
+  .meta({ example: 'alice@example.com' });
+
+/** A password that is being chosen. Counted in characters, never trimmed (NIST SP 800-63B §5.1.1.2; ASVS 6.2.1, 6.2.9). */
+export const NewPassword = z
+  .string({ error: 'Password must be a string' })
+  // Ill-formed text has no UTF-8 of its own: hashed, one lone surrogate would be as good as any other.
+  .refine(isStorableText, { error: 'Password must be well-formed Unicode without NUL', abort: true })
+  .refine((value) => characterCount(value) >= PASSWORD_LENGTH.min, {
+    error: `Password must be at least ${PASSWORD_LENGTH.min} characters`,
+  })
+  .refine((value) => characterCount(value) <= PASSWORD_LENGTH.max, {
+    error: `Password must be at most ${PASSWORD_LENGTH.max} characters`,
+  })
+  .meta({ minLength: PASSWORD_LENGTH.min, maxLength: PASSWORD_LENGTH.max });
+
+/** A password that is being checked: any string up to a size that is safe to hash. */
+export const GivenPassword = z.string({ error: 'Password must be a string' }).max(1024);
+
+const LOOKS_LIKE_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+export const Username = z
+  .string({ error: 'Username must be a string' })
+  .min(USERNAME_LENGTH.min, { error: `Username must be at least ${USERNAME_LENGTH.min} characters` })
+  .max(USERNAME_LENGTH.max, { error: `Username must be at most ${USERNAME_LENGTH.max} characters` })
+  .regex(/^[A-Za-z0-9_.-]+$/, { error: 'Username may hold only letters, digits, "_", "." and "-"' })
+  .refine((value) => !LOOKS_LIKE_ID.test(value), { error: 'Username must not look like an id' });
+
+export const DisplayName = text('Display name', 1, 100);
+export const GroupName = text('Name', GROUP_NAME_LENGTH.min, GROUP_NAME_LENGTH.max);
+
+export const RegisterBody = z
+  .object({
+    email: Email,
+    password: NewPassword,
+    username: Username.optional().meta({ description: 'Made from the e-mail address when left out' }),
+    phone_number: z.string().max(32).optional().meta({ description: 'E.164', example: '+14155552671' }),
+    display_name: DisplayName.optional(),
+  })
+  .meta({ id: 'RegisterBody' });
+
+export const LoginBody = z
+  .object({
+    email: z.string().max(254).optional(),
+    username: z.string().max(254).optional(),
+    phone_number: z.string().max(32).optional(),
+    password: GivenPassword,
+  })
+  .refine((body) => body.email !== undefined || body.username !== undefined || body.phone_number !== undefined, {
+    error: 'Give an email, a username or a phone_number',
+    path: ['email'],
+  })
+  .meta({ id: 'LoginBody' });
+
+export const RefreshBody = z.object({ refresh_token: z.string().max(4096).optional() }).meta({ id: 'RefreshBody' });
+
+export const PasswordBody = z
+  .object({ current_password: GivenPassword, new_password: NewPassword })
+  .meta({ id: 'PasswordBody' });
+
+export const UpdateUserBody = z
+  .object({
+    display_name: DisplayName.optional(),
+    status: text('Status', 0, 200).optional(),
+    username: Username.optional(),
+  })
+  .meta({ id: 'UpdateUserBody' });
+
+export const DeleteUserBody = z.object({ password: GivenPassword }).meta({ id: 'DeleteUserBody' });
+
+const userIds = z.array(Id).max(MAX_PARTICIPANTS_AT_ONCE, {
+  error: `at most ${MAX_PARTICIPANTS_AT_ONCE} people at once`,
+});
+
+/** A direct conversation names one person, a group has a name. */
+export const CreateConversationBody = z
+  .object({
+    participant_id: Id.optional(),
+    participant_email: Email.optional(),
+    name: GroupName.optional(),
+    participant_ids: userIds.optional(),
+    participant_emails: z.array(Email).max(MAX_PARTICIPANTS_AT_ONCE).optional(),
+  })
+  .refine((body) => kindsGiven(body) === 1, {
+    error: 'Give a participant_id or a participant_email for a direct conversation, or a name for a group',
+    path: ['participant_id'],
+  })
+  .meta({ id: 'CreateConversationBody' });
+
+function kindsGiven(body: { participant_id?: unknown; participant_email?: unknown; name?: unknown }): number {
+  return [body.participant_id, body.participant_email, body.name].filter((value) => value !== undefined).length;
+}
+
+export const UpdateConversationBody = z.object({ name: GroupName.optional() }).meta({ id: 'UpdateConversationBody' });
+
+export const AddParticipantsBody = z
+  .object({ user_ids: userIds.min(1, { error: 'name at least one person' }) })
+  .meta({ id: 'AddParticipantsBody' });
+
+export const UpdateParticipantBody = z
+  .object({ participant_role: ParticipantRole })
+  .meta({ id: 'UpdateParticipantBody' });
+
+export const SendMessageBody = z
+  .object({
+    content: z.string({ error: 'must be a string' }),
+    client_id: ClientId.optional(),
+    type: SendableType.optional(),
+    reply_to: Id.optional().meta({ description: 'A message of the same conversation' }),
+  })
+  .meta({ id: 'SendMessageBody' });
+
+export const EditMessageBody = z
+  .object({
+    content: z.string({ error: 'must be a string' }),
+    if_rev: Counter.optional().meta({ description: 'Edit only what still stands at this `rev`' }),
+  })
+  .meta({ id: 'EditMessageBody' });
+
+export const ReadBody = z.object({ seq: Counter }).meta({ id: 'ReadBody' });
+
+/** A counter in a query: a wrong one is an error. */
+export function counterQuery(name: string) {
+  return z.coerce
+    .number({ error: `${name} must be a number` })
+    .int({ error: `${name} must be a whole number` })
+    .nonnegative({ error: `${name} must not be negative` })
+    .meta({ type: 'integer', minimum: 0 });
+}
+
+/** `?limit=` of a list: a wrong one is an error, not silently another number. */
+export function pageLimit(fallback: number, max: number) {
+  return z.coerce
+    .number({ error: 'limit must be a number' })
+    .int({ error: 'limit must be a whole number' })
+    .min(1, { error: 'limit must be at least 1' })
+    .max(max, { error: `limit must be at most ${max}` })
+    .default(fallback)
+    .meta({ type: 'integer', minimum: 1, maximum: max, default: fallback });
+}
+
+/** An opaque place in a list, as `next_cursor` of the page before gave it. */
+export const Cursor = z.string().max(512).optional().meta({ description: '`next_cursor` of the page before' });

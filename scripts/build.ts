@@ -1,0 +1,14 @@
+/** Builds dist/parley, or the file that is named: one executable with the runtime, the program, its threads and its pages. */
+import { webFiles } from '../server/pages/web-files.ts';
+import { embedWeb } from './embed-web.ts';
+
+if (Object.keys(webFiles()).length === 0) process.stdout.write('The web client is not in it: build that first\n');
+const outfile = process.argv[2] ?? 'dist/parley';
+const result = await Bun.build({
+  entrypoints: ['server/main.ts', 'server/writer-thread.ts', 'server/database/sqlite/reader-thread.ts'],
+  compile: { outfile },
+  plugins: [embedWeb],
+});
+for (const message of result.logs) console.error(message);
+if (!result.success) process.exit(1);
+process.stdout.write(`${outfile}: ${(Bun.file(outfile).size / 1024 / 1024).toFixed(0)} MiB\n`);

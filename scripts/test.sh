@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# Runs every suite, one after the other, whatever fails on the way; ends with a line "N passed, N failed".
+# With CI=true a skipped test is a failure. REPORTS names a folder for what the suites report (JUnit) and the total.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+bun=node_modules/.bin/bun
+reports=${REPORTS:-$(mktemp -d)}
+mkdir -p "$reports"
+[ -n "${REPORTS:-}" ] || trap 'rm -rf "$reports"' EXIT
+case "${CI:-}" in '' | 0 | false) ci= ;; *) ci=yes ;; esac
+
+passed=0
+failed=0
+skipped=0
+summary=()
+
+# The number that the root of a JUnit file gives to an attribute.
+number() {
+  sed -n "s/^<testsuites .*[ ]$2=\"\([0-9]*\)\".*/\1/p" "$1" | head -n 1
+}
+
+# suite NAME MINUTES MILLISECONDS PATH...: runs a suite for at most so long in all, and so long for a test that does not
+# set its own time.
+suite() {
+  local name=$1 minutes=$2 milliseconds=$3
+  shift 3
+  local report=$reports/$name.xml status=0 started=$SECONDS limit=()
+  rm -f "$report"
+  if command -v timeout > /dev/null; then limit=(timeout --kill-after=20 "${minutes}m"); fi
+  printf '\n== %s tests\n' "$name"
+  "${limit[@]}" "$bun" test --timeout "$milliseconds" --reporter=junit --reporter-outfile="$report" "$@" || status=$?
+
+  local all=0 bad=0 left_out=0
+  if [ -s "$report" ]; then
+    all=$(number "$report" tests)
+    bad=$(number "$report" failures)
+    left_out=$(number "$report" skipped)
+  fi
+  all=${all:-0} bad=${bad:-0} left_out=${left_out:-0}
+  local good=$((all - bad - left_out)) note=
+  # A suite that crashed, hung or found no tests reports no failure, and has failed all the same.
+  if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ]; then
+    bad=1
+    note=" (ended with $status)"
+  elif [ "$all" -eq 0 ]; then
+    bad=1
+    note=' (no tests were found)'
+  fi
+  if [ "$left_out" -gt 0 ]; then
+    note="$note, $left_out SKIPPED: see NOT TESTED above"
+    if [ -n "$ci" ]; then bad=$((bad + left_out)); fi
+  fi
+  passed=$((passed + good))
+  failed=$((failed + bad))
+  skipped=$((skipped + left_out))
+  summary+=("$(printf '%-6s %5d passed, %d failed%s, %d s' "$name" "$good" "$bad" "$note" "$((SECONDS - started))")")
+}
+
+suite unit 3 10000 ./server ./protocol ./bench ./sdk ./web/src
+suite e2e 6 20000 ./tests/e2e
+suite chaos 9 240000 ./tests/chaos
+suite browser 6 60000 ./tests/browser
+
+printf '\n== all tests\n'
+printf '%s\n' "${summary[@]}"
+if [ "$skipped" -gt 0 ]; then printf '!!! %d SKIPPED\n' "$skipped"; fi
+printf '%d passed, %d failed\n' "$passed" "$failed" | tee "$reports/total"
+[ "$failed" -eq 0 ]

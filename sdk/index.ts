@@ -1,0 +1,20 @@
+/** The client of Parley: see README.md. */
+export { Api, type MessagePage, type PageOptions } from './api.ts';
+export { type BackoffOptions, backoff } from './backoff.ts';
+export { type ClientOptions, createClient, ParleyClient } from './client.ts';
+export { type Action, type LocalCode, ParleyError } from './errors.ts';
+export type { EventName, Lagged, ParleyEvent, ParleyEvents } from './events.ts';
+export type { Fetch } from './http.ts';
+export type { Locks } from './locks.ts';
+export type { Ack, Sending } from './outbox.ts';
+export type { Presence, UserPresence } from './presence.ts';
+export type * from './protocol.ts';
+export type { AuthMode, Credentials, Registration } from './session.ts';
+export type { ClientState } from './state.ts';
+export { IndexedDbStorage } from './storage/indexeddb.ts';
+export { MemoryStorage } from './storage/memory.ts';
+export type { Batch, Storage } from './storage/storage.ts';
+export type { Observable } from './store/observable.ts';
+export type { ParleyStore } from './store/store.ts';
+export { uuidv7 } from './uuid.ts';
+export type { ConversationView, MessageStatus, MessageView, Typist } from './views.ts';

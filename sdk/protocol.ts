@@ -1,0 +1,26 @@
+/**
+ * The SDK's one door to the contract's types. In the published package the build replaces this file's declarations by
+ * types written out from the same schemas, so that no user of the SDK needs them or the library that they are made with.
+ */
+export type { ErrorCode, FieldError } from '../protocol/errors.ts';
+export type { Cause, ClientFrame, FrameOf, ServerFrame } from '../protocol/events.ts';
+export type {
+  Changes,
+  Conversation,
+  ConversationType,
+  Entry,
+  Head,
+  Mark,
+  Message,
+  MessageType,
+  Participant,
+  ParticipantRole,
+  PresenceStatus,
+  PublicUser,
+  Reaction,
+  ReplyTo,
+  Sync,
+  SystemNote,
+  Tokens,
+  User,
+} from '../protocol/resources.ts';

@@ -1,0 +1,257 @@
+import { backoff } from './backoff.ts';
+import { ParleyError } from './errors.ts';
+import type { Http } from './http.ts';
+import type { Locks } from './locks.ts';
+import type { Tokens, User } from './protocol.ts';
+import type { Storage } from './storage/storage.ts';
+
+/** `token`: the SDK keeps the tokens. `cookie`: the browser does, and no script sees them. */
+export type AuthMode = 'token' | 'cookie';
+
+export interface Registration {
+  email: string;
+  password: string;
+  username?: string;
+  phone_number?: string;
+  display_name?: string;
+}
+
+/** One of the account's names, and its password. */
+export type Credentials = { password: string } & ({ email: string } | { username: string } | { phone_number: string });
+
+/** The session as it is stored. */
+interface Held {
+  user: User;
+  /** Absent in cookie mode. */
+  tokens?: Pick<Tokens, 'access_token' | 'refresh_token'>;
+  /** When the access token is to be exchanged: well before it expires, in milliseconds since the Unix epoch. */
+  refresh_at: number;
+  /** When it expires. */
+  expires_at: number;
+}
+
+type Grant = { user: User; tokens?: Tokens };
+
+export interface SessionOptions {
+  http: Http;
+  storage: Storage;
+  locks: Locks;
+  mode: AuthMode;
+  /** The session is over, for this reason; not called by `logout`. */
+  onOver(reason: string): void;
+}
+
+const SESSION_KEY = 'session';
+/** Set where a sign-out by cookie could not be told to the server: only the server can delete those cookies. */
+const LEAVING_KEY = 'leaving';
+/** Tokens are exchanged this long before they expire, or after three quarters of a life that is short. */
+const REFRESH_MARGIN_MS = 60_000;
+/** Longest wait of a timer, in milliseconds: a device that slept looks again soon. */
+const MAX_TIMER_MS = 60_000;
+
+/** Who is signed in, with tokens that are exchanged before they expire: once, however many ask, also in several tabs. */
+export class Session {
+  private held: Held | undefined;
+  private exchanging: Promise<void> | undefined;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(private readonly options: SessionOptions) {}
+
+  get user(): User | undefined {
+    return this.held?.user;
+  }
+
+  register(body: Registration): Promise<User> {
+    return this.begin('/auth/register', body);
+  }
+
+  login(body: Credentials): Promise<User> {
+    return this.begin('/auth/login', body);
+  }
+
+  /** The session of last time, without asking the server where one is stored; undefined where there is none. */
+  async resume(): Promise<User | undefined> {
+    const { storage, mode } = this.options;
+    this.held = (await storage.get(SESSION_KEY).catch(() => undefined)) as Held | undefined;
+    if (this.held || mode === 'token') return this.user;
+    if (await storage.get(LEAVING_KEY)) {
+      await this.tellLogout();
+      return undefined;
+    }
+    return this.findByCookie();
+  }
+
+  /** Signs out. Nothing is left on this device, whether or not the server could be told. */
+  async logout(): Promise<void> {
+    const headers = this.held && authorizationOf(this.held);
+    await this.forget();
+    await this.tellLogout(headers);
+  }
+
+  /** Headers that authorize a request, with a token that holds, and the session that they are of. */
+  async authorize(): Promise<{ headers: Record<string, string>; by: object }> {
+    if (!this.held) throw new ParleyError('signed_out');
+    if (Date.now() >= this.held.refresh_at) {
+      try {
+        await this.exchange();
+      } catch (error) {
+        // One that could not be exchanged just now holds until it expires.
+        if (!this.held?.tokens || Date.now() >= this.held.expires_at) throw error;
+      }
+    }
+    return { headers: authorizationOf(this.held), by: this.held };
+  }
+
+  /** A token that holds, to open a socket with; undefined in cookie mode. */
+  async token(): Promise<string | undefined> {
+    await this.authorize();
+    return this.held?.tokens?.access_token;
+  }
+
+  /** To be called when the server refused what `authorize` gave. Fails where the session is over. */
+  async renew(by: object): Promise<void> {
+    if (this.held === by) await this.exchange();
+    else if (!this.held) throw new ParleyError('signed_out');
+  }
+
+  /** The user as they now are. */
+  async changeUser(user: User): Promise<void> {
+    if (this.held) await this.keep({ ...this.held, user });
+  }
+
+  /** Exchanges tokens as they come of age, also while nothing is asked. */
+  keepFresh(attempt = 0): void {
+    clearTimeout(this.timer);
+    if (!this.held) return;
+    const due = attempt > 0 ? backoff(attempt) : this.held.refresh_at - Date.now();
+    this.timer = setTimeout(
+      () =>
+        this.authorize().then(
+          () => this.keepFresh(),
+          () => this.keepFresh(attempt + 1),
+        ),
+      Math.min(Math.max(due, 0), MAX_TIMER_MS),
+    );
+  }
+
+  rest(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+  }
+
+  /** Forgets the session on this device. */
+  async forget(): Promise<void> {
+    this.rest();
+    this.held = undefined;
+    await this.options.storage.write({ [SESSION_KEY]: undefined });
+  }
+
+  /** The session that this one stood for is over: ended elsewhere, or expired. */
+  async end(reason: string): Promise<void> {
+    if (!this.held) return;
+    await this.forget().catch(() => {});
+    this.options.onOver(reason);
+  }
+
+  private async begin(path: string, body: Registration | Credentials): Promise<User> {
+    const { http, storage } = this.options;
+    const grant = await http.request<Grant>('POST', path, { body, headers: this.modeHeaders() });
+    await storage.write({ [LEAVING_KEY]: undefined });
+    await this.keep(heldOf(grant.user, grant.tokens));
+    return grant.user;
+  }
+
+  /** Cookies may be there that no script can see. */
+  private async findByCookie(): Promise<User | undefined> {
+    const { http } = this.options;
+    try {
+      const me = () => http.request<User>('GET', '/auth/me');
+      const user = await me().catch(async (error) => {
+        if (ParleyError.from(error).code !== 'token_expired') throw error;
+        await http.request('POST', '/auth/refresh', { body: {}, headers: this.modeHeaders() });
+        return me();
+      });
+      await this.keep(heldOf(user));
+      return user;
+    } catch (error) {
+      if (ParleyError.from(error).status === 401) return undefined;
+      throw error;
+    }
+  }
+
+  /** One exchange at a time, whoever asks. */
+  private exchange(): Promise<void> {
+    this.exchanging ??= this.options.locks
+      .request(`parley refresh ${this.options.storage.name}`, {}, () => this.exchangeAlone())
+      .finally(() => {
+        this.exchanging = undefined;
+      });
+    return this.exchanging;
+  }
+
+  private async exchangeAlone(): Promise<void> {
+    const { http, storage } = this.options;
+    const held = this.held;
+    if (!held) throw new ParleyError('signed_out');
+    const stored = (await storage.get(SESSION_KEY).catch(() => held)) as Held | undefined;
+    if (stored?.user.id !== held.user.id) {
+      await this.end(stored ? 'another_user' : 'signed_out');
+      throw new ParleyError('signed_out');
+    }
+    if (stored.expires_at > held.expires_at) {
+      this.held = stored; // another tab exchanged them
+      return;
+    }
+    const body = held.tokens ? { refresh_token: held.tokens.refresh_token } : {};
+    try {
+      const answer = await http.request<Partial<Tokens> & { expires_in: number }>('POST', '/auth/refresh', {
+        body,
+        headers: this.modeHeaders(),
+      });
+      // Who signed out meanwhile stays so.
+      if (this.held?.user.id === held.user.id) await this.keep(heldOf(this.held.user, answer));
+    } catch (error) {
+      const failure = ParleyError.from(error);
+      if (failure.status === 401) await this.end(failure.code);
+      throw failure;
+    }
+  }
+
+  private async keep(held: Held): Promise<void> {
+    this.held = held;
+    // A device that cannot store it is signed in until it forgets.
+    await this.options.storage.write({ [SESSION_KEY]: held }).catch(() => {});
+    if (this.timer !== undefined) this.keepFresh();
+  }
+
+  private async tellLogout(headers: Record<string, string> = {}): Promise<void> {
+    const { http, storage, mode } = this.options;
+    try {
+      await http.request('POST', '/auth/logout', { body: {}, headers });
+      await storage.write({ [LEAVING_KEY]: undefined });
+    } catch {
+      if (mode === 'cookie') await storage.write({ [LEAVING_KEY]: true });
+    }
+  }
+
+  private modeHeaders(): Record<string, string> {
+    return this.options.mode === 'cookie' ? { 'X-Auth-Mode': 'cookie' } : {};
+  }
+}
+
+function authorizationOf({ tokens }: Held): Record<string, string> {
+  return tokens ? { Authorization: `Bearer ${tokens.access_token}` } : {};
+}
+
+/** How long a cookie holds is only told when it is exchanged: one of unknown age is exchanged at its first use. */
+function heldOf(user: User, grant?: Partial<Tokens>): Held {
+  const now = Date.now();
+  const lifeMs = (grant?.expires_in ?? 0) * 1000;
+  const { access_token, refresh_token } = grant ?? {};
+  return {
+    user,
+    tokens: access_token && refresh_token ? { access_token, refresh_token } : undefined,
+    refresh_at: now + Math.max(lifeMs - REFRESH_MARGIN_MS, lifeMs * 0.75),
+    expires_at: now + lifeMs,
+  };
+}

@@ -1,0 +1,86 @@
+import { ParleyError } from '../errors.ts';
+import type { Batch, Storage } from '../storage/storage.ts';
+import { Copy, type CopyRecord, type WindowRecord } from './copy.ts';
+import type { Store } from './store.ts';
+
+/** What changed is stored after so long, in milliseconds, in one batch. */
+const WRITE_MS = 250;
+
+/**
+ * Keeps the store on the device. A record holds all of a conversation's copy as it was at one `rev`, so it is right
+ * whichever of several tabs wrote it last: what it lacks is fetched like anything that was missed.
+ */
+export class Persistence {
+  private readonly dirty = new Set<string>();
+  private prefix: string | undefined;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private storedEpoch: string | undefined;
+
+  constructor(
+    private readonly storage: Storage,
+    private readonly store: Store,
+    private readonly onError: (error: ParleyError) => void,
+  ) {}
+
+  /** Reads what was stored under this prefix, and stores there from now on. */
+  async load(prefix: string): Promise<void> {
+    const epoch = (await this.storage.get(`${prefix}epoch`)) as string | undefined;
+    const copies = await this.storage.list(`${prefix}conversation/`);
+    const windows = new Map(await this.storage.list(`${prefix}messages/`));
+    if (epoch !== undefined) {
+      for (const [key, record] of copies) {
+        const window = windows.get(key.replace('conversation/', 'messages/')) as WindowRecord | undefined;
+        this.store.put(Copy.restore(this.store.me.id, record as CopyRecord, window));
+      }
+    }
+    this.store.epoch = epoch;
+    this.storedEpoch = epoch;
+    this.dirty.clear();
+    this.prefix = prefix;
+    globalThis.addEventListener?.('pagehide', this.onLeaving);
+  }
+
+  /** The page is being left. */
+  private readonly onLeaving = () => void this.flush();
+
+  /** A copy changed, or went. */
+  note(id: string): void {
+    if (this.prefix === undefined) return;
+    this.dirty.add(id);
+    this.timer ??= setTimeout(() => this.flush(), WRITE_MS);
+  }
+
+  /** Stores what is not yet stored. */
+  async flush(): Promise<void> {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    const { prefix, store } = this;
+    if (prefix === undefined) return;
+    const batch: Batch = {};
+    if (store.epoch !== this.storedEpoch) batch[`${prefix}epoch`] = store.epoch;
+    for (const id of this.dirty) {
+      const copy = store.get(id);
+      batch[`${prefix}conversation/${id}`] = copy?.record();
+      const window = copy?.windowRecord();
+      // Where this tab has not read it, another may have.
+      if (window || !copy) batch[`${prefix}messages/${id}`] = window;
+    }
+    if (Object.keys(batch).length === 0) return;
+    this.dirty.clear();
+    this.storedEpoch = store.epoch;
+    try {
+      await this.storage.write(batch);
+    } catch (error) {
+      this.onError(new ParleyError('storage', undefined, { cause: error }));
+    }
+  }
+
+  /** Stores nothing more. */
+  stop(): void {
+    globalThis.removeEventListener?.('pagehide', this.onLeaving);
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    this.prefix = undefined;
+    this.dirty.clear();
+  }
+}

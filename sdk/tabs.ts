@@ -1,0 +1,67 @@
+import type { Locks } from './locks.ts';
+import { callSafely } from './store/observable.ts';
+
+/** What tabs of one user tell each other. */
+export type TabNews<Item> =
+  | { kind: 'queued'; item: Item }
+  | { kind: 'settled'; item: Item }
+  | { kind: 'discarded'; client_id: string }
+  | { kind: 'read'; conversation_id: string; seq: number }
+  | { kind: 'signed_in' }
+  | { kind: 'signed_out' };
+
+type Envelope<Item> = TabNews<Item> & { user_id: string };
+
+/**
+ * The tabs that share one storage: each tells the others what it does with it, and one of them leads, which sends for all.
+ * Without a BroadcastChannel there are no others.
+ */
+export class Tabs<Item> {
+  private channel: BroadcastChannel | undefined;
+  private resign: AbortController | undefined;
+
+  constructor(
+    private readonly name: string,
+    private readonly locks: Locks,
+    private readonly hear: (news: Envelope<Item>) => void,
+  ) {}
+
+  /** Listens to the others. */
+  open(): void {
+    if (this.channel || typeof BroadcastChannel === 'undefined') return;
+    this.channel = new BroadcastChannel(`parley ${this.name}`);
+    this.channel.onmessage = ({ data }) => callSafely(this.hear, data as Envelope<Item>);
+    // In Node an open channel would keep the process.
+    (this.channel as { unref?(): void }).unref?.();
+  }
+
+  tell(news: Envelope<Item>): void {
+    this.channel?.postMessage(news);
+  }
+
+  /** Calls `onLead` once this tab leads: at once, or when the one that does is closed. Leads until `rest`. */
+  lead(onLead: () => void): void {
+    if (this.resign) return;
+    const resign = new AbortController();
+    this.resign = resign;
+    const { signal } = resign;
+    this.locks
+      .request(`parley lead ${this.name}`, { signal }, async () => {
+        if (signal.aborted) return;
+        onLead();
+        await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+      })
+      .catch(() => {}); // it no longer wanted to
+  }
+
+  rest(): void {
+    this.resign?.abort();
+    this.resign = undefined;
+  }
+
+  close(): void {
+    this.rest();
+    this.channel?.close();
+    this.channel = undefined;
+  }
+}

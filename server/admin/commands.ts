@@ -1,0 +1,134 @@
+import { randomBytes } from 'node:crypto';
+import { parseArgs } from 'node:util';
+import type { z } from 'zod';
+import { Email, NewPassword, Username } from '../../protocol/requests.ts';
+import { UserRole } from '../../protocol/resources.ts';
+import { Id } from '../../protocol/schemas.ts';
+import type { AuthService } from '../auth/service.ts';
+import { ParleyError } from '../errors.ts';
+import type { Account } from '../users/model.ts';
+import type { UsersService } from '../users/service.ts';
+
+export interface AdminDeps {
+  users: UsersService;
+  auth: AuthService;
+  /** Where results are written, and where failures; a line each. */
+  print(line: string): void;
+  complain(line: string): void;
+}
+
+const USAGE = `usage: parley admin <command>
+
+  create-user --email <address> [--username <name>] [--password <password>] [--role user|admin]
+  set-role <who> user|admin
+  reset-password <who> [--password <password>]
+  deactivate <who>
+
+<who> is an e-mail address, a username or an id. Without --password one is made and printed once.
+Changes are heard by a server that runs on the same database within seconds.`;
+
+/** The command was not understood: usage is printed, and the exit code is 2. */
+class UsageError extends Error {}
+
+type Options = Partial<Record<'email' | 'username' | 'password' | 'role', string>>;
+type Command = (deps: AdminDeps, args: string[], options: Options) => Promise<void>;
+
+const COMMANDS: Record<string, { run: Command; options: (keyof Options)[]; args: number }> = {
+  'create-user': { run: createUser, options: ['email', 'username', 'password', 'role'], args: 0 },
+  'set-role': { run: setRole, options: [], args: 2 },
+  'reset-password': { run: resetPassword, options: ['password'], args: 1 },
+  deactivate: { run: deactivate, options: [], args: 1 },
+};
+
+/**
+ * Runs `parley admin …`: what an operator does to accounts from the machine itself, whether or not a server is running on
+ * the database. Answers the exit code: 0 done, 1 refused, 2 not understood.
+ */
+export async function runAdmin(argv: string[], deps: AdminDeps): Promise<number> {
+  try {
+    const [name = '', ...rest] = argv;
+    if (name === 'help' || argv.includes('--help')) {
+      deps.print(USAGE);
+      return 0;
+    }
+    const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+    if (!command) throw new UsageError(name === '' ? 'a command is missing' : `there is no command ${name}`);
+    const { positionals, values } = parse(rest, command.options);
+    if (positionals.length !== command.args) throw new UsageError(`${name} takes ${command.args} arguments`);
+    await command.run(deps, positionals, values);
+    return 0;
+  } catch (error) {
+    if (error instanceof UsageError) {
+      deps.complain(`${error.message}\n\n${USAGE}`);
+      return 2;
+    }
+    if (error instanceof ParleyError) {
+      deps.complain(error.message);
+      return 1;
+    }
+    throw error;
+  }
+}
+
+async function createUser({ auth, print }: AdminDeps, _args: string[], options: Options): Promise<void> {
+  if (options.email === undefined) throw new UsageError('--email is missing');
+  const email = check('--email', Email, options.email);
+  const username = options.username === undefined ? undefined : check('--username', Username, options.username);
+  const role = check('--role', UserRole, options.role ?? 'user');
+  const { password, isNew } = passwordOf(options);
+  const user = await auth.createUser({ email, username, password }, role);
+  print(`created ${user.username} (${user.email}), ${user.role}, id ${user.id}`);
+  if (isNew) print(`password: ${password}`);
+}
+
+async function setRole({ users, print }: AdminDeps, [who, role]: string[]): Promise<void> {
+  const wanted = check('the role', UserRole, role);
+  const account = await find(users, who!);
+  await users.setRole(account.id, wanted);
+  print(`${account.username} is ${wanted} now`);
+}
+
+async function resetPassword({ users, auth, print }: AdminDeps, [who]: string[], options: Options): Promise<void> {
+  const account = await find(users, who!);
+  const { password, isNew } = passwordOf(options);
+  await auth.resetPassword(account.id, password);
+  print(`${account.username} has another password, and is signed out everywhere`);
+  if (isNew) print(`password: ${password}`);
+}
+
+async function deactivate({ users, print }: AdminDeps, [who]: string[]): Promise<void> {
+  const account = await find(users, who!);
+  await users.deactivate(account.id);
+  print(`${account.username} is deactivated, and signed out everywhere`);
+}
+
+/** The account that is meant. No username looks like an id or holds an `@`, so there is nothing to guess. */
+async function find(users: UsersService, who: string): Promise<Account> {
+  const id = Id.safeParse(who);
+  if (id.success) return users.account(id.data);
+  const account = await users.accountOf(who.includes('@') ? { email: who } : { username: who });
+  if (!account) throw new ParleyError('user_not_found', `there is no user ${who}`);
+  return account;
+}
+
+function passwordOf(options: Options): { password: string; isNew: boolean } {
+  if (options.password !== undefined) {
+    return { password: check('--password', NewPassword, options.password), isNew: false };
+  }
+  return { password: randomBytes(15).toString('base64url'), isNew: true };
+}
+
+function check<T extends z.ZodType>(name: string, schema: T, value: unknown): z.output<T> {
+  const result = schema.safeParse(value);
+  if (!result.success) throw new UsageError(`${name}: ${result.error.issues[0]?.message}`);
+  return result.data;
+}
+
+function parse(args: string[], names: (keyof Options)[]): { positionals: string[]; values: Options } {
+  const options = Object.fromEntries(names.map((name) => [name, { type: 'string' as const }]));
+  try {
+    return parseArgs({ args, options, allowPositionals: true, strict: true });
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}

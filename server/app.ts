@@ -1,0 +1,269 @@
+import { version } from '../package.json' with { type: 'json' };
+import { AccountChanges } from './auth/account-changes.ts';
+import { createAuthenticate } from './auth/authenticate.ts';
+import { SessionCookies } from './auth/cookies.ts';
+import { Passwords } from './auth/passwords.ts';
+import { SessionsRepository } from './auth/repository.ts';
+import { authRoutes } from './auth/routes.ts';
+import { loadSecret } from './auth/secret.ts';
+import { AuthService } from './auth/service.ts';
+import { SessionCache } from './auth/session-cache.ts';
+import { SessionsService } from './auth/sessions.ts';
+import { Tokens } from './auth/tokens.ts';
+import type { Bus } from './bus/bus.ts';
+import { MemoryBus } from './bus/memory.ts';
+import { OutboxReader } from './bus/outbox-reader.ts';
+import { ConversationRepository } from './chat/conversation-repository.ts';
+import { conversationRoutes } from './chat/conversation-routes.ts';
+import { MessageLog } from './chat/log/message-log.ts';
+import { SqliteLog } from './chat/log/sqlite-log.ts';
+import { Marks } from './chat/marks/marks.ts';
+import { SqliteMarks } from './chat/marks/sqlite-marks.ts';
+import { MessageRepository } from './chat/message-repository.ts';
+import { messageRoutes } from './chat/message-routes.ts';
+import { PresenceRepository } from './chat/presence-repository.ts';
+import { MessageReader } from './chat/read-messages.ts';
+import { ChatReader } from './chat/reader.ts';
+import { ChatService } from './chat/service.ts';
+import type { Client } from './chat/ws/client.ts';
+import { Hub } from './chat/ws/hub.ts';
+import { Presence } from './chat/ws/presence.ts';
+import { Realtime } from './chat/ws/realtime.ts';
+import { TypingSignals } from './chat/ws/typing.ts';
+import { upgrade } from './chat/ws/upgrade.ts';
+import { type Config, ConfigError } from './config.ts';
+import { readEpoch } from './database/meta.ts';
+import { SchemaMigrator } from './database/migrator.ts';
+import { SqliteDatabase } from './database/sqlite/sqlite-database.ts';
+import { ParleyError } from './errors.ts';
+import { answerUnknownRoutes, createHttpApp } from './http/http-app.ts';
+import { OriginPolicy } from './http/origin.ts';
+import { ProxyTrust } from './http/proxy-trust.ts';
+import { type BoundAddress, serveHttp } from './http/serve.ts';
+import type { Logger } from './monitoring/logger.ts';
+import { Metrics } from './monitoring/metrics.ts';
+import { monitoringRoutes } from './monitoring/routes.ts';
+import { mountAsyncApi } from './pages/asyncapi.ts';
+import { mountOpenApi } from './pages/openapi.ts';
+import { pageRoutes } from './pages/routes.ts';
+import { createRateLimits, type RateLimits } from './rate-limits.ts';
+import { UsersRepository } from './users/repository.ts';
+import { usersRoutes } from './users/routes.ts';
+import { UsersService } from './users/service.ts';
+
+export { version };
+
+const SESSION_SWEEP_MS = 3_600_000;
+
+/** The second is for who puts a proxy before `/api` only. */
+const SOCKET_PATHS = ['/ws', '/api/v1/ws'];
+
+/** Opens the database of the configuration. `onDeath` is told when one of its threads breaks. */
+export async function openDatabase(config: Config, onDeath: (error: Error) => void): Promise<SqliteDatabase> {
+  const { dir, sqlite_readers: readers } = config.data;
+  try {
+    return await SqliteDatabase.open({
+      dir,
+      readers,
+      writerEntry: new URL('./writer-thread.ts', import.meta.url),
+      readerEntry: new URL('./database/sqlite/reader-thread.ts', import.meta.url),
+      onDeath,
+    });
+  } catch (error) {
+    throw new ConfigError(`DATA_DIR must be a folder to write to; it is "${dir}": ${(error as Error).message}`);
+  }
+}
+
+/** Accounts, and who is signed in: what the server and the command line share. */
+export function createAccounts(config: Config, database: SqliteDatabase, bus: Bus, limits: RateLimits, log: Logger) {
+  const changes = new AccountChanges(database, bus);
+  const sessionsRepository = new SessionsRepository(database);
+  const sessions = new SessionsService({ repository: sessionsRepository, changes, config: config.auth, log });
+  const usersRepository = new UsersRepository(database);
+  const users = new UsersService({
+    repository: usersRepository,
+    changes,
+    sessions,
+    bus,
+    config: config.auth,
+    limits,
+    log,
+  });
+  const tokens = new Tokens({
+    secret: loadSecret(config.auth, config.data.dir),
+    previousSecret: config.auth.jwt_secret_previous,
+    accessExpiryMs: config.auth.jwt_access_expiry,
+  });
+  const passwords = new Passwords(config.auth);
+  const cache = new SessionCache(bus);
+  const auth = new AuthService({ users, sessions, passwords, tokens, cache, changes, limits, log });
+  return { auth, users, sessions, tokens };
+}
+
+/** A running server. */
+export interface App {
+  address: BoundAddress;
+  /** Stops in order: no new work, batches flushed, sockets sent home, the database closed. */
+  stop(): Promise<void>;
+}
+
+/** Parts that can be exchanged for others: the chaos tests bring a bus that loses, delays and reorders. */
+export interface ExchangeableParts {
+  createBus(log: Logger): Bus;
+}
+
+const PARTS: ExchangeableParts = { createBus: (log) => new MemoryBus(log) };
+
+/** Builds every part from the configuration and starts it. Nothing else wires. */
+export async function startApp(
+  config: Config,
+  log: Logger,
+  onFatal: (error: Error) => void,
+  parts: ExchangeableParts = PARTS,
+): Promise<App> {
+  const database = await openDatabase(config, onFatal);
+  const migrated = await new SchemaMigrator(database).up();
+  if (migrated.length > 0) log.info({ migrations: migrated }, 'the schema was brought up to date');
+
+  let draining = false;
+  const isDraining = () => draining;
+  const bus = parts.createBus(log);
+  const limits = createRateLimits(config);
+  const { auth, users, sessions, tokens } = createAccounts(config, database, bus, limits, log);
+
+  const epoch = await readEpoch(database);
+  const conversations = new ConversationRepository(database);
+  const messages = new MessageRepository(database);
+  const messageReader = new MessageReader(messages, users);
+  const read = new ChatReader({ conversations, messages, messageReader, users, epoch });
+  const hub = new Hub({
+    bus,
+    log,
+    epoch,
+    listHeads: (userId) => conversations.listHeads(userId),
+    findHead: (userId, conversationId) => conversations.findHead(userId, conversationId),
+    changesSince: (conversationId, since, limit) => read.changesForAll(conversationId, since, limit),
+    marksSince: (conversationId, marksRev) => conversations.listChangedMarks(conversationId, marksRev),
+    usernameOf: async (userId) => (await users.publicUsers([userId])).get(userId)?.username,
+  });
+  const metrics = new Metrics({
+    connections: () => ({ plain: hub.countByMode('plain'), v1: hub.countByMode('v1') }),
+    activeUsers: () => hub.userCount,
+    queued: () => messageLog.queued,
+    deliveries: () => hub.deliveries,
+  });
+  const messageLog = new MessageLog({
+    driver: new SqliteLog(database),
+    bus,
+    log,
+    queueLimit: config.chat.log_queue_limit,
+    observe: (size, seconds, appended) => metrics.batchCommitted(size, seconds, appended),
+  });
+  const marks = new Marks(new SqliteMarks(database), bus, log);
+  const chat = new ChatService({
+    database,
+    conversations,
+    messages,
+    reader: messageReader,
+    read,
+    users,
+    bus,
+    log: messageLog,
+    marks,
+    limits,
+    maxMessageLength: config.chat.max_message_length,
+  });
+  users.onDeleted(async (userId) => {
+    const [user] = (await users.publicUsers([userId])).values();
+    await chat.leaveAllGroups({ userId, username: user!.username });
+  });
+
+  const origins = new OriginPolicy({ publicUrl: config.server.public_url, corsOrigins: config.server.cors_origins });
+  const presence = new Presence(new PresenceRepository(database), bus, log);
+  const typing = new TypingSignals(bus);
+  const realtime = new Realtime({
+    hub,
+    presence,
+    typing,
+    auth,
+    log,
+    heartbeatMs: config.websocket.heartbeat,
+    epoch,
+  });
+
+  const cookies = new SessionCookies(config.server.public_url);
+  const proxies = new ProxyTrust(config.server.trust_proxy);
+  const http = createHttpApp({
+    log,
+    origins,
+    proxies,
+    authenticate: createAuthenticate(auth, origins),
+    isDraining,
+    observe: (route, method, status, milliseconds) => metrics.requested(route, method, status, milliseconds),
+    failed: (code) => metrics.failed(code),
+  });
+  http.route('/', authRoutes({ auth, users, tokens, cookies, origins, limits }));
+  http.route('/', usersRoutes({ users, auth, cookies }));
+  http.route('/', conversationRoutes(chat));
+  http.route('/', messageRoutes(chat));
+  http.route(
+    '/',
+    monitoringRoutes({
+      env: config.env,
+      version,
+      log,
+      metrics,
+      metricsToken: config.monitoring.metrics_token,
+      checks: { database: () => database.check() },
+      isDraining,
+    }),
+  );
+  http.route('/', pageRoutes({ version }));
+  mountOpenApi(http, version);
+  mountAsyncApi(http, version);
+
+  const client = { chat, marks, typing, presence, log, isDraining, failed: metrics.failed.bind(metrics) };
+  const upgradeDeps = { auth, hub, origins, proxies, queryToken: config.websocket.query_token, client };
+  for (const path of SOCKET_PATHS) {
+    http.get(path, (c) => {
+      throw c.env.refusal ?? new ParleyError('upgrade_required');
+    });
+  }
+  answerUnknownRoutes(http, client.failed);
+
+  const outbox = new OutboxReader(database, bus, hub, log);
+  await outbox.start();
+  const sweeper = setInterval(() => sweepSessions(sessions, log), SESSION_SWEEP_MS);
+  const listener = serveHttp<Client>({
+    config: config.server,
+    log,
+    http,
+    websocket: realtime.handler,
+    socketPaths: SOCKET_PATHS,
+    upgrade: (server, request, url) => upgrade(upgradeDeps, server, request, url),
+  });
+  realtime.serveOn(listener.server);
+
+  return {
+    address: listener.address,
+    async stop() {
+      draining = true;
+      realtime.announceDraining();
+      clearInterval(sweeper);
+      await listener.finishRequests(config.server.shutdown_timeout / 2);
+      await messageLog.flush();
+      await marks.write();
+      realtime.closeAll();
+      await listener.stop();
+      await presence.stop();
+      await outbox.stop();
+      await database.close();
+      await bus.close();
+      metrics.stop();
+    },
+  };
+}
+
+function sweepSessions(sessions: SessionsService, log: Logger): void {
+  sessions.sweep().catch((error) => log.error({ err: error }, 'old sessions could not be swept'));
+}

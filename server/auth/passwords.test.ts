@@ -1,0 +1,57 @@
+import { describe, expect, test } from 'bun:test';
+import { Passwords } from './passwords.ts';
+
+const argon2id = new Passwords({ password_hash: 'argon2id', password_hash_concurrency: 2 });
+const bcrypt = new Passwords({ password_hash: 'bcrypt', password_hash_concurrency: 1 });
+
+describe('passwords', () => {
+  test('of either kind verify, whichever is configured', async () => {
+    const hashes = [await argon2id.hash('correct horse'), await bcrypt.hash('correct horse')];
+    expect(hashes[0]).toStartWith('$argon2id$v=19$m=19456,t=2,p=1$');
+    expect(hashes[1]).toStartWith('$2b$10$');
+    for (const hash of hashes) {
+      for (const passwords of [argon2id, bcrypt]) {
+        expect(await passwords.verify('correct horse', hash)).toBe(true);
+        expect(await passwords.verify('wrong horse', hash)).toBe(false);
+      }
+    }
+  });
+
+  test('never fit where there is no hash, or one that is no hash', async () => {
+    expect(await argon2id.verify('anything', undefined)).toBe(false);
+    expect(await argon2id.verify('anything', null)).toBe(false);
+    expect(await argon2id.verify('anything', 'plain text')).toBe(false);
+  });
+
+  test('of more than 72 bytes count to their end with bcrypt too', async () => {
+    const hash = await bcrypt.hash(`${'x'.repeat(80)}a`);
+    expect(await bcrypt.verify(`${'x'.repeat(80)}b`, hash)).toBe(false);
+  });
+
+  test('are hashed again when their kind is the other, or their cost an older one', async () => {
+    const older = await Bun.password.hash('x', { algorithm: 'argon2id', memoryCost: 8192, timeCost: 2 });
+    const cheaper = await Bun.password.hash('x', { algorithm: 'bcrypt', cost: 4 });
+    const [new2id, newBcrypt] = [await argon2id.hash('x'), await bcrypt.hash('x')];
+    expect([new2id, newBcrypt, older, cheaper].map((hash) => argon2id.needsRehash(hash))).toEqual([
+      false,
+      true,
+      true,
+      true,
+    ]);
+    expect([new2id, newBcrypt, older, cheaper].map((hash) => bcrypt.needsRehash(hash))).toEqual([
+      true,
+      false,
+      true,
+      true,
+    ]);
+  });
+
+  test('that would wait behind a hundred others are refused', async () => {
+    const hash = await Bun.password.hash('x', { algorithm: 'bcrypt', cost: 4 });
+    const busy = new Passwords({ password_hash: 'argon2id', password_hash_concurrency: 1 });
+    const outcomes = await Promise.allSettled(Array.from({ length: 110 }, () => busy.verify('x', hash)));
+    const refused = outcomes.filter((outcome) => outcome.status === 'rejected');
+    expect(refused.length).toBeGreaterThanOrEqual(9);
+    expect(refused[0]!.reason).toMatchObject({ code: 'unavailable' });
+  });
+});

@@ -1,0 +1,57 @@
+import pLimit, { type LimitFunction } from 'p-limit';
+import type { Config } from '../config.ts';
+import { ParleyError } from '../errors.ts';
+
+/** OWASP Password Storage Cheat Sheet: Argon2id with 19 MiB and two passes, bcrypt with a work factor of 10. */
+const ARGON2ID = { algorithm: 'argon2id', memoryCost: 19_456, timeCost: 2 } as const;
+const BCRYPT = { algorithm: 'bcrypt', cost: 10 } as const;
+
+const ARGON2ID_HASH = /^\$argon2id\$v=19\$m=(\d+),t=(\d+),p=\d+\$/;
+const BCRYPT_HASH = /^\$2[aby]\$(\d\d)\$/;
+
+/** Passwords that may wait for each slot before more are refused as `unavailable`. */
+const WAITING_PER_SLOT = 100;
+
+/**
+ * Hashes and verifies passwords (ASVS 11.4.2), a few at once: each takes tens of milliseconds of a core and, with
+ * Argon2id, 19 MiB. Never called while a transaction is open.
+ */
+export class Passwords {
+  private readonly kind: Config['auth']['password_hash'];
+  private readonly slots: LimitFunction;
+  private readonly maxWaiting: number;
+  /** Verified where there is no account, so that this takes as long as a wrong password (ASVS 6.3.8). */
+  private readonly dummy: Promise<string>;
+
+  constructor(config: Pick<Config['auth'], 'password_hash' | 'password_hash_concurrency'>) {
+    this.kind = config.password_hash;
+    this.slots = pLimit(config.password_hash_concurrency);
+    this.maxWaiting = WAITING_PER_SLOT * config.password_hash_concurrency;
+    this.dummy = this.hash(crypto.randomUUID());
+  }
+
+  /** A hash of the configured kind. */
+  hash(password: string): Promise<string> {
+    return this.inSlot(() => Bun.password.hash(password, this.kind === 'bcrypt' ? BCRYPT : ARGON2ID));
+  }
+
+  /** Whether `password` is the one behind `hash`, of either kind. Without a hash: false, after the same time. */
+  async verify(password: string, hash: string | null | undefined): Promise<boolean> {
+    const known = hash && (ARGON2ID_HASH.test(hash) || BCRYPT_HASH.test(hash)) ? hash : undefined;
+    const compared = known ?? (await this.dummy);
+    const matches = await this.inSlot(() => Bun.password.verify(password, compared));
+    return matches && known !== undefined;
+  }
+
+  /** Whether `hash` is of the kind that is not configured, or cheaper than new ones are. */
+  needsRehash(hash: string): boolean {
+    if (this.kind === 'bcrypt') return Number(BCRYPT_HASH.exec(hash)?.[1] ?? 0) < BCRYPT.cost;
+    const [, memory, passes] = ARGON2ID_HASH.exec(hash) ?? [];
+    return Number(memory ?? 0) < ARGON2ID.memoryCost || Number(passes ?? 0) < ARGON2ID.timeCost;
+  }
+
+  private async inSlot<T>(work: () => Promise<T>): Promise<T> {
+    if (this.slots.pendingCount >= this.maxWaiting) throw new ParleyError('unavailable');
+    return await this.slots(work);
+  }
+}

@@ -1,0 +1,61 @@
+import type { Database, Executor } from '../database/database.ts';
+import type { Session } from './model.ts';
+
+/** The table `sessions`. */
+export class SessionsRepository {
+  constructor(private readonly database: Database) {}
+
+  async insert(tx: Executor, session: Session): Promise<void> {
+    await tx.insertInto('sessions').values(session).execute();
+  }
+
+  byId(id: string): Promise<Session | undefined> {
+    return this.database.read.selectFrom('sessions').selectAll().where('id', '=', id).executeTakeFirst();
+  }
+
+  /** Moves an open session from `generation` to the next. Of many at once one gets the row, the others nothing. */
+  exchange(id: string, generation: number, times: { now: number; expiresAt: number }): Promise<Session | undefined> {
+    return this.database.write
+      .updateTable('sessions')
+      .set({ generation: generation + 1, rotated_at: times.now, expires_at: times.expiresAt })
+      .where('id', '=', id)
+      .where('generation', '=', generation)
+      .where('ended_at', 'is', null)
+      .where('expires_at', '>', times.now)
+      .returningAll()
+      .executeTakeFirst();
+  }
+
+  /** Ends one session of a user where it is still open, and says whether it was. */
+  async end(tx: Executor, userId: string, id: string, now: number): Promise<boolean> {
+    const ended = await tx
+      .updateTable('sessions')
+      .set({ ended_at: now })
+      .where('id', '=', id)
+      .where('user_id', '=', userId)
+      .where('ended_at', 'is', null)
+      .returning('id')
+      .execute();
+    return ended.length > 0;
+  }
+
+  /** Ends a user's open sessions but `except`, and answers which they were. */
+  async endAll(tx: Executor, userId: string, now: number, except?: string): Promise<string[]> {
+    let query = tx
+      .updateTable('sessions')
+      .set({ ended_at: now })
+      .where('user_id', '=', userId)
+      .where('ended_at', 'is', null);
+    if (except !== undefined) query = query.where('id', '!=', except);
+    const ended = await query.returning('id').execute();
+    return ended.map(({ id }) => id);
+  }
+
+  /** Deletes up to `limit` sessions that expired before `before`. */
+  async deleteExpired(before: number, limit: number): Promise<number> {
+    const { write } = this.database;
+    const expired = write.selectFrom('sessions').select('id').where('expires_at', '<', before).limit(limit);
+    const result = await write.deleteFrom('sessions').where('id', 'in', expired).executeTakeFirst();
+    return Number(result.numDeletedRows);
+  }
+}

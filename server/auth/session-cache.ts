@@ -1,0 +1,48 @@
+import type { Bus } from '../bus/bus.ts';
+import type { CheckedSession } from './model.ts';
+
+/** How long a session is believed without asking the database: what a lost publication may cost (contract §2). */
+const BELIEVED_MS = 5000;
+const MAX_SESSIONS = 10_000;
+
+/**
+ * Sessions that were found to hold a moment ago, so that most requests ask no database. What ends or changes one is heard
+ * on the bus and forgets it at once.
+ */
+export class SessionCache {
+  private readonly sessions = new Map<string, { session: CheckedSession; until: number }>();
+  /** Counts what was heard: an answer that was under way meanwhile may be older than the news. */
+  private heard = 0;
+
+  constructor(
+    bus: Bus,
+    private readonly now: () => number = Date.now,
+  ) {
+    bus.subscribe('accounts', (news) => {
+      this.heard++;
+      if (news.kind === 'sessions_ended') for (const id of news.session_ids) this.sessions.delete(id);
+      else this.forgetUser(news.user_id);
+    });
+  }
+
+  /** The session as it was within the last 5 s, or else as `load` finds it. One that does not hold is not kept. */
+  async get(id: string, load: () => Promise<CheckedSession>): Promise<CheckedSession> {
+    const kept = this.sessions.get(id);
+    if (kept && kept.until > this.now()) return kept.session;
+    this.sessions.delete(id);
+    const { heard } = this;
+    const session = await load();
+    if (heard === this.heard) this.keep(session);
+    return session;
+  }
+
+  private keep(session: CheckedSession): void {
+    if (this.sessions.size >= MAX_SESSIONS) this.sessions.delete(this.sessions.keys().next().value!);
+    const until = Math.min(this.now() + BELIEVED_MS, session.expiresAt);
+    this.sessions.set(session.sessionId, { session, until });
+  }
+
+  private forgetUser(userId: string): void {
+    for (const [id, { session }] of this.sessions) if (session.userId === userId) this.sessions.delete(id);
+  }
+}

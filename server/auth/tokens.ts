@@ -1,0 +1,123 @@
+import { createSecretKey, type KeyObject } from 'node:crypto';
+import { errors, jwtVerify, SignJWT } from 'jose';
+import type { Tokens as TokensAnswer } from '../../protocol/resources.ts';
+import { ParleyError } from '../errors.ts';
+import type { Session } from './model.ts';
+
+const ISSUER = 'parley';
+const ALGORITHM = 'HS256';
+
+export type TokenType = 'access' | 'refresh';
+
+export interface TokenOptions {
+  secret: string;
+  /** The secret before it, which still verifies; empty for none. */
+  previousSecret: string;
+  /** Life of an access token, in milliseconds. */
+  accessExpiryMs: number;
+  now?: () => number;
+}
+
+/** What a token says, once its signature is found good. */
+export interface TokenClaims {
+  userId: string;
+  sessionId: string;
+}
+
+export interface RefreshClaims extends TokenClaims {
+  /** Number of this refresh token in its session. */
+  generation: number;
+}
+
+/**
+ * Access and refresh tokens: JWTs (RFC 7519) with one algorithm, one issuer, and a type that keeps either from being
+ * taken for the other (RFC 8725 §3.1, §3.11; ASVS 9.1, 9.2).
+ */
+export class Tokens {
+  private readonly keys: [KeyObject, ...KeyObject[]];
+  private readonly accessExpiryMs: number;
+  private readonly now: () => number;
+
+  constructor(options: TokenOptions) {
+    const previous = options.previousSecret === '' ? [] : [toKey(options.previousSecret)];
+    this.keys = [toKey(options.secret), ...previous];
+    this.accessExpiryMs = options.accessExpiryMs;
+    this.now = options.now ?? Date.now;
+  }
+
+  /**
+   * The tokens of a session as it now stands. The refresh token depends on the row alone, to the last byte: that is how
+   * a repeated exchange gets the same successor though no token is stored.
+   */
+  async issue(session: Session): Promise<TokensAnswer> {
+    const now = this.now();
+    const expiresAt = Math.min(now + this.accessExpiryMs, session.expires_at);
+    const claims = { sub: session.user_id, sid: session.id };
+    return {
+      access_token: await this.sign({ ...claims, typ: 'access' }, now, expiresAt),
+      refresh_token: await this.sign(
+        { ...claims, gen: session.generation, typ: 'refresh' },
+        session.rotated_at,
+        session.expires_at,
+      ),
+      expires_in: Math.max(1, Math.floor((expiresAt - now) / 1000)),
+    };
+  }
+
+  /** Fails with `token_expired`, or with `invalid_token` for all that is no access token of ours. */
+  readAccess(token: string): Promise<TokenClaims> {
+    return this.read(token, 'access', new Date(this.now()));
+  }
+
+  /** Fails with `token_expired`, or with `invalid_token` for all that is no refresh token of ours. */
+  async readRefresh(token: string): Promise<RefreshClaims> {
+    const claims = await this.read(token, 'refresh', new Date(this.now()));
+    if (!Number.isSafeInteger(claims.generation)) throw new ParleyError('invalid_token');
+    return claims as RefreshClaims;
+  }
+
+  /** Whose token it is, expired or not: enough to sign out with, and for nothing else. */
+  async readIgnoringExpiry(token: string, type: TokenType): Promise<TokenClaims | undefined> {
+    try {
+      return await this.read(token, type, new Date(0));
+    } catch (error) {
+      if (error instanceof ParleyError) return undefined;
+      throw error;
+    }
+  }
+
+  private async read(token: string, type: TokenType, at: Date): Promise<TokenClaims & { generation?: number }> {
+    const payload = await this.verify(token, at);
+    const { sub, sid, typ, gen } = payload;
+    if (typ !== type || typeof sub !== 'string' || typeof sid !== 'string') throw new ParleyError('invalid_token');
+    return { userId: sub, sessionId: sid, generation: gen as number | undefined };
+  }
+
+  private async verify(token: string, currentDate: Date) {
+    const options = { algorithms: [ALGORITHM], issuer: ISSUER, requiredClaims: ['exp'], currentDate };
+    for (const key of this.keys) {
+      try {
+        return (await jwtVerify(token, key, options)).payload;
+      } catch (error) {
+        if (error instanceof errors.JWSSignatureVerificationFailed) continue;
+        if (error instanceof errors.JWTExpired) throw new ParleyError('token_expired');
+        if (error instanceof errors.JOSEError) throw new ParleyError('invalid_token');
+        throw error;
+      }
+    }
+    throw new ParleyError('invalid_token');
+  }
+
+  private sign(claims: Record<string, unknown>, issuedAt: number, expiresAt: number): Promise<string> {
+    return new SignJWT(claims)
+      .setProtectedHeader({ alg: ALGORITHM, typ: 'JWT' })
+      .setIssuer(ISSUER)
+      .setIssuedAt(Math.floor(issuedAt / 1000))
+      .setExpirationTime(Math.ceil(expiresAt / 1000)) // up: the session's row is exact, and has the last word
+      .sign(this.keys[0]);
+  }
+}
+
+function toKey(secret: string): KeyObject {
+  return createSecretKey(Buffer.from(secret, 'utf8'));
+}

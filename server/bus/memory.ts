@@ -1,0 +1,38 @@
+import type { Logger } from '../monitoring/logger.ts';
+import type { Bus, Channels } from './bus.ts';
+
+type Hear = (news: never) => void;
+
+/** The bus of a single node: subscribers are called at once. */
+export class MemoryBus implements Bus {
+  private readonly channels = new Map<string, Set<Hear>>();
+
+  constructor(private readonly log: Logger) {}
+
+  publish<C extends keyof Channels & string>(channel: C, news: Channels[C]): void {
+    this.tellHere(channel, news);
+  }
+
+  tellHere<C extends keyof Channels & string>(channel: C, news: Channels[C]): void {
+    for (const hear of this.channels.get(channel) ?? []) {
+      try {
+        (hear as (news: Channels[C]) => void)(news);
+      } catch (error) {
+        this.log.error({ err: error, channel }, 'a subscriber failed');
+      }
+    }
+  }
+
+  subscribe<C extends keyof Channels & string>(channel: C, hear: (news: Channels[C]) => void): () => void {
+    const hearers = this.channels.get(channel) ?? new Set();
+    this.channels.set(channel, hearers.add(hear as Hear));
+    return () => {
+      hearers.delete(hear as Hear);
+      if (hearers.size === 0) this.channels.delete(channel);
+    };
+  }
+
+  async close(): Promise<void> {
+    this.channels.clear();
+  }
+}

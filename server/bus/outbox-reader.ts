@@ -1,0 +1,120 @@
+import type { Selectable } from 'kysely';
+import type { Database } from '../database/database.ts';
+import type { OutboxTable } from '../database/schema.ts';
+import type { Logger } from '../monitoring/logger.ts';
+import type { Bus } from './bus.ts';
+
+/** What a lost publication may cost: with the time to act on it, well below the 5 s of the contract (§5.9). */
+const POLL_MS = 2000;
+const SETTLE_MS = 100;
+const SWEEP_MS = 60_000;
+/** For how long rows are kept for readers that were away. */
+const KEPT_MS = 3_600_000;
+const SWEEP_CHUNK = 5000;
+type FreshRow = Pick<Selectable<OutboxTable>, 'kind' | 'conversation_id' | 'user_id' | 'session_id' | 'rev'>;
+
+/** Who makes good what this node did not hear of conversations. */
+export interface OutboxHearers {
+  /** A conversation stands at `rev` at least. */
+  heardOf(conversationId: string, rev: number): void;
+  /** The marks of a conversation stand at `marksRev` at least. */
+  heardOfMarks(conversationId: string, marksRev: number): void;
+  /** Somebody joined or left at `rev`. */
+  checkMembership(userId: string, conversationId: string, rev: number): Promise<void>;
+}
+
+/**
+ * Reads what was written to the outbox since the last look and tells it on this node once more, so that nothing hangs on a
+ * publication alone: one can be lost, and another process, such as `parley admin`, makes none. Hearing twice changes
+ * nothing.
+ */
+export class OutboxReader {
+  private lastId = 0;
+  private timer: Timer | undefined;
+  private sweeper: Timer | undefined;
+  private working: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly database: Database,
+    private readonly bus: Bus,
+    private readonly hearers: OutboxHearers,
+    private readonly log: Logger,
+  ) {}
+
+  /** Begins behind what stands there now. */
+  async start(): Promise<void> {
+    this.lastId = await this.newestId();
+    this.timer = setInterval(() => this.enqueue(() => this.poll()), POLL_MS);
+    this.sweeper = setInterval(() => this.enqueue(() => this.sweep()), SWEEP_MS);
+  }
+
+  /** Resolves once nothing is under way any more. */
+  async stop(): Promise<void> {
+    clearInterval(this.timer);
+    clearInterval(this.sweeper);
+    await this.working;
+  }
+
+  /** One after the other; what fails is tried again by the next tick. */
+  private enqueue(work: () => Promise<void>): void {
+    this.working = this.working.then(work).catch((error) => this.log.error({ err: error }, 'the outbox failed'));
+  }
+
+  private async poll(): Promise<void> {
+    const newest = await this.newestId();
+    if (newest <= this.lastId) return;
+    const fresh = () => this.database.read.selectFrom('outbox').where('id', '>', this.lastId).where('id', '<=', newest);
+    const rows = await fresh()
+      .select(['kind', 'conversation_id', 'user_id', 'session_id', 'rev'])
+      .where('kind', 'not in', ['conversation', 'marks'])
+      .orderBy('id')
+      .execute();
+    const heads = await fresh()
+      .select((eb) => ['kind', 'conversation_id', eb.fn.max('rev').as('rev')])
+      .where('kind', 'in', ['conversation', 'marks'])
+      .groupBy(['kind', 'conversation_id'])
+      .execute();
+    // What was committed this moment is being published: only what is not heard by then was lost.
+    await Bun.sleep(SETTLE_MS);
+    for (const { kind, conversation_id, rev } of heads) {
+      if (kind === 'marks') this.hearers.heardOfMarks(conversation_id!, Number(rev));
+      else this.hearers.heardOf(conversation_id!, Number(rev));
+    }
+    for (const row of rows) await this.tell(row);
+    this.lastId = newest;
+  }
+
+  private async tell({ kind, conversation_id, user_id, session_id, rev }: FreshRow): Promise<void> {
+    if (kind === 'membership') await this.hearers.checkMembership(user_id!, conversation_id!, rev!);
+    if (kind === 'user') this.bus.tellHere('accounts', { kind: 'user_changed', user_id: user_id! });
+    if (kind === 'session') {
+      this.bus.tellHere('accounts', { kind: 'sessions_ended', user_id: user_id!, session_ids: [session_id!] });
+    }
+  }
+
+  private async newestId(): Promise<number> {
+    const { id } = await this.database.read
+      .selectFrom('outbox')
+      .select((eb) => eb.fn.max('id').as('id'))
+      .executeTakeFirstOrThrow();
+    return id ?? 0;
+  }
+
+  /** Deletes old rows in small steps, so that no message waits long for its turn to write. */
+  private async sweep(): Promise<void> {
+    for (;;) {
+      const oldest = this.database.read
+        .selectFrom('outbox')
+        .select(['id', 'created_at'])
+        .orderBy('id')
+        .limit(SWEEP_CHUNK);
+      const { id } = await this.database.read
+        .selectFrom(oldest.as('oldest'))
+        .select((eb) => eb.fn.max('id').as('id'))
+        .where('created_at', '<', Date.now() - KEPT_MS)
+        .executeTakeFirstOrThrow();
+      if (id === null) return;
+      await this.database.write.deleteFrom('outbox').where('id', '<=', id).execute();
+    }
+  }
+}

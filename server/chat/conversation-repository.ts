@@ -1,0 +1,325 @@
+import { sql } from 'kysely';
+import type { Head, Mark, ParticipantRole } from '../../protocol/resources.ts';
+import type { Database, Executor } from '../database/database.ts';
+import { writeOutbox } from '../database/outbox.ts';
+import type { ConversationRow, Membership, ParticipantRow } from './model.ts';
+
+/** Where a page of conversations goes on: behind this one, in order of activity. */
+export interface ConversationPlace {
+  updatedAt: number;
+  id: string;
+}
+
+/** Where a page of participants goes on. */
+export interface ParticipantPlace {
+  joinedAt: number;
+  userId: string;
+}
+
+/** Conversations and who is in them. Methods that take an executor run in its transaction. */
+export class ConversationRepository {
+  constructor(private readonly database: Database) {}
+
+  /** The conversation as its participant finds it: for anyone else there is none. */
+  async findMembership(conversationId: string, userId: string, executor?: Executor): Promise<Membership | undefined> {
+    const [conversation, me] = await Promise.all([
+      this.findConversation(conversationId, executor),
+      (executor ?? this.database.read)
+        .selectFrom('participants')
+        .selectAll()
+        .where('conversation_id', '=', conversationId)
+        .where('user_id', '=', userId)
+        .where('left_rev', 'is', null)
+        .executeTakeFirst(),
+    ]);
+    return conversation && me && { conversation, me };
+  }
+
+  findConversation(id: string, executor: Executor = this.database.read): Promise<ConversationRow | undefined> {
+    return executor.selectFrom('conversations').selectAll().where('id', '=', id).executeTakeFirst();
+  }
+
+  /** The direct conversation of a pair, which may be one person twice. */
+  findDirect(
+    one: string,
+    other: string,
+    executor: Executor = this.database.read,
+  ): Promise<ConversationRow | undefined> {
+    const [low, high] = inOrder(one, other);
+    return executor
+      .selectFrom('conversations')
+      .selectAll()
+      .where('low_user_id', '=', low)
+      .where('high_user_id', '=', high)
+      .executeTakeFirst();
+  }
+
+  /** A user's conversations, latest activity first, with their own marks. */
+  async listMemberships(userId: string, limit: number, after?: ConversationPlace): Promise<Membership[]> {
+    let query = this.database.read
+      .selectFrom('participants as p')
+      .innerJoin('conversations as c', 'c.id', 'p.conversation_id')
+      .select(['c.id', 'c.updated_at'])
+      .where('p.user_id', '=', userId)
+      .where('p.left_rev', 'is', null)
+      .orderBy('c.updated_at', 'desc')
+      .orderBy('c.id', 'desc')
+      .limit(limit);
+    if (after) {
+      query = query.where((eb) =>
+        eb.or([
+          eb('c.updated_at', '<', after.updatedAt),
+          eb.and([eb('c.updated_at', '=', after.updatedAt), eb('c.id', '<', after.id)]),
+        ]),
+      );
+    }
+    const ids = (await query.execute()).map(({ id }) => id);
+    if (ids.length === 0) return [];
+    const [conversations, places] = await Promise.all([
+      this.database.read.selectFrom('conversations').selectAll().where('id', 'in', ids).execute(),
+      this.database.read
+        .selectFrom('participants')
+        .selectAll()
+        .where('user_id', '=', userId)
+        .where('left_rev', 'is', null)
+        .where('conversation_id', 'in', ids)
+        .execute(),
+    ]);
+    const conversationOf = new Map(conversations.map((row) => [row.id, row]));
+    const placeOf = new Map(places.map((row) => [row.conversation_id, row]));
+    return ids.flatMap((id) => {
+      const [conversation, me] = [conversationOf.get(id), placeOf.get(id)];
+      return conversation && me ? [{ conversation, me }] : [];
+    });
+  }
+
+  /** Which conversations a user is in, with their heads. */
+  listHeads(userId: string): Promise<{ id: string; seq: number; rev: number; marks_rev: number }[]> {
+    return this.database.read
+      .selectFrom('participants as p')
+      .innerJoin('conversations as c', 'c.id', 'p.conversation_id')
+      .select(['c.id', 'c.seq', 'c.rev', 'c.marks_rev'])
+      .where('p.user_id', '=', userId)
+      .where('p.left_rev', 'is', null)
+      .execute();
+  }
+
+  /** Where a conversation stands, if the user is in it. */
+  async findHead(userId: string, id: string): Promise<ConversationRow | undefined> {
+    return (await this.findMembership(id, userId))?.conversation;
+  }
+
+  /** The groups that a user is in. */
+  async listGroupIds(userId: string): Promise<string[]> {
+    const rows = await this.database.read
+      .selectFrom('participants as p')
+      .innerJoin('conversations as c', 'c.id', 'p.conversation_id')
+      .select('c.id')
+      .where('p.user_id', '=', userId)
+      .where('p.left_rev', 'is', null)
+      .where('c.type', '=', 'group')
+      .execute();
+    return rows.map(({ id }) => id);
+  }
+
+  /** The first participants of each conversation, longest in first. */
+  async firstParticipants(conversationIds: string[], each: number): Promise<ParticipantRow[]> {
+    if (conversationIds.length === 0) return [];
+    const numbered = this.database.read
+      .selectFrom('participants')
+      .selectAll()
+      .select(sql<number>`row_number() over (partition by conversation_id order by joined_at, user_id)`.as('place'))
+      .where('conversation_id', 'in', conversationIds)
+      .where('left_rev', 'is', null);
+    const rows = await this.database.read
+      .selectFrom(numbered.as('numbered'))
+      .selectAll()
+      .where('place', '<=', each)
+      .orderBy('conversation_id')
+      .orderBy('place')
+      .execute();
+    return rows;
+  }
+
+  async countParticipants(conversationIds: string[]): Promise<Map<string, number>> {
+    if (conversationIds.length === 0) return new Map();
+    const rows = await this.database.read
+      .selectFrom('participants')
+      .select(['conversation_id', (eb) => eb.fn.countAll<number>().as('count')])
+      .where('conversation_id', 'in', conversationIds)
+      .where('left_rev', 'is', null)
+      .groupBy('conversation_id')
+      .execute();
+    return new Map(rows.map((row) => [row.conversation_id, Number(row.count)]));
+  }
+
+  /** A page of participants, longest in first. */
+  listParticipants(conversationId: string, limit: number, after?: ParticipantPlace): Promise<ParticipantRow[]> {
+    let query = this.database.read
+      .selectFrom('participants')
+      .selectAll()
+      .where('conversation_id', '=', conversationId)
+      .where('left_rev', 'is', null)
+      .orderBy('joined_at')
+      .orderBy('user_id')
+      .limit(limit);
+    if (after) {
+      query = query.where((eb) =>
+        eb.or([
+          eb('joined_at', '>', after.joinedAt),
+          eb.and([eb('joined_at', '=', after.joinedAt), eb('user_id', '>', after.userId)]),
+        ]),
+      );
+    }
+    return query.execute();
+  }
+
+  /** The rows of some users, also of those who left. */
+  findParticipants(
+    conversationId: string,
+    userIds: string[],
+    executor: Executor = this.database.read,
+  ): Promise<ParticipantRow[]> {
+    if (userIds.length === 0) return Promise.resolve([]);
+    return executor
+      .selectFrom('participants')
+      .selectAll()
+      .where('conversation_id', '=', conversationId)
+      .where('user_id', 'in', userIds)
+      .execute();
+  }
+
+  /** Admins other than one, and the longest of all others: what decides when somebody leaves. */
+  async findHeirs(conversationId: string, leaverId: string, executor: Executor) {
+    const others = () =>
+      executor
+        .selectFrom('participants')
+        .selectAll()
+        .where('conversation_id', '=', conversationId)
+        .where('user_id', '!=', leaverId)
+        .where('left_rev', 'is', null)
+        .orderBy('joined_at')
+        .orderBy('user_id');
+    const otherAdmin = await others().where('role', '=', 'admin').executeTakeFirst();
+    return { otherAdmin, longest: await others().executeTakeFirst() };
+  }
+
+  /** Participants that came, went or changed role after `rev`. */
+  listChangedParticipants(conversationId: string, rev: number): Promise<ParticipantRow[]> {
+    return this.database.read
+      .selectFrom('participants')
+      .selectAll()
+      .where('conversation_id', '=', conversationId)
+      .where('rev', '>', rev)
+      .orderBy('rev')
+      .execute();
+  }
+
+  /** Marks of participants that moved after `marksRev`. */
+  listChangedMarks(conversationId: string, marksRev: number): Promise<Mark[]> {
+    return this.database.read
+      .selectFrom('participants')
+      .select(['user_id', 'delivered_seq', 'read_seq'])
+      .where('conversation_id', '=', conversationId)
+      .where('marks_rev', '>', marksRev)
+      .where('left_rev', 'is', null)
+      .execute();
+  }
+
+  /** A page of where a user's conversations stand, in id order. */
+  listSyncHeads(userId: string, limit: number, afterId?: string): Promise<Head[]> {
+    let query = this.database.read
+      .selectFrom('participants as p')
+      .innerJoin('conversations as c', 'c.id', 'p.conversation_id')
+      .select(['c.id', 'c.seq', 'c.rev', 'c.marks_rev', 'p.read_seq', 'p.delivered_seq'])
+      .where('p.user_id', '=', userId)
+      .where('p.left_rev', 'is', null)
+      .orderBy('p.conversation_id')
+      .limit(limit);
+    if (afterId !== undefined) query = query.where('p.conversation_id', '>', afterId);
+    return query.execute();
+  }
+
+  // What follows writes, inside the transaction of one change.
+
+  /** The conversation under its lock: no other change, and no batch of the log, moves it before the transaction ends. */
+  async lockForMember(conversationId: string, userId: string, tx: Executor): Promise<Membership | undefined> {
+    // SQLite: the transaction itself is the lock, since all writes take turns.
+    return this.findMembership(conversationId, userId, tx);
+  }
+
+  /** Returns false where the pair has its direct conversation already. */
+  async insertConversation(row: ConversationRow, tx: Executor): Promise<boolean> {
+    const inserted = await tx
+      .insertInto('conversations')
+      .values(row)
+      .onConflict((conflict) => conflict.columns(['low_user_id', 'high_user_id']).doNothing())
+      .executeTakeFirst();
+    return inserted.numInsertedOrUpdatedRows === 1n;
+  }
+
+  async advanceConversation(row: ConversationRow, tx: Executor): Promise<void> {
+    const { seq, rev, meta_rev, updated_at, name } = row;
+    await tx
+      .updateTable('conversations')
+      .set({ seq, rev, meta_rev, updated_at, name })
+      .where('id', '=', row.id)
+      .execute();
+  }
+
+  /** Who comes in, for the first time or again. */
+  async putParticipants(rows: ParticipantRow[], tx: Executor): Promise<void> {
+    if (rows.length === 0) return;
+    await tx
+      .insertInto('participants')
+      .values(rows)
+      .onConflict((conflict) =>
+        conflict.columns(['conversation_id', 'user_id']).doUpdateSet((eb) => ({
+          role: eb.ref('excluded.role'),
+          joined_at: eb.ref('excluded.joined_at'),
+          rev: eb.ref('excluded.rev'),
+          left_rev: null,
+          // The join's own seq: no mark that they had can lie beyond it.
+          read_seq: eb.ref('excluded.read_seq'),
+          delivered_seq: eb.ref('excluded.delivered_seq'),
+        })),
+      )
+      .execute();
+  }
+
+  async updateParticipant(
+    conversationId: string,
+    userId: string,
+    change: { rev: number; role?: ParticipantRole; left_rev?: number; read_seq?: number; delivered_seq?: number },
+    tx: Executor,
+  ): Promise<void> {
+    await tx
+      .updateTable('participants')
+      .set(change)
+      .where('conversation_id', '=', conversationId)
+      .where('user_id', '=', userId)
+      .execute();
+  }
+
+  /** Moves somebody's own marks up to a message that they wrote. */
+  async moveMarks(conversationId: string, userId: string, seq: number, tx: Executor): Promise<void> {
+    await tx
+      .updateTable('participants')
+      .set({ read_seq: seq, delivered_seq: seq })
+      .where('conversation_id', '=', conversationId)
+      .where('user_id', '=', userId)
+      .execute();
+  }
+
+  /** Tells the outbox that the conversation advanced, and whose membership changed with it. */
+  async tellOutbox(conversation: ConversationRow, memberIds: string[], tx: Executor): Promise<void> {
+    const { id: conversation_id, rev } = conversation;
+    const memberships = memberIds.map((user_id) => ({ kind: 'membership' as const, conversation_id, user_id, rev }));
+    await writeOutbox(tx, [{ kind: 'conversation', conversation_id, rev }, ...memberships], Date.now());
+  }
+}
+
+/** The two of a pair in the order in which the pair is kept. */
+export function inOrder(one: string, other: string): [low: string, high: string] {
+  return one < other ? [one, other] : [other, one];
+}

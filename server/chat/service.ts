@@ -1,0 +1,177 @@
+import { MAX_PARTICIPANTS_AT_ONCE } from '../../protocol/limits.ts';
+import type { Mark, Message, ParticipantRole } from '../../protocol/resources.ts';
+import { invalidField, ParleyError } from '../errors.ts';
+import type { RateLimits } from '../rate-limits.ts';
+import { deleteMessage, editMessage, type MessageChangeDeps, type MessageKey, react } from './change-message.ts';
+import { addParticipants, changeRole, removeParticipant, renameGroup } from './change-participants.ts';
+import { checkContent } from './content.ts';
+import type { MessageLog, NewMessage, Receipt } from './log/message-log.ts';
+import type { Marks } from './marks/marks.ts';
+import type { Actor } from './model.ts';
+import { createGroup, openDirect } from './open-conversation.ts';
+import type { ChatReader } from './reader.ts';
+
+export interface ChatServiceOptions extends MessageChangeDeps {
+  read: ChatReader;
+  log: MessageLog;
+  marks: Marks;
+  limits: Pick<RateLimits, 'messages' | 'conversations' | 'email_lookup'>;
+  /** Longest message, in characters. */
+  maxMessageLength: number;
+}
+
+/** A message to send: to a conversation, or to a user, whose direct conversation is found or opened. */
+export interface Send {
+  conversation_id?: string;
+  recipient?: string;
+  content: string;
+  client_id?: string;
+  reply_to?: string;
+}
+
+/** A message that has its place in the log; the receipt comes with the commit. */
+export interface Placed {
+  receipt: Promise<Receipt>;
+}
+
+/** The rules of what people do in conversations. REST and WebSocket both call this, so that there is one of each. */
+export class ChatService {
+  constructor(private readonly options: ChatServiceOptions) {}
+
+  /** What they read. */
+  get read(): ChatReader {
+    return this.options.read;
+  }
+
+  /** Sends a message; resolves once it is on stable storage. */
+  async send(actor: Actor, message: Send): Promise<Receipt> {
+    const { receipt } = await this.place(actor, message);
+    return receipt;
+  }
+
+  /**
+   * Gives a message its place in the log, before every message that is placed after it. A `client_id` that this sender
+   * used here before gets the first receipt again. `origin` is the socket that sent it. Returns a promise only where
+   * something must be waited for first, so that a busy socket pays for none.
+   */
+  place(actor: Actor, message: Send, origin?: number): Placed | Promise<Placed> {
+    checkContent(message.content, this.options.maxMessageLength);
+    const { conversation_id } = message;
+    if (conversation_id === undefined || message.reply_to !== undefined || this.options.limits.messages) {
+      return this.placeAfterChecks(actor, message, origin);
+    }
+    return this.append(actor, conversation_id, message, { origin });
+  }
+
+  private async placeAfterChecks(actor: Actor, message: Send, origin?: number): Promise<Placed> {
+    await this.options.limits.messages?.take(actor.userId);
+    const conversationId = message.conversation_id ?? (await this.openDirect(actor, message.recipient!)).id;
+    const quotedUsername = message.reply_to && (await this.authorOf(conversationId, message.reply_to));
+    return this.append(actor, conversationId, message, { origin, quotedUsername });
+  }
+
+  private append(
+    actor: Actor,
+    conversationId: string,
+    message: Send,
+    rest: Pick<NewMessage, 'origin' | 'quotedUsername'>,
+  ): Placed {
+    const id = Bun.randomUUIDv7();
+    const receipt = this.options.log.append({
+      ...rest,
+      id,
+      conversationId,
+      senderId: actor.userId,
+      senderUsername: actor.username,
+      clientId: message.client_id ?? id,
+      type: 'text',
+      content: message.content,
+      sentAt: Date.now(),
+      replyToId: message.reply_to,
+    });
+    return { receipt };
+  }
+
+  /** The name to quote a message under. Whether it is there, and may be quoted, is the commit's to say. */
+  private async authorOf(conversationId: string, messageId: string): Promise<string | undefined> {
+    const quoted = await this.options.messages.findMessage(conversationId, messageId);
+    if (!quoted) return undefined;
+    return (await this.options.users.publicUsers([quoted.sender_id])).get(quoted.sender_id)?.username;
+  }
+
+  async edit(actor: Actor, key: MessageKey, edit: { content: string; if_rev?: number }): Promise<Message> {
+    await this.options.limits.messages?.take(actor.userId);
+    const { maxMessageLength: maxLength } = this.options;
+    return editMessage(this.options, actor, key, { content: edit.content, ifRev: edit.if_rev, maxLength });
+  }
+
+  async delete(actor: Actor, key: MessageKey): Promise<Message> {
+    await this.options.limits.messages?.take(actor.userId);
+    return deleteMessage(this.options, actor, key);
+  }
+
+  async react(actor: Actor, key: MessageKey, reaction: { emoji: string; add: boolean }): Promise<Message> {
+    await this.options.limits.messages?.take(actor.userId);
+    return react(this.options, actor, key, reaction);
+  }
+
+  /** Moves the actor's read mark, never back and never beyond the end; resolves once it is written. */
+  async markRead(actor: Actor, conversationId: string, seq: number): Promise<Mark> {
+    await this.read.requireMembership(actor, conversationId);
+    this.options.marks.note(conversationId, actor.userId, { read_seq: seq });
+    await this.options.marks.write();
+    const { me } = await this.read.requireMembership(actor, conversationId);
+    return { user_id: actor.userId, delivered_seq: me.delivered_seq, read_seq: me.read_seq };
+  }
+
+  /** The direct conversation with another, opened where there is none. */
+  async openDirect(actor: Actor, otherId: string): Promise<{ id: string; isNew: boolean }> {
+    const standing = await this.options.conversations.findDirect(actor.userId, otherId);
+    if (standing) return { id: standing.id, isNew: false };
+    await this.options.limits.conversations?.take(actor.userId);
+    return openDirect(this.options, actor, otherId);
+  }
+
+  async createGroup(actor: Actor, group: { name: string; memberIds: string[] }): Promise<string> {
+    if (group.memberIds.length > MAX_PARTICIPANTS_AT_ONCE) {
+      throw invalidField('participant_ids', `at most ${MAX_PARTICIPANTS_AT_ONCE} people at once`);
+    }
+    await this.options.limits.conversations?.take(actor.userId);
+    return createGroup(this.options, actor, group);
+  }
+
+  /** The ids behind addresses; fails with `user_not_found` where one has no account that can be found. */
+  async findByEmails(actor: Actor, emails: string[]): Promise<string[]> {
+    if (emails.length === 0) return [];
+    await this.options.limits.email_lookup?.take(actor.userId, emails.length);
+    const found = await this.options.users.findIdsByEmails(emails);
+    return emails.map((email) => {
+      const id = found.get(email);
+      if (!id) throw new ParleyError('user_not_found');
+      return id;
+    });
+  }
+
+  rename(actor: Actor, conversationId: string, name: string | undefined): Promise<void> {
+    return renameGroup(this.options, actor, conversationId, name);
+  }
+
+  addParticipants(actor: Actor, conversationId: string, userIds: string[]): Promise<void> {
+    return addParticipants(this.options, actor, conversationId, userIds);
+  }
+
+  removeParticipant(actor: Actor, conversationId: string, userId: string): Promise<void> {
+    return removeParticipant(this.options, actor, conversationId, userId);
+  }
+
+  changeRole(actor: Actor, conversationId: string, target: { userId: string; role: ParticipantRole }): Promise<void> {
+    return changeRole(this.options, actor, conversationId, target);
+  }
+
+  /** Takes somebody whose account is gone out of all groups; direct conversations stay with the other. */
+  async leaveAllGroups(actor: Actor): Promise<void> {
+    for (const id of await this.options.conversations.listGroupIds(actor.userId)) {
+      await this.removeParticipant(actor, id, actor.userId);
+    }
+  }
+}

@@ -1,0 +1,357 @@
+import type { Server } from 'bun';
+import { CLOSE } from '../../../protocol/close-codes.ts';
+import type { ServerFrame } from '../../../protocol/events.ts';
+import type { Mark, Participant } from '../../../protocol/resources.ts';
+import type { AccountNews, Bus, UserNews } from '../../bus/bus.ts';
+import type { Logger } from '../../monitoring/logger.ts';
+import type { Change, ConversationNews } from '../news.ts';
+import type { Client } from './client.ts';
+import { LocalConversation } from './local-conversation.ts';
+import { LocalUser } from './local-user.ts';
+import { Repair, type RepairOptions, type ToldChanges } from './repair.ts';
+
+/** Where a conversation stands. */
+export interface Head {
+  id: string;
+  seq: number;
+  rev: number;
+  marks_rev: number;
+}
+
+export interface HubOptions {
+  bus: Bus;
+  log: Logger;
+  /** Which history the log tells (contract §5.4). */
+  epoch: string;
+  /** Which conversations a user is in, with the `rev` at which each stands. */
+  listHeads(userId: string): Promise<Head[]>;
+  /** Where a conversation stands, if the user is in it at this moment. */
+  findHead(userId: string, conversationId: string): Promise<Head | undefined>;
+  /** What changed in a conversation since a `rev`, as the log has it. */
+  changesSince: RepairOptions['changesSince'];
+  /** The marks that moved in a conversation since a `marks_rev`. */
+  marksSince(conversationId: string, marksRev: number): Promise<Mark[]>;
+  /** The name that a user goes by now. */
+  usernameOf(userId: string): Promise<string | undefined>;
+}
+
+/**
+ * Who is connected to this node, and what each of them hears.
+ *
+ * A socket hears all conversations of its user, from the moment it is open: memberships are known before the handshake
+ * is answered, and kept up from the conversations' own changes. Each change is written once for `parley.v1` and once for
+ * plain mode, however many sockets hear it; Bun's topics do the rest.
+ */
+export class Hub {
+  /** Frames handed to sockets since the start, once for each socket. */
+  deliveries = 0;
+  private readonly users = new Map<string, LocalUser>();
+  private readonly conversations = new Map<string, LocalConversation>();
+  private readonly clients = new Map<number, Client>();
+  private readonly stopListening: () => void;
+  private readonly repair: Repair;
+  private server!: Server<unknown>;
+
+  constructor(private readonly options: HubOptions) {
+    const { log, changesSince } = options;
+    this.repair = new Repair({ log, changesSince, tell: (conversation, told) => this.tell(conversation, told) });
+    this.stopListening = options.bus.subscribe('accounts', (news) => this.hearAccount(news));
+  }
+
+  /** To be called once the server listens: topics are its own. */
+  serveOn(server: Server<unknown>): void {
+    this.server = server;
+  }
+
+  get socketCount(): number {
+    return this.clients.size;
+  }
+
+  get userCount(): number {
+    return this.users.size;
+  }
+
+  countByMode(mode: 'v1' | 'plain'): number {
+    let count = 0;
+    for (const client of this.clients.values()) if (client.options.mode === mode) count++;
+    return count;
+  }
+
+  allClients(): Iterable<Client> {
+    return this.clients.values();
+  }
+
+  /**
+   * Gets a user ready for a socket: resolves when all of their conversations are listened to. Each call is paired with
+   * one of `open` followed by `close`, or of `abandon`.
+   */
+  async prepare(userId: string, username: string): Promise<LocalUser> {
+    let user = this.users.get(userId);
+    if (!user) {
+      user = new LocalUser(userId, username);
+      this.users.set(userId, user);
+      user.loaded = this.load(user);
+    }
+    user.uses++;
+    try {
+      await user.loaded;
+    } catch (error) {
+      this.abandon(user);
+      throw error;
+    }
+    return user;
+  }
+
+  /** The handshake came to nothing. */
+  abandon(user: LocalUser): void {
+    user.uses--;
+    if (user.uses > 0) return;
+    user.stopListening();
+    if (this.users.get(user.id) === user) this.users.delete(user.id);
+    for (const conversation of user.conversations.values()) this.unlink(user, conversation);
+  }
+
+  /** From here on the socket hears its user's conversations. */
+  open(client: Client): void {
+    this.clients.set(client.key, client);
+    client.user.sockets.set(client.key, client);
+    for (const conversation of client.user.conversations.values())
+      client.socket.subscribe(conversation.topicFor(client));
+  }
+
+  close(client: Client): void {
+    if (!this.clients.delete(client.key)) return;
+    client.user.sockets.delete(client.key);
+    this.abandon(client.user);
+  }
+
+  /** The log says that a conversation stands at `rev`: whatever of it was not heard here is made good. */
+  heardOf(conversationId: string, rev: number): void {
+    const conversation = this.conversations.get(conversationId);
+    if (conversation?.isBehind(rev)) this.repair.start(conversation);
+  }
+
+  /** The log says that marks of a conversation moved: what of them was not heard here is told. */
+  heardOfMarks(conversationId: string, marksRev: number): void {
+    const conversation = this.conversations.get(conversationId);
+    if (!conversation || conversation.marksRev >= marksRev) return;
+    this.tellMarks(conversation, marksRev).catch((error) => this.marksFailed(conversation, error));
+  }
+
+  /** The log says that a membership changed: an invitation or a removal that was not heard here is made good. */
+  async checkMembership(userId: string, conversationId: string, rev: number): Promise<void> {
+    const user = this.users.get(userId);
+    if (!user) return;
+    await user.loaded.catch(() => {}); // who could not be loaded has no socket, and is told when they come back
+    const head = await this.options.findHead(userId, conversationId);
+    if (this.users.get(userId) !== user) return;
+    if (head && !user.conversations.has(conversationId)) await this.letIn(user, head);
+    // A client may have read of a conversation that this node never heard its user to be in.
+    if (!head && (user.toldLeft.get(conversationId) ?? 0) < rev) this.expel(user, conversationId, { rev });
+  }
+
+  /** Makes a lost invitation good: the user hears the conversation from where this node stands, and reads the rest. */
+  private async letIn(user: LocalUser, head: Head): Promise<void> {
+    const { id: conversation_id } = head;
+    const conversation = this.listenTo(head);
+    this.link(user, conversation);
+    const { rev, marksRev: marks_rev } = conversation;
+    const { epoch } = this.options;
+    const changes = { epoch, reset: true as const, messages: [], rev, marks_rev, has_more: false };
+    this.sendTo(user, { event: 'changes', conversation_id, since: 0, ...changes });
+    // Nobody listened to it yet, and so nothing was made good.
+    if (conversation.isBehind(head.rev)) this.repair.start(conversation);
+    this.tellMarksTo(conversation, [user]);
+  }
+
+  stop(): void {
+    this.stopListening();
+  }
+
+  private async load(user: LocalUser): Promise<void> {
+    // First listen, then read: a membership that begins in between is heard, one that began before is read.
+    user.meanwhile = [];
+    user.stopListening = this.options.bus.subscribe(`user:${user.id}`, (news) => this.hearUser(user, news));
+    for (const head of await this.options.listHeads(user.id)) this.link(user, this.listenTo(head));
+    const meanwhile = user.meanwhile;
+    user.meanwhile = undefined;
+    for (const apply of meanwhile) apply();
+  }
+
+  /**
+   * Tells those who begin to hear a conversation its marks: their clients may have read of it before, and receipts that
+   * came in between are in no `rev` that they could miss.
+   */
+  private tellMarksTo(conversation: LocalConversation, users: LocalUser[]): void {
+    if (users.length === 0) return;
+    const { id, marksRev: marks_rev } = conversation;
+    const tell = (marks: Mark[]) => {
+      if (marks.length === 0) return;
+      const frame: ServerFrame = { event: 'receipts', conversation_id: id, marks_rev, marks };
+      for (const user of users) if (user.conversations.has(id)) this.sendTo(user, frame);
+    };
+    this.options.marksSince(id, 0).then(tell, (error) => this.marksFailed(conversation, error));
+  }
+
+  private marksFailed({ id }: LocalConversation, error: unknown): void {
+    this.options.log.warn({ err: error, conversation_id: id }, 'marks could not be told');
+  }
+
+  private async tellMarks(conversation: LocalConversation, marks_rev: number): Promise<void> {
+    const { id } = conversation;
+    // Read after the log said so: they are at least as new.
+    const marks = await this.options.marksSince(id, conversation.marksRev);
+    conversation.marksRev = Math.max(conversation.marksRev, marks_rev);
+    const frame: ServerFrame = { event: 'receipts', conversation_id: id, marks_rev, marks };
+    if (marks.length > 0) this.publishTo(conversation.topic, JSON.stringify(frame));
+  }
+
+  /** The conversation, listened to from now on, standing where `head` says at the latest. */
+  private listenTo(head: Pick<Head, 'id' | 'rev'> & Partial<Head>): LocalConversation {
+    const known = this.conversations.get(head.id);
+    if (known) return known;
+    const conversation = new LocalConversation({
+      ...head,
+      publish: (change) => this.apply(conversation, change),
+      onGap: () => this.repair.start(conversation),
+    });
+    conversation.stopListening = this.options.bus.subscribe(`conversation:${head.id}`, (news) => this.hear(news));
+    this.conversations.set(head.id, conversation);
+    return conversation;
+  }
+
+  private hear({ conversation_id, changes = [], signals = [] }: ConversationNews): void {
+    const conversation = this.conversations.get(conversation_id);
+    if (!conversation) return;
+    for (const change of changes) conversation.take(change);
+    for (const frame of signals) {
+      this.publishTo(conversation.topic, JSON.stringify(frame));
+      if (frame.event === 'receipts') conversation.toldMarks(frame.marks_rev);
+    }
+  }
+
+  /** Publishes one change, and moves subscriptions with it: who joins hears it, who left hears it last. */
+  private apply(conversation: LocalConversation, change: Change): void {
+    const admitted = this.admit(change.joined ?? [], conversation);
+    this.publish(conversation, change);
+    this.tellMarksTo(conversation, admitted);
+    for (const userId of change.left ?? []) {
+      this.changeMembership(userId, (user) => {
+        if (user.conversations.has(conversation.id)) user.toldLeft.set(conversation.id, change.rev);
+        this.unlink(user, conversation);
+      });
+    }
+  }
+
+  private publish(conversation: LocalConversation, { frame, plain, origin }: Change): void {
+    this.publishTo(conversation.topic, JSON.stringify(frame));
+    // Plain mode gets each message once, also where a repair told it before.
+    if (!plain || plain.seq <= (conversation.seq ?? 0)) return;
+    if (this.server.subscriberCount(conversation.plainTopic) === 0) return;
+    const text = JSON.stringify(plain);
+    const sender = origin === undefined ? undefined : this.clients.get(origin);
+    // Publishing from a socket leaves that socket out.
+    if (sender?.isPlain && !sender.options.echo) sender.socket.publish(conversation.plainTopic, text);
+    else this.publishTo(conversation.plainTopic, text);
+  }
+
+  /** Publishes a stretch of changes as one frame. Who left in it hears that, and nothing that came after. */
+  private tell(conversation: LocalConversation, { frame, joined, left, plain }: ToldChanges): void {
+    const { id } = conversation;
+    const admitted = this.admit(joined, conversation);
+    for (const one of left) {
+      this.changeMembership(one.id, (user) => {
+        if (user.conversations.has(id)) this.expel(user, id, { rev: one.rev, participant: one });
+      });
+    }
+    this.publishTo(conversation.topic, JSON.stringify(frame));
+    for (const message of plain) this.publishTo(conversation.plainTopic, JSON.stringify(message));
+    this.tellMarksTo(conversation, admitted);
+  }
+
+  /** Tells a user that they are out, and ends what they hear of the conversation. */
+  private expel(user: LocalUser, conversation_id: string, left: { rev: number; participant?: Participant }): void {
+    const conversation = user.conversations.get(conversation_id);
+    const participants = left.participant ? [left.participant] : [];
+    // Never behind what was told of the conversation before.
+    const rev = Math.max(left.rev, conversation?.rev ?? 0);
+    user.toldLeft.set(conversation_id, rev);
+    this.sendTo(user, { event: 'participant.left', conversation_id, rev, participants });
+    if (conversation) this.unlink(user, conversation);
+  }
+
+  private sendTo(user: LocalUser, frame: ServerFrame): void {
+    for (const client of user.sockets.values()) if (!client.isPlain) client.send(frame);
+  }
+
+  private publishTo(topic: string, text: string): void {
+    this.deliveries += this.server.subscriberCount(topic);
+    this.server.publish(topic, text);
+  }
+
+  /**
+   * Lets users hear a conversation; returns those who did not before. It is looked up when that happens: it may have been
+   * let go and taken up anew.
+   */
+  private admit(userIds: string[], { id, rev, seq, marksRev }: LocalConversation): LocalUser[] {
+    const admitted: LocalUser[] = [];
+    for (const userId of userIds) {
+      this.changeMembership(userId, (user) => {
+        if (!user.conversations.has(id)) admitted.push(user);
+        this.link(user, this.listenTo({ id, rev, seq, marks_rev: marksRev }));
+      });
+    }
+    return admitted;
+  }
+
+  /** Applies a change of membership, after those that are being read. */
+  private changeMembership(userId: string, apply: (user: LocalUser) => void): void {
+    const user = this.users.get(userId);
+    if (!user) return;
+    if (user.meanwhile) user.meanwhile.push(() => apply(user));
+    else apply(user);
+  }
+
+  private link(user: LocalUser, conversation: LocalConversation): void {
+    if (user.conversations.has(conversation.id)) return;
+    user.conversations.set(conversation.id, conversation);
+    conversation.users++;
+    for (const client of user.sockets.values()) client.socket.subscribe(conversation.topicFor(client));
+  }
+
+  private unlink(user: LocalUser, conversation: LocalConversation): void {
+    if (!user.conversations.delete(conversation.id)) return;
+    for (const client of user.sockets.values()) client.socket.unsubscribe(conversation.topicFor(client));
+    conversation.users--;
+    if (conversation.users > 0) return;
+    conversation.close();
+    this.conversations.delete(conversation.id);
+  }
+
+  private hearUser(user: LocalUser, { conversation_id, rev }: UserNews): void {
+    // Listened to from just before the change that lets them in; the change itself makes them a listener.
+    if (this.users.get(user.id) === user) this.listenTo({ id: conversation_id, rev: rev - 1 });
+  }
+
+  private hearAccount(news: AccountNews): void {
+    const user = this.users.get(news.user_id);
+    if (!user) return;
+    if (news.kind === 'user_changed') this.refreshName(user);
+    else this.endSessions(user, new Set(news.session_ids));
+  }
+
+  private endSessions(user: LocalUser, sessionIds: Set<string>): void {
+    for (const client of [...user.sockets.values()]) {
+      if (sessionIds.has(client.options.sessionId)) client.close(CLOSE.SESSION_OVER);
+    }
+  }
+
+  private refreshName(user: LocalUser): void {
+    this.options.usernameOf(user.id).then(
+      (username) => {
+        if (username !== undefined) user.username = username;
+      },
+      (error) => this.options.log.warn({ err: error, user_id: user.id }, 'a new name could not be read'),
+    );
+  }
+}

@@ -1,0 +1,173 @@
+import { OFFLINE_AFTER_MS } from '../../../protocol/limits.ts';
+import type { PresenceStatus } from '../../../protocol/resources.ts';
+import type { Bus, PresenceNews } from '../../bus/bus.ts';
+import type { Logger } from '../../monitoring/logger.ts';
+import type { PresenceRepository } from '../presence-repository.ts';
+import type { Client } from './client.ts';
+
+/** A choice is told at most this often for each user, in milliseconds; the last one counts. */
+const CHOICE_MS = 1000;
+/** Last-seen times are written behind, in one batch at most every so many milliseconds. */
+const WRITE_MS = 1000;
+
+type Chosen = Exclude<PresenceStatus, 'offline'>;
+
+/** Somebody with sockets on this node, or who had some a moment ago. */
+interface Present {
+  sockets: number;
+  status: Chosen;
+  /** Runs while there is no socket: who comes back in time was never away. */
+  leaving?: Timer;
+  /** Runs after a choice was told, until the next may be. */
+  pausing?: Timer;
+  /** What was told last. */
+  told: Chosen;
+}
+
+/** One user whom sockets of this node watch. */
+interface Watched {
+  watchers: Set<Client>;
+  stopListening(): void;
+  /** What is being told, so that the next news waits for it. */
+  telling: Promise<void>;
+}
+
+/**
+ * Who is there. Somebody with several devices is online while one of them is. It is told only to those who watch them and
+ * share a conversation with them, and asked anew each time it is told: sharing can end.
+ */
+export class Presence {
+  private readonly present = new Map<string, Present>();
+  private readonly watched = new Map<string, Watched>();
+  private readonly watchedBy = new Map<Client, Set<string>>();
+  private seen = new Map<string, number>();
+  private writer: Timer | undefined;
+
+  constructor(
+    private readonly repository: PresenceRepository,
+    private readonly bus: Bus,
+    private readonly log: Logger,
+  ) {}
+
+  arrived(userId: string): void {
+    const known = this.present.get(userId);
+    if (known) {
+      known.sockets++;
+      clearTimeout(known.leaving);
+      known.leaving = undefined;
+      return;
+    }
+    this.present.set(userId, { sockets: 1, status: 'online', told: 'online' });
+    this.bus.publish(`presence:${userId}`, { user_id: userId, status: 'online' });
+  }
+
+  left(client: Client): void {
+    this.stopWatching(client);
+    const present = this.present.get(client.user.id);
+    if (!present || --present.sockets > 0) return;
+    present.leaving = setTimeout(() => this.gone(client.user.id), OFFLINE_AFTER_MS);
+  }
+
+  /** Away and do-not-disturb are the user's own choice. */
+  choose(userId: string, status: Chosen): void {
+    const present = this.present.get(userId);
+    if (!present) return;
+    present.status = status;
+    if (!present.pausing) this.tellChoice(userId, present);
+  }
+
+  /** From now on the socket watches these users, instead of those before, and is told how they are now. */
+  async watch(client: Client, userIds: string[]): Promise<void> {
+    this.stopWatching(client);
+    const wanted = new Set(userIds);
+    this.watchedBy.set(client, wanted);
+    for (const userId of wanted) this.startWatching(client, userId);
+    const shared = [...(await this.repository.sharers(client.user.id, [...wanted]))];
+    const lastSeen = await this.repository.lastSeen(shared.filter((id) => !this.present.has(id)));
+    for (const user_id of shared) {
+      const status = this.present.get(user_id)?.status;
+      const last_seen_at = status ? undefined : (this.seen.get(user_id) ?? lastSeen.get(user_id));
+      client.send({ event: 'presence', user_id, status: status ?? 'offline', last_seen_at });
+    }
+  }
+
+  /** Writes what waits; to be called at the stop, when all have left. */
+  async stop(): Promise<void> {
+    const now = Date.now();
+    for (const [userId, { leaving, pausing }] of this.present) {
+      clearTimeout(leaving);
+      clearTimeout(pausing);
+      this.seen.set(userId, now);
+    }
+    this.present.clear();
+    clearTimeout(this.writer);
+    await this.write();
+  }
+
+  private tellChoice(userId: string, present: Present): void {
+    present.pausing = undefined;
+    if (present.status === present.told) return;
+    present.told = present.status;
+    present.pausing = setTimeout(() => this.tellChoice(userId, present), CHOICE_MS);
+    this.bus.publish(`presence:${userId}`, { user_id: userId, status: present.status });
+  }
+
+  private gone(userId: string): void {
+    clearTimeout(this.present.get(userId)?.pausing);
+    this.present.delete(userId);
+    // They were last here when their last socket closed.
+    const last_seen_at = Date.now() - OFFLINE_AFTER_MS;
+    this.seen.set(userId, last_seen_at);
+    this.writer ??= setTimeout(() => this.writeBehind(), WRITE_MS);
+    this.bus.publish(`presence:${userId}`, { user_id: userId, status: 'offline', last_seen_at });
+  }
+
+  private startWatching(client: Client, userId: string): void {
+    const known = this.watched.get(userId);
+    if (known) {
+      known.watchers.add(client);
+      return;
+    }
+    const stopListening = this.bus.subscribe(`presence:${userId}`, (news) => this.hear(news));
+    this.watched.set(userId, { watchers: new Set([client]), stopListening, telling: Promise.resolve() });
+  }
+
+  private stopWatching(client: Client): void {
+    for (const userId of this.watchedBy.get(client) ?? []) {
+      const watched = this.watched.get(userId);
+      watched?.watchers.delete(client);
+      if (watched?.watchers.size !== 0) continue;
+      watched.stopListening();
+      this.watched.delete(userId);
+    }
+    this.watchedBy.delete(client);
+  }
+
+  private hear(news: PresenceNews): void {
+    const watched = this.watched.get(news.user_id);
+    if (!watched) return;
+    watched.telling = watched.telling
+      .then(() => this.tell(news, [...watched.watchers]))
+      .catch((error) => this.log.warn({ err: error }, 'a presence could not be told'));
+  }
+
+  private async tell(news: PresenceNews, watchers: Client[]): Promise<void> {
+    const watcherIds = [...new Set(watchers.map((client) => client.user.id))];
+    const shared = await this.repository.sharers(news.user_id, watcherIds);
+    for (const client of watchers) {
+      if (shared.has(client.user.id)) client.send({ event: 'presence', ...news });
+    }
+  }
+
+  private writeBehind(): void {
+    this.writer = undefined;
+    this.write().catch((error) => this.log.warn({ err: error }, 'last-seen times could not be written'));
+  }
+
+  private async write(): Promise<void> {
+    if (this.seen.size === 0) return;
+    const batch = this.seen;
+    this.seen = new Map();
+    await this.repository.saveLastSeen(batch);
+  }
+}

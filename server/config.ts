@@ -1,0 +1,214 @@
+import { existsSync, readFileSync } from 'node:fs';
+import ipaddr from 'ipaddr.js';
+import { parse as parseYaml } from 'yaml';
+import { z } from 'zod';
+
+/** A setting is wrong; `message` names it and says how to mend it. */
+export class ConfigError extends Error {}
+
+/** At most `points` in `seconds`. */
+export interface Limit {
+  points: number;
+  seconds: number;
+}
+
+const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+const DURATION = /^(\d+)(ms|s|m|h|d)$/;
+
+function toMilliseconds(value: string): number | undefined {
+  const match = DURATION.exec(value.trim());
+  return match ? Number(match[1]) * UNITS[match[2] as keyof typeof UNITS] : undefined;
+}
+
+const duration = (min: string, max: string) =>
+  z.string().transform((value, context) => {
+    const milliseconds = toMilliseconds(value);
+    if (milliseconds === undefined || milliseconds < toMilliseconds(min)! || milliseconds > toMilliseconds(max)!) {
+      context.addIssue(`must be a duration from ${min} to ${max}, such as 30s, 15m or 168h`);
+      return z.NEVER;
+    }
+    return milliseconds;
+  });
+
+const limit = z.string().transform((value, context): Limit => {
+  const [points, per] = value.split('/');
+  const milliseconds = toMilliseconds(per ?? '');
+  if (!/^[1-9]\d{0,8}$/.test(points ?? '') || !milliseconds || milliseconds < 1000) {
+    context.addIssue('must be a count and a duration of a second or more, such as 30/1h');
+    return z.NEVER;
+  }
+  return { points: Number(points), seconds: milliseconds / 1000 };
+});
+
+const number = (min: number, max: number) =>
+  z
+    .union([z.number(), z.string().regex(/^\d+$/).transform(Number)], { error: 'must be a whole number' })
+    .refine((value) => Number.isInteger(value) && value >= min && value <= max, {
+      error: `must be a whole number from ${min} to ${max}`,
+    });
+
+const flag = z.union(
+  [z.boolean(), z.enum(['true', 'false', 'on', 'off']).transform((word) => word === 'true' || word === 'on')],
+  { error: 'must be true or false' },
+);
+
+const choice = <const T extends readonly [string, ...string[]]>(values: T) =>
+  z.enum(values, { error: `must be one of ${values.join(', ')}` });
+
+const list = z.string().transform((value) =>
+  value
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== ''),
+);
+
+const proxy = z.string().refine((value) => value === 'loopback' || ipaddr.isValid(value) || ipaddr.isValidCIDR(value), {
+  error: 'must be addresses and networks such as 10.0.0.0/8, or "loopback"',
+});
+
+const origin = z.string().refine((value) => URL.canParse(value) && new URL(value).origin === value, {
+  error: 'must be origins such as https://chat.example.com, without a path',
+});
+
+/** Where `vite` serves the web client to its developers. */
+const WEB_DEV_SERVER = 'http://localhost:5173';
+
+const webAddress = z
+  .string()
+  .refine((value) => value === '' || (/^https?:\/\/[^/]+\/?$/.test(value) && URL.canParse(value)), {
+    error: 'must be an address such as https://chat.example.com, or empty',
+  });
+
+const secret = z.string().refine((value) => value === '' || value.length >= 32, {
+  error: 'must have 32 characters or more: make one with "openssl rand -base64 48"',
+});
+
+/** One setting: the environment variable that overrides it, its default, and what it may be. */
+function setting<T extends z.ZodType>(variable: string, fallback: string | number | boolean, schema: T) {
+  return { variable, fallback, schema };
+}
+
+/** The settings, in the order and under the names of configs/config.yaml, which documents them. */
+const SETTINGS = {
+  env: setting('ENV', 'local', choice(['local', 'dev', 'prod'])),
+  server: {
+    host: setting('SERVER_HOST', '0.0.0.0', z.string().min(1)),
+    port: setting('SERVER_PORT', 8080, number(0, 65535)),
+    public_url: setting('PUBLIC_URL', '', webAddress),
+    trust_proxy: setting('TRUST_PROXY', '', list.pipe(z.array(proxy))),
+    cors_origins: setting('CORS_ORIGINS', 'auto', list.pipe(z.array(z.union([z.literal('auto'), origin])))),
+    shutdown_timeout: setting('SHUTDOWN_TIMEOUT', '8s', duration('1s', '10m')),
+  },
+  data: {
+    dir: setting('DATA_DIR', './data', z.string().min(1, { error: 'must name a folder, or be ":memory:"' })),
+    sqlite_readers: setting('SQLITE_READERS', 2, number(1, 16)),
+  },
+  auth: {
+    jwt_secret: setting('JWT_SECRET', '', secret),
+    jwt_secret_previous: setting('JWT_SECRET_PREVIOUS', '', secret),
+    jwt_access_expiry: setting('JWT_ACCESS_EXPIRY', '15m', duration('1s', '24h')),
+    jwt_refresh_expiry: setting('JWT_REFRESH_EXPIRY', '168h', duration('1s', '8760h')),
+    session_max_age: setting('SESSION_MAX_AGE', '2160h', duration('1s', '87600h')),
+    password_hash: setting('PASSWORD_HASH', 'argon2id', choice(['argon2id', 'bcrypt'])),
+    password_hash_concurrency: setting('PASSWORD_HASH_CONCURRENCY', 2, number(1, 64)),
+    discover_by_email: setting('DISCOVER_BY_EMAIL', true, flag),
+  },
+  chat: {
+    max_message_length: setting('MAX_MESSAGE_LENGTH', 4000, number(1, 15_000)),
+    log_queue_limit: setting('LOG_QUEUE_LIMIT', 50_000, number(100, 10_000_000)),
+  },
+  websocket: {
+    query_token: setting('WS_QUERY_TOKEN', true, flag),
+    heartbeat: setting('WS_HEARTBEAT', '25s', duration('100ms', '10m')),
+  },
+  rate_limits: setting('RATE_LIMITS', 'on', flag),
+  limits: {
+    register: setting('LIMIT_REGISTER', '30/1h', limit),
+    login: setting('LIMIT_LOGIN', '60/5m', limit),
+    login_account: setting('LIMIT_LOGIN_ACCOUNT', '10/5m', limit),
+    refresh: setting('LIMIT_REFRESH', '300/5m', limit),
+    email_lookup: setting('LIMIT_EMAIL_LOOKUP', '30/5m', limit),
+    messages: setting('LIMIT_MESSAGES', '200/10s', limit),
+    conversations: setting('LIMIT_CONVERSATIONS', '60/5m', limit),
+  },
+  monitoring: {
+    log_level: setting('LOG_LEVEL', 'info', choice(['trace', 'debug', 'info', 'warn', 'error', 'silent'])),
+    log_format: setting('LOG_FORMAT', 'auto', choice(['auto', 'pretty', 'json'])),
+    metrics_token: setting('METRICS_TOKEN', '', z.string()),
+  },
+} as const;
+
+type Setting = ReturnType<typeof setting<z.ZodType>>;
+type Read<T> = T extends { variable: string; schema: infer S extends z.ZodType }
+  ? z.output<S>
+  : { -readonly [K in keyof T]: Read<T[K]> };
+
+/** Every setting, checked; durations are milliseconds. */
+export type Config = Read<typeof SETTINGS>;
+
+/**
+ * Reads configs/config.yaml (or `CONFIG_FILE`) where there is one, then the environment over it, and checks the whole.
+ * Throws a ConfigError at the first setting that is wrong.
+ */
+export function loadConfig(env: Record<string, string | undefined> = process.env): Config {
+  const config = readSettings(SETTINGS, readFile(env.CONFIG_FILE), env, '') as Config;
+  if (config.env === 'prod' && config.auth.jwt_secret === '') {
+    throw new ConfigError('JWT_SECRET must be given in prod: make one with "openssl rand -base64 48"');
+  }
+  const devOrigins = config.env === 'prod' ? [] : [WEB_DEV_SERVER];
+  config.server.cors_origins = config.server.cors_origins.flatMap((one) => (one === 'auto' ? devOrigins : one));
+  return config;
+}
+
+function readFile(named: string | undefined): unknown {
+  const path = named ?? 'configs/config.yaml';
+  if (!existsSync(path)) {
+    if (named !== undefined) throw new ConfigError(`CONFIG_FILE names ${path}, which does not exist`);
+    return {};
+  }
+  try {
+    return parseYaml(readFileSync(path, 'utf8')) ?? {};
+  } catch (error) {
+    throw new ConfigError(`${path} is not valid YAML: ${(error as Error).message.split('\n')[0]}`);
+  }
+}
+
+function isSetting(node: object): node is Setting {
+  return 'variable' in node;
+}
+
+function readSettings(tree: object, file: unknown, env: Record<string, string | undefined>, path: string): unknown {
+  if (isSetting(tree)) return readOne(tree, file, env, path);
+  const section = file ?? {};
+  if (typeof section !== 'object' || Array.isArray(section)) {
+    throw new ConfigError(`${path || 'The configuration file'} must be a list of settings`);
+  }
+  for (const key of Object.keys(section)) {
+    if (!(key in tree))
+      throw new ConfigError(`${join(path, key)} is no setting: see configs/config.yaml for all of them`);
+  }
+  return Object.fromEntries(
+    Object.entries(tree).map(([key, node]) => [
+      key,
+      readSettings(node, (section as Record<string, unknown>)[key], env, join(path, key)),
+    ]),
+  );
+}
+
+function readOne(one: Setting, inFile: unknown, env: Record<string, string | undefined>, path: string): unknown {
+  const fromEnv = env[one.variable];
+  const given = fromEnv ?? inFile ?? one.fallback;
+  const result = one.schema.safeParse(given);
+  if (result.success) return result.data;
+  const where = fromEnv === undefined ? `${path} (in the configuration file)` : one.variable;
+  throw new ConfigError(`${where} ${result.error.issues[0]?.message ?? 'is not valid'}${quoted(one.variable, given)}`);
+}
+
+/** Repeats the wrong value, unless it is a secret. */
+function quoted(variable: string, given: unknown): string {
+  return /SECRET|TOKEN$/.test(variable) ? '' : `; it is ${JSON.stringify(given)}`;
+}
+
+function join(path: string, key: string): string {
+  return path === '' ? key : `${path}.${key}`;
+}

@@ -1,0 +1,54 @@
+import { type Migration, type MigrationResultSet, Migrator } from 'kysely/migration';
+import type { Database } from './database.ts';
+import { accounts } from './migrations/0001-accounts.ts';
+import { conversations } from './migrations/0002-conversations.ts';
+import { realtime } from './migrations/0003-realtime.ts';
+import { SQLITE_TYPES } from './migrations/column-types.ts';
+
+/** The steps of the schema, in order. A step that was released is never changed: the next one mends it. */
+function migrations(): Record<string, Migration> {
+  const types = SQLITE_TYPES;
+  return {
+    '0001-accounts': accounts(types),
+    '0002-conversations': conversations(types),
+    '0003-realtime': realtime(types),
+  };
+}
+
+export interface MigrationState {
+  name: string;
+  /** When it was applied, or undefined. */
+  executedAt?: Date;
+}
+
+/** Brings the schema up or down. Every call says what it did, by the names of the steps. */
+export class SchemaMigrator {
+  private readonly migrator: Migrator;
+
+  constructor(database: Database) {
+    this.migrator = new Migrator({ db: database.write, provider: { getMigrations: async () => migrations() } });
+  }
+
+  /** Applies all steps that are missing. */
+  async up(): Promise<string[]> {
+    return done(await this.migrator.migrateToLatest());
+  }
+
+  /** Takes the last step back, with the data it holds. */
+  async down(): Promise<string[]> {
+    return done(await this.migrator.migrateDown());
+  }
+
+  async status(): Promise<MigrationState[]> {
+    const steps = await this.migrator.getMigrations();
+    return steps.map(({ name, executedAt }) => ({ name, executedAt }));
+  }
+}
+
+function done({ error, results = [] }: MigrationResultSet): string[] {
+  const failed = results.find((result) => result.status === 'Error');
+  if (error) {
+    throw new Error(`migration ${failed?.migrationName ?? ''} failed: ${(error as Error).message}`, { cause: error });
+  }
+  return results.filter((result) => result.status === 'Success').map((result) => result.migrationName);
+}

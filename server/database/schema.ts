@@ -1,0 +1,155 @@
+import type { ColumnType, Generated } from 'kysely';
+import type { ConversationType, MessageType, ParticipantRole, UserRole } from '../../protocol/resources.ts';
+
+/**
+ * The tables, as repositories see them on either engine. Ids are UUIDv7 text here, 16-byte blobs in SQLite and native
+ * `uuid` in PostgreSQL; times are milliseconds since the Unix epoch. docs/DATABASE.md says why each is as it is.
+ */
+export interface Schema {
+  users: UsersTable;
+  sessions: SessionsTable;
+  conversations: ConversationsTable;
+  participants: ParticipantsTable;
+  messages: MessagesTable;
+  reactions: ReactionsTable;
+  last_seen: LastSeenTable;
+  outbox: OutboxTable;
+  meta: MetaTable;
+}
+
+/** Written once, never changed. */
+type Fixed<T> = ColumnType<T, T, never>;
+/** SQLite has no boolean: 0 or 1. */
+export type Flag = 0 | 1;
+
+export interface UsersTable {
+  id: Fixed<string>;
+  /** Lower case; null once the account is deleted, so that the address is free again. */
+  email: string | null;
+  /** As the user writes it; null once the account is deleted. */
+  username: string | null;
+  /** Lower case: usernames are unique whatever the case. */
+  username_key: string | null;
+  display_name: string;
+  /** Lower case, for the search by prefix. */
+  display_name_key: string;
+  /** E.164. */
+  phone_number: string | null;
+  password_hash: string | null;
+  avatar_url: string | null;
+  status: string | null;
+  role: UserRole;
+  is_active: Flag;
+  created_at: Fixed<number>;
+  deleted_at: number | null;
+}
+
+export interface SessionsTable {
+  id: Fixed<string>;
+  user_id: Fixed<string>;
+  created_at: Fixed<number>;
+  /** When its latest refresh token expires; moves with every refresh, never beyond `SESSION_MAX_AGE`. */
+  expires_at: number;
+  ended_at: number | null;
+  /** Number of the refresh token that is valid now. */
+  generation: number;
+  /** When the token before it was exchanged. */
+  rotated_at: number;
+}
+
+export interface ConversationsTable {
+  id: Fixed<string>;
+  type: Fixed<ConversationType>;
+  name: string | null;
+  created_by: Fixed<string | null>;
+  /** The two of a direct conversation, in id order, so that a pair has one row whoever opens it. */
+  low_user_id: Fixed<string | null>;
+  high_user_id: Fixed<string | null>;
+  created_at: Fixed<number>;
+  updated_at: number;
+  /** Number of the newest message. */
+  seq: number;
+  /** Number of the latest change. */
+  rev: number;
+  /** The `rev` at which its own fields last changed. */
+  meta_rev: number;
+  /** Moves with every batch of delivered and read marks. */
+  marks_rev: Generated<number>;
+}
+
+export interface ParticipantsTable {
+  conversation_id: Fixed<string>;
+  user_id: Fixed<string>;
+  role: ParticipantRole;
+  joined_at: number;
+  /** The `rev` at which this row last changed. */
+  rev: number;
+  /** The `rev` at which they left; null for who is in. The row stays, and with it the marks. */
+  left_rev: number | null;
+  read_seq: number;
+  delivered_seq: number;
+  /** The conversation's `marks_rev` at which these marks last moved, other than by the user's own messages. */
+  marks_rev: Generated<number>;
+}
+
+export interface MessagesTable {
+  conversation_id: Fixed<string>;
+  seq: Fixed<number>;
+  /** The `rev` of its latest change. */
+  rev: number;
+  /** The `rev` at which it came: what a retry of the send is answered. */
+  created_rev: Fixed<number>;
+  id: Fixed<string>;
+  sender_id: Fixed<string>;
+  /** Unique for a conversation and sender; the server makes one where the client gave none. */
+  client_id: Fixed<string>;
+  type: Fixed<MessageType>;
+  content: string;
+  /** JSON of what a system message tells. */
+  system: Fixed<string | null>;
+  reply_to_id: Fixed<string | null>;
+  sent_at: Fixed<number>;
+  edited_at: number | null;
+  deleted_at: number | null;
+}
+
+/** One of a kind for each user and message. They are gone with the message's deletion. */
+export interface ReactionsTable {
+  conversation_id: Fixed<string>;
+  message_id: Fixed<string>;
+  emoji: Fixed<string>;
+  user_id: Fixed<string>;
+  created_at: Fixed<number>;
+}
+
+/** When users who are not connected last were. */
+export interface LastSeenTable {
+  user_id: Fixed<string>;
+  at: number;
+}
+
+/**
+ * What other parts of the program, and other nodes, must hear of: written in the transaction of what it tells,
+ * so that a publication on the bus may be lost.
+ */
+export interface OutboxTable {
+  id: Generated<number>;
+  kind: Fixed<OutboxKind>;
+  conversation_id: Fixed<string | null>;
+  user_id: Fixed<string | null>;
+  session_id: Fixed<string | null>;
+  rev: Fixed<number | null>;
+  created_at: Fixed<number>;
+}
+
+/**
+ * `conversation`: it advanced to `rev`. `marks`: its marks did. `membership`: `user_id` joined or left at `rev`. `session`: it ended.
+ * `user`: their name, role or state changed.
+ */
+export type OutboxKind = 'conversation' | 'marks' | 'membership' | 'session' | 'user';
+
+/** Single values: `epoch`. */
+export interface MetaTable {
+  key: Fixed<string>;
+  value: string;
+}

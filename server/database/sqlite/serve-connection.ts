@@ -1,0 +1,123 @@
+import { Database, type Statement } from 'bun:sqlite';
+import { fromSql, toSql } from './values.ts';
+
+/**
+ * The thread's side of a SQLite connection: opens the file, then answers one request after the other. What a thread can
+ * do beyond plain SQL, its procedures, is given by its entry file.
+ */
+
+export interface OpenOptions {
+  /** A file, or `:memory:`. */
+  path: string;
+  mode: 'writer' | 'reader';
+}
+
+export type Request = { id: number } & (
+  | { do: 'open'; options: OpenOptions }
+  | { do: 'query'; sql: string; parameters: readonly unknown[] }
+  | { do: 'call'; procedure: string; argument: unknown }
+  | { do: 'close' }
+);
+
+export interface QueryAnswer {
+  rows: Record<string, unknown>[];
+  changes: number;
+}
+
+export type Answer = { id: number } & ({ result: unknown } | { failed: { message: string; code: string } });
+
+/** Work that is done in the thread as a whole, such as a batch of the log. */
+export type Procedures = (database: Database) => Record<string, (argument: never) => unknown>;
+
+/** Prepared statements kept; Kysely's texts differ only with the length of their lists. */
+const MAX_STATEMENTS = 500;
+
+class Connection {
+  private readonly database: Database;
+  private readonly statements = new Map<string, Statement>();
+  private readonly procedures: Record<string, (argument: never) => unknown>;
+
+  constructor(options: OpenOptions, procedures: Procedures) {
+    const readonly = options.mode === 'reader';
+    this.database = new Database(options.path, readonly ? { readonly } : { create: true, readwrite: true });
+    this.database.run('PRAGMA busy_timeout = 5000');
+    this.database.run('PRAGMA temp_store = MEMORY');
+    this.database.run('PRAGMA foreign_keys = ON');
+    if (!readonly) {
+      this.database.run('PRAGMA journal_mode = WAL');
+      // FULL: a commit returns only when its pages are on stable storage. An acknowledgement rests on this line.
+      this.database.run('PRAGMA synchronous = FULL');
+      this.database.run('PRAGMA wal_autocheckpoint = 4000');
+      this.database.run('PRAGMA cache_size = -32768');
+    }
+    this.procedures = procedures(this.database);
+  }
+
+  query(sql: string, parameters: readonly unknown[]): QueryAnswer {
+    const statement = this.prepare(sql);
+    const values = parameters.map(toSql);
+    if (statement.columnNames.length > 0) {
+      const rows = statement.all(...values) as Record<string, unknown>[];
+      return { rows: rows.map(fromSql), changes: rows.length };
+    }
+    return { rows: [], changes: statement.run(...values).changes };
+  }
+
+  call(procedure: string, argument: unknown): unknown {
+    const run = this.procedures[procedure];
+    if (!run) throw new Error(`the thread has no procedure ${procedure}`);
+    return run(argument as never);
+  }
+
+  close(): void {
+    for (const statement of this.statements.values()) statement.finalize();
+    this.database.close();
+  }
+
+  /** The statement for a text, kept for the next time; the one unused longest goes first. */
+  private prepare(sql: string): Statement {
+    const kept = this.statements.get(sql);
+    if (kept) {
+      this.statements.delete(sql);
+      this.statements.set(sql, kept);
+      return kept;
+    }
+    if (this.statements.size >= MAX_STATEMENTS) {
+      const [oldest, statement] = this.statements.entries().next().value!;
+      statement.finalize();
+      this.statements.delete(oldest);
+    }
+    const statement = this.database.prepare(sql);
+    this.statements.set(sql, statement);
+    return statement;
+  }
+}
+
+/** Serves the requests of the main thread for as long as this worker lives. */
+export function serveConnection(worker: Worker, procedures: Procedures = () => ({})): void {
+  let connection: Connection | undefined;
+
+  const handle = (request: Request): unknown => {
+    if (request.do === 'open') {
+      connection = new Connection(request.options, procedures);
+      return undefined;
+    }
+    if (!connection) throw new Error('the connection is not open');
+    if (request.do === 'query') return connection.query(request.sql, request.parameters);
+    if (request.do === 'call') return connection.call(request.procedure, request.argument);
+    connection.close();
+    connection = undefined;
+    return undefined;
+  };
+
+  worker.onmessage = ({ data: request }: MessageEvent<Request>) => {
+    let answer: Answer;
+    try {
+      answer = { id: request.id, result: handle(request) };
+    } catch (error) {
+      const { message, code } = error as { message: string; code?: string };
+      answer = { id: request.id, failed: { message, code: code ?? 'ERROR' } };
+    }
+    worker.postMessage(answer);
+  };
+}

@@ -1,0 +1,68 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { Kysely, sql } from 'kysely';
+import type { Database } from '../database.ts';
+import type { Schema } from '../schema.ts';
+import { SqliteThreadDialect } from './dialect.ts';
+import { Mutex } from './mutex.ts';
+import { SqliteThread } from './thread.ts';
+
+export interface SqliteOptions {
+  /** The folder of the file, made where there is none, or `:memory:`. */
+  dir: string;
+  readers: number;
+  /** Entry file of the thread through which every write goes. */
+  writerEntry: URL;
+  readerEntry: URL;
+  onDeath(error: Error): void;
+}
+
+/** SQLite in its own threads: one that writes, some that read. */
+export class SqliteDatabase implements Database {
+  readonly engine = 'sqlite';
+  readonly read: Kysely<Schema>;
+  readonly write: Kysely<Schema>;
+  private readonly turn = new Mutex();
+
+  private constructor(
+    private readonly writer: SqliteThread,
+    private readonly readers: SqliteThread[],
+  ) {
+    const acquireWriter = async () => ({ thread: writer, release: await this.turn.acquire() });
+    // In memory there is one connection. Who reads does not wait for a turn at it, or a transaction that reads on the
+    // side would wait for itself; the price is that a read may see what another transaction is about to commit.
+    const readable = readers.length === 0 ? [writer] : readers;
+    const acquireReader = async () => ({ thread: leastBusy(readable), release: () => {} });
+    this.write = new Kysely<Schema>({ dialect: new SqliteThreadDialect({ acquire: acquireWriter }) });
+    this.read = new Kysely<Schema>({ dialect: new SqliteThreadDialect({ acquire: acquireReader }) });
+  }
+
+  static async open(options: SqliteOptions): Promise<SqliteDatabase> {
+    const inMemory = options.dir === ':memory:';
+    if (!inMemory) mkdirSync(options.dir, { recursive: true, mode: 0o700 });
+    const path = inMemory ? ':memory:' : join(options.dir, 'parley.db');
+    // The writer goes first: it makes the file that the readers open.
+    const writer = await SqliteThread.open(options.writerEntry, { path, mode: 'writer' }, options.onDeath);
+    const openReader = () => SqliteThread.open(options.readerEntry, { path, mode: 'reader' }, options.onDeath);
+    const readers = await Promise.all(Array.from({ length: inMemory ? 0 : options.readers }, openReader));
+    return new SqliteDatabase(writer, readers);
+  }
+
+  /** Runs a procedure of the writer thread, in turn with all other writes; `argument` is made when the turn has come. */
+  callWriter<Result>(procedure: string, argument: () => unknown): Promise<Result> {
+    return this.turn.run(() => this.writer.call<Result>(procedure, argument()));
+  }
+
+  async check(): Promise<void> {
+    await sql`select 1 from meta`.execute(this.read);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.readers.map((reader) => reader.close()));
+    await this.turn.run(() => this.writer.close());
+  }
+}
+
+function leastBusy(threads: SqliteThread[]): SqliteThread {
+  return threads.reduce((best, thread) => (thread.pending < best.pending ? thread : best));
+}

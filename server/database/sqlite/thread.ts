@@ -1,0 +1,112 @@
+import type { Answer, OpenOptions, QueryAnswer, Request } from './serve-connection.ts';
+
+/** A failure inside SQLite, with its code, such as `SQLITE_CONSTRAINT_UNIQUE`. */
+export class SqliteError extends Error {
+  readonly code: string;
+
+  constructor(message: string, code: string) {
+    super(message);
+    this.name = 'SqliteError';
+    this.code = code;
+  }
+}
+
+type Unsent = Request extends infer R ? (R extends Request ? Omit<R, 'id'> : never) : never;
+
+/** Failures of the machine and not of what was asked: a full disk, a failed read, a lock that was not to be had. */
+const MACHINE_FAULT = /^SQLITE_(FULL|IOERR|BUSY|LOCKED|CANTOPEN|READONLY|CORRUPT|NOMEM|NOTADB|PROTOCOL)/;
+
+export function isMachineFault(error: unknown): error is SqliteError {
+  return error instanceof SqliteError && MACHINE_FAULT.test(error.code);
+}
+
+/** A thread that answers nothing for so long never will; the longest honest wait is a checkpoint on a slow disk. */
+const SILENCE_MS = 120_000;
+
+interface Waiting {
+  since: number;
+  resolve(result: unknown): void;
+  reject(error: Error): void;
+}
+
+/**
+ * The main thread's side of a SQLite connection that lives in a thread of its own, so that the event loop never waits
+ * for the disk. Requests are answered in the order they are made.
+ */
+export class SqliteThread {
+  private readonly worker: Worker;
+  private readonly watchdog: Timer;
+  private readonly waiting = new Map<number, Waiting>();
+  private nextId = 1;
+
+  private constructor(
+    entry: URL,
+    private readonly onDeath: (error: Error) => void,
+  ) {
+    this.worker = new Worker(entry.href);
+    this.worker.onmessage = ({ data }: MessageEvent<Answer>) => this.settle(data);
+    this.worker.onerror = (event) => this.die(new Error(`a database thread died: ${event.message}`));
+    this.watchdog = setInterval(() => this.listen(), SILENCE_MS / 4);
+    this.watchdog.unref();
+  }
+
+  /** Starts the thread of `entry` and opens its connection. `onDeath` is told when the thread itself breaks. */
+  static async open(entry: URL, options: OpenOptions, onDeath: (error: Error) => void): Promise<SqliteThread> {
+    const thread = new SqliteThread(entry, onDeath);
+    try {
+      await thread.request({ do: 'open', options });
+    } catch (error) {
+      clearInterval(thread.watchdog);
+      thread.worker.terminate();
+      throw error;
+    }
+    return thread;
+  }
+
+  /** Requests that are not answered yet. */
+  get pending(): number {
+    return this.waiting.size;
+  }
+
+  query(sql: string, parameters: readonly unknown[] = []): Promise<QueryAnswer> {
+    return this.request({ do: 'query', sql, parameters }) as Promise<QueryAnswer>;
+  }
+
+  /** Runs a procedure of the thread's entry file. */
+  call<Result>(procedure: string, argument: unknown): Promise<Result> {
+    return this.request({ do: 'call', procedure, argument }) as Promise<Result>;
+  }
+
+  async close(): Promise<void> {
+    await this.request({ do: 'close' });
+    clearInterval(this.watchdog);
+    this.worker.terminate();
+  }
+
+  private listen(): void {
+    const [oldest] = this.waiting.values();
+    if (oldest && Date.now() - oldest.since > SILENCE_MS) this.die(new Error('a database thread answers no more'));
+  }
+
+  private die(error: Error): void {
+    clearInterval(this.watchdog);
+    for (const { reject } of this.waiting.values()) reject(error);
+    this.waiting.clear();
+    this.onDeath(error);
+  }
+
+  private request(request: Unsent): Promise<unknown> {
+    const id = this.nextId++;
+    return new Promise((resolve, reject) => {
+      this.waiting.set(id, { since: Date.now(), resolve, reject });
+      this.worker.postMessage({ id, ...request });
+    });
+  }
+
+  private settle(answer: Answer): void {
+    const waiting = this.waiting.get(answer.id);
+    this.waiting.delete(answer.id);
+    if ('failed' in answer) waiting?.reject(new SqliteError(answer.failed.message, answer.failed.code));
+    else waiting?.resolve(answer.result);
+  }
+}

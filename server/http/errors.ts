@@ -1,0 +1,35 @@
+import { HTTPException } from 'hono/http-exception';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import type { ErrorBody, ErrorCode } from '../../protocol/errors.ts';
+import { ParleyError, toParleyError } from '../errors.ts';
+import type { HttpContext } from './router.ts';
+
+/** What the framework itself refuses, in the contract's words. */
+function fromHttpException({ status }: HTTPException): ParleyError | undefined {
+  if (status === 415) return new ParleyError('unsupported_media_type');
+  if (status === 413) return new ParleyError('payload_too_large');
+  if (status === 400) return new ParleyError('invalid_json');
+  return undefined;
+}
+
+/** Answers with the one shape of every failure (contract §1), and logs what was not the client's fault. */
+export function answerError(thrown: unknown, c: HttpContext, failed: (code: ErrorCode) => void): Response {
+  const error = (thrown instanceof HTTPException && fromHttpException(thrown)) || toParleyError(thrown);
+  failed(error.code);
+  const cause = error.details.cause ?? (error.code === 'internal' ? thrown : undefined);
+  if (cause !== undefined) c.var.log.error({ err: cause }, 'request failed');
+  const body: ErrorBody = { code: error.code, message: error.message, request_id: c.var.requestId };
+  if (error.details.errors) body.errors = error.details.errors;
+  if (error.code === 'upgrade_required') c.header('Upgrade', 'websocket'); // RFC 9110 §15.5.22
+  const { retryAfterMs, limit } = error.details;
+  if (retryAfterMs !== undefined) {
+    const seconds = String(Math.max(1, Math.ceil(retryAfterMs / 1000)));
+    c.header('Retry-After', seconds);
+    if (limit) {
+      c.header('RateLimit-Limit', String(limit.points));
+      c.header('RateLimit-Remaining', String(limit.remaining));
+      c.header('RateLimit-Reset', seconds);
+    }
+  }
+  return c.json(body, error.status as ContentfulStatusCode);
+}

@@ -1,0 +1,98 @@
+import { bodyLimit } from 'hono/body-limit';
+import { cors } from 'hono/cors';
+import { requestId } from 'hono/request-id';
+import { TrieRouter } from 'hono/router/trie-router';
+import { secureHeaders } from 'hono/secure-headers';
+import type { ErrorCode } from '../../protocol/errors.ts';
+import { MAX_BODY_BYTES } from '../../protocol/limits.ts';
+import { ParleyError } from '../errors.ts';
+import type { Logger } from '../monitoring/logger.ts';
+import { answerError } from './errors.ts';
+import { SAFE_METHODS } from './methods.ts';
+import type { OriginPolicy } from './origin.ts';
+import type { ProxyTrust } from './proxy-trust.ts';
+import { type Caller, createRouter, type HttpContext, type Router } from './router.ts';
+
+export interface HttpOptions {
+  log: Logger;
+  origins: OriginPolicy;
+  proxies: ProxyTrust;
+  /** Finds out who makes a request. */
+  authenticate(c: HttpContext): Promise<Caller>;
+  /** Whether the server is about to go, and takes no new work. */
+  isDraining(): boolean;
+  /** Told of every answer: for metrics. */
+  observe(route: string, method: string, status: number, milliseconds: number): void;
+  /** Told of every failure that is answered. */
+  failed(code: ErrorCode): void;
+}
+
+/** The HTTP application without its routes: what all of them share, in the order in which a request meets it. */
+export function createHttpApp(options: HttpOptions): Router {
+  const app = createRouter();
+
+  app.use(requestId(), async (c, next) => {
+    const started = performance.now();
+    c.set('log', options.log.child({ request_id: c.var.requestId }));
+    c.set('address', options.proxies.clientAddress(c.env.peer, c.req.raw.headers));
+    c.set('secure', options.proxies.isSecure(c.env.peer, c.req.raw.headers));
+    c.set('authenticate', () => options.authenticate(c));
+    await next();
+    const milliseconds = performance.now() - started;
+    options.observe(c.req.routePath, c.req.method, c.res.status, milliseconds);
+    // The path without its query: a token may be there.
+    const line = { method: c.req.method, path: c.req.path, status: c.res.status, ms: Math.round(milliseconds) };
+    c.var.log.info({ ...line, address: c.var.address, user_id: c.var.caller?.userId }, 'request');
+  });
+  app.use(
+    secureHeaders({
+      xFrameOptions: 'DENY',
+      referrerPolicy: 'no-referrer',
+      crossOriginResourcePolicy: 'same-site',
+      contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+      overwrite: false, // the few answers that are pages bring a policy of their own
+    }),
+  );
+  app.use(
+    cors({
+      origin: (origin) => (options.origins.isTrusted(origin) ? origin : null),
+      credentials: true,
+      allowHeaders: ['Content-Type', 'Authorization', 'X-Auth-Mode'],
+      exposeHeaders: ['X-Request-Id', 'Retry-After', 'RateLimit-Limit', 'RateLimit-Remaining', 'RateLimit-Reset'],
+      allowMethods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
+      maxAge: 600,
+    }),
+  );
+  app.use(async (c, next) => {
+    // What only reads is answered to the end; what was under way before is finished.
+    if (options.isDraining() && !SAFE_METHODS.has(c.req.method)) {
+      throw new ParleyError('unavailable', 'This server is about to restart');
+    }
+    await next();
+  });
+  app.use(
+    bodyLimit({
+      maxSize: MAX_BODY_BYTES,
+      onError: () => {
+        throw new ParleyError('payload_too_large');
+      },
+    }),
+  );
+  app.onError((error, c) => answerError(error, c, options.failed));
+  return app;
+}
+
+/** To be called once all routes are there: says 405 where the path exists and the method does not, 404 elsewhere. */
+export function answerUnknownRoutes(app: Router, failed: HttpOptions['failed']): void {
+  const methods = new TrieRouter<string>();
+  for (const route of app.routes) {
+    if (route.method !== 'ALL') methods.add('ANY', route.path, route.method);
+  }
+  app.notFound((c) => {
+    const [matches] = methods.match('ANY', c.req.path);
+    const allowed = [...new Set(matches.map(([method]) => method))];
+    if (allowed.length === 0) return answerError(new ParleyError('not_found'), c, failed);
+    c.header('Allow', allowed.join(', '));
+    return answerError(new ParleyError('method_not_allowed'), c, failed);
+  });
+}

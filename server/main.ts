@@ -1,0 +1,142 @@
+import { parseArgs } from 'node:util';
+import { runAdmin } from './admin/commands.ts';
+import { createAccounts, openDatabase, startApp, version } from './app.ts';
+import { MemoryBus } from './bus/memory.ts';
+import { type Config, ConfigError, loadConfig } from './config.ts';
+import { SchemaMigrator } from './database/migrator.ts';
+import type { SqliteDatabase } from './database/sqlite/sqlite-database.ts';
+import { createLogger, type Logger } from './monitoring/logger.ts';
+
+const USAGE = `Parley ${version}, a messenger back end
+
+Usage: parley [command]
+
+  serve                 migrate, then serve (the default)
+  migrate up            bring the schema up to date
+  migrate down          take its last step back, with the data that it holds
+  migrate status        say which steps are applied
+  admin …               accounts: create-user, set-role, reset-password, deactivate (admin --help)
+  help, version
+
+Settings: configs/config.yaml documents them; the environment overrides each.
+`;
+
+async function main(argv: string[]): Promise<number> {
+  const { positionals, values } = parseArgs({
+    args: argv[0] === 'admin' ? ['admin'] : argv,
+    allowPositionals: true,
+    options: { help: { type: 'boolean', short: 'h' }, version: { type: 'boolean', short: 'v' } },
+  });
+  const [command = 'serve', ...rest] = positionals;
+  if (values.help || command === 'help') return say(USAGE);
+  if (values.version || command === 'version') return say(`${version}\n`);
+  const config = loadConfig();
+  if (command === 'serve') return serve(config);
+  if (command === 'migrate') return migrate(config, rest[0]);
+  if (command === 'admin') return admin(config, argv.slice(1));
+  process.stderr.write(`There is no command "${command}".\n\n${USAGE}`);
+  return 2;
+}
+
+function say(text: string): number {
+  process.stdout.write(text);
+  return 0;
+}
+
+/** Serves until SIGTERM or SIGINT. */
+async function serve(config: Config): Promise<number> {
+  const log = createLogger(config.monitoring);
+  const fatal = (error: unknown) => {
+    log.fatal({ err: error }, 'cannot go on');
+    process.exit(1);
+  };
+  process.on('uncaughtException', fatal);
+  process.on('unhandledRejection', fatal);
+
+  const app = await startApp(config, log, fatal);
+  log.info({ url: app.address.url, env: config.env, version, data: config.data.dir }, 'listening');
+  // Beside the log, not in it: where to go, for whoever started this by hand.
+  if (config.env === 'local') process.stderr.write(welcome(app.address.url));
+
+  const signal = await nextSignal();
+  log.info({ signal }, 'stopping');
+  // Whatever hangs: a stop ends within its time.
+  setTimeout(() => fatal(new Error('the stop took too long')), config.server.shutdown_timeout).unref();
+  await app.stop();
+  log.info('stopped');
+  return 0;
+}
+
+function nextSignal(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));
+  });
+}
+
+function welcome(url: string): string {
+  return `
+  Parley ${version} is running: ${url}
+
+    ${url}/api/docs   every call, to try out
+    ${url}/metrics    live charts
+
+  Two people in two terminals: see "The walk" in README.md. The first step is
+
+    curl -s ${url}/api/v1/auth/register -H 'Content-Type: application/json' \\
+      -d '{"email": "alice@example.com", "username": "alice", "password": "correct horse"}'
+
+`;
+}
+
+async function migrate(config: Config, direction: string | undefined): Promise<number> {
+  return withDatabase(config, async (database) => {
+    const migrator = new SchemaMigrator(database);
+    if (direction === 'status') {
+      for (const { name, executedAt } of await migrator.status()) {
+        say(`${name}  ${executedAt ? `applied ${executedAt.toISOString()}` : 'pending'}\n`);
+      }
+      return 0;
+    }
+    if (direction !== 'up' && direction !== 'down') {
+      process.stderr.write('Say which: migrate up, migrate down or migrate status.\n');
+      return 2;
+    }
+    const done = await (direction === 'up' ? migrator.up() : migrator.down());
+    return say(done.length > 0 ? done.map((name) => `${direction}: ${name}\n`).join('') : 'nothing to do\n');
+  });
+}
+
+async function admin(config: Config, args: string[]): Promise<number> {
+  const log = createLogger({ ...config.monitoring, log_level: 'silent' });
+  return withDatabase(config, async (database) => {
+    await new SchemaMigrator(database).up();
+    const { auth, users } = createAccounts(config, database, new MemoryBus(log), {}, log);
+    const print = (line: string) => say(`${line}\n`);
+    const complain = (line: string) => process.stderr.write(`${line}\n`);
+    return runAdmin(args, { auth, users, print, complain });
+  });
+}
+
+async function withDatabase(config: Config, work: (database: SqliteDatabase, log?: Logger) => Promise<number>) {
+  const database = await openDatabase(config, (error) => {
+    process.stderr.write(`${error.message}\n`);
+    process.exit(1);
+  });
+  try {
+    return await work(database);
+  } finally {
+    await database.close();
+  }
+}
+
+// What is made here, the database before all, is for its owner's eyes only.
+process.umask(0o077);
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  const wrongUse = error instanceof ConfigError || (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS');
+  const text = wrongUse ? (error as Error).message : (error as Error).stack;
+  // Said before it exits, and exits whatever was started already: threads would keep it alive.
+  process.stderr.write(`parley: ${text}\n`, () => process.exit(wrongUse ? 2 : 1));
+}

@@ -1,0 +1,146 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { ErrorCode } from '../../protocol/errors.ts';
+import { watchEventLoop } from './event-loop-lag.ts';
+import { addProcessMetrics } from './process-metrics.ts';
+
+/** Values that are known elsewhere at any moment: they are asked for at each scrape, and cost nothing between. */
+export interface MetricSources {
+  /** Open sockets, by the mode they speak. */
+  connections(): { plain: number; v1: number };
+  /** Different users with a socket here. */
+  activeUsers(): number;
+  /** Messages that wait for their commit. */
+  queued(): number;
+  /** Messages handed to sockets since the start, counted once a socket. */
+  deliveries?(): number;
+}
+
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
+
+/** What this process tells Prometheus about itself. Each instance has its own registry: nothing here is global. */
+export class Metrics {
+  private readonly registry = new Registry();
+  private readonly stopWatching: () => void;
+
+  private readonly messages: Counter;
+  private readonly batchSize: Histogram;
+  private readonly commitSeconds: Histogram;
+  private readonly errors: Counter<'code'>;
+  private readonly httpSeconds: Histogram<'method' | 'route' | 'status'>;
+
+  constructor(sources: MetricSources) {
+    const registers = [this.registry];
+    this.messages = new Counter({
+      name: 'parley_messages_total',
+      help: 'Messages accepted: committed to the log',
+      registers,
+    });
+    this.batchSize = new Histogram({
+      name: 'parley_commit_batch_size',
+      help: 'Messages that shared a commit',
+      buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000],
+      registers,
+    });
+    this.commitSeconds = new Histogram({
+      name: 'parley_commit_seconds',
+      help: 'Time from taking a batch to its commit, in seconds',
+      buckets: [0.0001, 0.00025, 0.0005, ...SECONDS],
+      registers,
+    });
+    this.errors = new Counter({
+      name: 'parley_errors_total',
+      help: 'Failures that clients were told of, over HTTP and WebSocket',
+      labelNames: ['code'],
+      registers,
+    });
+    this.httpSeconds = new Histogram({
+      name: 'parley_http_request_seconds',
+      help: 'Time to answer a request, in seconds',
+      labelNames: ['method', 'route', 'status'],
+      buckets: SECONDS,
+      registers,
+    });
+    const lag = new Histogram({
+      name: 'parley_event_loop_lag_seconds',
+      help: 'By how much a timer was late, in seconds, twenty samples a second',
+      buckets: SECONDS,
+      registers,
+    });
+    this.stopWatching = watchEventLoop((seconds) => lag.observe(seconds));
+    addSourceMetrics(this.registry, sources);
+    addProcessMetrics(this.registry);
+  }
+
+  /** A batch of `size` messages was answered, `appended` of them new and not retries or refused. */
+  batchCommitted(size: number, seconds: number, appended: number = size): void {
+    this.batchSize.observe(size);
+    this.commitSeconds.observe(seconds);
+    this.messages.inc(appended);
+  }
+
+  /** A client was told of a failure. */
+  failed(code: ErrorCode): void {
+    this.errors.inc({ code });
+  }
+
+  /** A request was answered. `route` is the pattern, not the path, so that there are few of them. */
+  requested(route: string, method: string, status: number, milliseconds: number): void {
+    this.httpSeconds.observe({ method, route, status }, milliseconds / 1000);
+  }
+
+  /** All of it, as Prometheus reads it; `contentType` says which format that is. */
+  text(): Promise<string> {
+    return this.registry.metrics();
+  }
+
+  get contentType(): string {
+    return this.registry.contentType;
+  }
+
+  /** Ends the watch over the event loop. */
+  stop(): void {
+    this.stopWatching();
+  }
+}
+
+function addSourceMetrics(registry: Registry, sources: MetricSources): void {
+  const registers = [registry];
+  new Gauge({
+    name: 'parley_connections',
+    help: 'Open sockets',
+    labelNames: ['mode'],
+    registers,
+    collect() {
+      const { plain, v1 } = sources.connections();
+      this.set({ mode: 'plain' }, plain);
+      this.set({ mode: 'v1' }, v1);
+    },
+  });
+  new Gauge({
+    name: 'parley_active_users',
+    help: 'Different users with a socket',
+    registers,
+    collect() {
+      this.set(sources.activeUsers());
+    },
+  });
+  new Gauge({
+    name: 'parley_commit_queue_length',
+    help: 'Messages that wait for their commit',
+    registers,
+    collect() {
+      this.set(sources.queued());
+    },
+  });
+  const { deliveries } = sources;
+  if (!deliveries) return;
+  new Counter({
+    name: 'parley_deliveries_total',
+    help: 'Messages handed to sockets, once for each socket',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(deliveries.call(sources));
+    },
+  });
+}

@@ -1,0 +1,48 @@
+import { expect, test } from 'bun:test';
+import { createLogger } from './logger.ts';
+import { type Check, Readiness } from './readiness.ts';
+
+const log = createLogger({ log_level: 'silent', log_format: 'json', metrics_token: '' });
+
+function readiness(checks: Record<string, Check>, isDraining = () => false) {
+  return new Readiness({ checks, isDraining, log, timeLimitMs: 20 });
+}
+
+const works = async () => {};
+const fails = async () => {
+  throw new Error('down');
+};
+const hangs = () => new Promise<void>(() => {});
+
+test('a server is ready when all that it needs works', async () => {
+  expect(await readiness({ database: works, bus: works }).report()).toEqual({
+    status: 'ok',
+    checks: { database: 'ok', bus: 'ok' },
+  });
+});
+
+test.each([
+  ['fails', fails],
+  ['does not answer in time', hangs],
+])('a server is not ready when something %s', async (_, check) => {
+  expect(await readiness({ database: check, bus: works }).report()).toEqual({
+    status: 'unavailable',
+    checks: { database: 'failed', bus: 'ok' },
+  });
+});
+
+test('a server that is about to go says so, and checks nothing', async () => {
+  let asked = 0;
+  const check = async () => void asked++;
+  expect(await readiness({ database: check }, () => true).report()).toEqual({ status: 'draining', checks: {} });
+  expect(asked).toBe(0);
+});
+
+test('however many ask at once, a check runs once', async () => {
+  let asked = 0;
+  const one = readiness({ database: async () => void asked++ });
+  await Promise.all([one.report(), one.report(), one.report()]);
+  expect(asked).toBe(1);
+  await one.report();
+  expect(asked).toBe(2);
+});

@@ -1,0 +1,57 @@
+import type { Logger } from './logger.ts';
+
+/** Resolves where a dependency works, rejects where it does not. */
+export type Check = () => Promise<void>;
+
+export interface ReadinessOptions {
+  /** What must work for this node to take requests, by name. */
+  checks: Record<string, Check>;
+  /** Whether the server is about to go, and wants no more work. */
+  isDraining(): boolean;
+  log: Logger;
+  /** How long a check may take, in milliseconds. */
+  timeLimitMs?: number;
+}
+
+export interface ReadinessReport {
+  status: 'ok' | 'unavailable' | 'draining';
+  checks: Record<string, 'ok' | 'failed'>;
+}
+
+/** Whether this node should be sent requests. Anyone may ask, so that it must stay cheap however many do. */
+export class Readiness {
+  private running: Promise<ReadinessReport> | undefined;
+
+  constructor(private readonly options: ReadinessOptions) {}
+
+  /** Runs the checks, at most once at a time: who asks meanwhile gets the same report. Why one failed is only logged. */
+  report(): Promise<ReadinessReport> {
+    if (this.options.isDraining()) return Promise.resolve({ status: 'draining', checks: {} });
+    this.running ??= this.runChecks().finally(() => {
+      this.running = undefined;
+    });
+    return this.running;
+  }
+
+  private async runChecks(): Promise<ReadinessReport> {
+    const names = Object.keys(this.options.checks);
+    const results = await Promise.all(names.map((name) => this.run(name)));
+    const checks = Object.fromEntries(names.map((name, index) => [name, results[index]!]));
+    return { status: results.includes('failed') ? 'unavailable' : 'ok', checks };
+  }
+
+  private async run(name: string): Promise<'ok' | 'failed'> {
+    const { checks, log, timeLimitMs = 2000 } = this.options;
+    const tooLate = Promise.withResolvers<never>();
+    const timer = setTimeout(() => tooLate.reject(new Error(`no answer in ${timeLimitMs} ms`)), timeLimitMs);
+    try {
+      await Promise.race([checks[name]!(), tooLate.promise]);
+      return 'ok';
+    } catch (error) {
+      log.warn({ err: error, check: name }, 'readiness check failed');
+      return 'failed';
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}

@@ -1,0 +1,110 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import { accepts } from 'hono/accepts';
+import uplotScript from 'uplot/dist/uPlot.iife.min.js' with { type: 'file' };
+import uplotStyle from 'uplot/dist/uPlot.min.css' with { type: 'file' };
+import { ErrorBodySchema } from '../../protocol/resources.ts';
+import { ParleyError } from '../errors.ts';
+import { createRouter, jsonAnswer, type Router } from '../http/router.ts';
+import { answerPage, serveFiles } from '../http/static-files.ts';
+import chartView from './assets/chart-view.js' with { type: 'file' };
+import charts from './assets/charts.js' with { type: 'file' };
+import style from './assets/metrics.css' with { type: 'file' };
+import page from './assets/metrics.html' with { type: 'text' };
+import script from './assets/metrics.js' with { type: 'file' };
+import parser from './assets/prometheus-text.js' with { type: 'file' };
+import type { Logger } from './logger.ts';
+import type { Metrics } from './metrics.ts';
+import { MetricsAccess } from './metrics-access.ts';
+import { type Check, Readiness } from './readiness.ts';
+
+export interface MonitoringOptions {
+  env: 'local' | 'dev' | 'prod';
+  version: string;
+  log: Logger;
+  metrics: Metrics;
+  /** Lets others than this machine read the metrics in prod; empty: nobody else. */
+  metricsToken: string;
+  /** What must work for this node to be ready, by name. */
+  checks: Record<string, Check>;
+  /** Whether the server is about to go. */
+  isDraining(): boolean;
+}
+
+const Checks = z.record(z.string(), z.enum(['ok', 'failed'])).meta({ example: { database: 'ok' } });
+
+const Health = z
+  .object({
+    status: z.literal('ok'),
+    version: z.string(),
+    uptime_seconds: z.int().meta({ description: 'Since the start of this process' }),
+  })
+  .meta({ id: 'Health' });
+
+const Ready = z.object({ status: z.literal('ok'), checks: Checks }).meta({ id: 'Ready' });
+
+const NotReady = ErrorBodySchema.extend({ status: z.enum(['unavailable', 'draining']), checks: Checks }).meta({
+  id: 'NotReady',
+});
+
+const getHealth = createRoute({
+  method: 'get',
+  path: '/api/v1/health',
+  tags: ['Health'],
+  summary: 'Whether the process lives',
+  description: 'Touches nothing but the process itself: restart it where this fails.',
+  responses: { 200: jsonAnswer('It lives', Health) },
+});
+
+const getReadiness = createRoute({
+  method: 'get',
+  path: '/api/v1/health/ready',
+  tags: ['Health'],
+  summary: 'Whether to send it requests',
+  description: 'Asks what this node depends on, and says no while it is shutting down.',
+  responses: {
+    200: jsonAnswer('It is ready', Ready),
+    503: jsonAnswer('`unavailable`: something that it needs does not work, or it is about to go', NotReady),
+  },
+});
+
+/** Health for probes, metrics for Prometheus, and the same as live charts for people (styled by the pages' base.css). */
+export function monitoringRoutes(options: MonitoringOptions): Router {
+  const { env, version, log, metrics, metricsToken, checks, isDraining } = options;
+  const access = new MetricsAccess({ env, token: metricsToken });
+  const readiness = new Readiness({ checks, isDraining, log });
+  const app = createRouter();
+
+  app.openapi(getHealth, (c) => {
+    c.header('Cache-Control', 'no-store');
+    return c.json({ status: 'ok' as const, version, uptime_seconds: Math.floor(process.uptime()) }, 200);
+  });
+
+  app.openapi(getReadiness, async (c) => {
+    c.header('Cache-Control', 'no-store');
+    const { status, checks } = await readiness.report();
+    if (status === 'ok') return c.json({ status, checks }, 200);
+    const message = status === 'draining' ? 'This server is about to go' : 'Something that this server needs fails';
+    return c.json({ code: 'unavailable', message, request_id: c.var.requestId, status, checks }, 503);
+  });
+
+  app.get('/metrics', async (c) => {
+    if (!access.allows({ address: c.var.address, headers: c.req.raw.headers })) throw new ParleyError('forbidden');
+    // One address, two forms: no copy may be kept, or the browser's Back shows one for the other.
+    c.header('Cache-Control', 'no-store');
+    c.header('Vary', 'Accept');
+    const form = accepts(c, { header: 'Accept', supports: ['text/plain', 'text/html'], default: 'text/plain' });
+    if (form === 'text/html') return answerPage(c, page, { version });
+    return c.body(await metrics.text(), 200, { 'Content-Type': metrics.contentType });
+  });
+
+  serveFiles(app, {
+    '/assets/metrics.css': style,
+    '/assets/metrics.js': script,
+    '/assets/charts.js': charts,
+    '/assets/chart-view.js': chartView,
+    '/assets/prometheus-text.js': parser,
+    '/assets/uplot.css': uplotStyle,
+    '/assets/uplot.js': uplotScript,
+  });
+  return app;
+}

@@ -1,0 +1,40 @@
+import type { HttpContext, Router } from '../http/router.ts';
+import { serveFiles } from '../http/static-files.ts';
+import { webFiles } from './web-files.ts';
+
+/** What the web client may do: load files of this server, talk to it, and nothing else. Nothing inline, nothing from outside. */
+const WEB_POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self'",
+  "connect-src 'self'",
+  "manifest-src 'self'",
+  "worker-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+const PAGE = '/index.html';
+/** Screens of the client: each opens by its address, and the client shows what it says. */
+const SCREENS = ['/', '/login', '/signup', '/c/:id'];
+/** The bundler puts a hash of the content into these names: what one of them holds never changes. */
+const HASHED = /-[\w-]{8}\.\w+$/;
+
+/** Serves the web client. Returns false where it was not built. */
+export function serveWeb(app: Router): boolean {
+  const { [PAGE]: page, ...files } = webFiles();
+  if (page === undefined) return false;
+  for (const screen of SCREENS) app.use(screen, withPolicy);
+  // A worker runs under the policy that it came with.
+  app.use('/sw.js', withPolicy);
+  serveFiles(app, Object.fromEntries(SCREENS.map((screen) => [screen, page])));
+  for (const [url, path] of Object.entries(files)) serveFiles(app, { [url]: path }, { isImmutable: HASHED.test(url) });
+  return true;
+}
+
+async function withPolicy(c: HttpContext, next: () => Promise<void>): Promise<void> {
+  await next();
+  c.header('Content-Security-Policy', WEB_POLICY);
+}

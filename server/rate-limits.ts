@@ -1,0 +1,50 @@
+import ipaddr from 'ipaddr.js';
+import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
+import type { Config, Limit } from './config.ts';
+import { ParleyError } from './errors.ts';
+
+/** One limit, counted for each key: an address, or an account. */
+export class RateLimit {
+  private readonly limiter: RateLimiterMemory;
+
+  constructor(
+    private readonly name: string,
+    private readonly limit: Limit,
+  ) {
+    this.limiter = new RateLimiterMemory({ keyPrefix: name, points: limit.points, duration: limit.seconds });
+  }
+
+  /** Counts `points` uses of `key`. Fails with `rate_limited` when there were too many. */
+  async take(key: string, points = 1): Promise<void> {
+    try {
+      await this.limiter.consume(key, points);
+    } catch (refusal) {
+      if (!(refusal instanceof RateLimiterRes)) throw refusal;
+      throw new ParleyError('rate_limited', `Too many requests (${this.name}): wait a little`, {
+        retryAfterMs: refusal.msBeforeNext,
+        limit: { points: this.limit.points, remaining: refusal.remainingPoints },
+      });
+    }
+  }
+
+  /** Forgets what was counted for `key`, as after a log-in that succeeded. */
+  async reset(key: string): Promise<void> {
+    await this.limiter.delete(key);
+  }
+}
+
+/** What is limited (contract §2–§4; ASVS 2.4.1, 6.3.1). Where limits are off, each is undefined. */
+export type RateLimits = { [K in keyof Config['limits']]?: RateLimit };
+
+export function createRateLimits(config: Pick<Config, 'rate_limits' | 'limits'>): RateLimits {
+  if (!config.rate_limits) return {};
+  const entries = Object.entries(config.limits).map(([name, limit]) => [name, new RateLimit(name, limit)]);
+  return Object.fromEntries(entries);
+}
+
+/** The part of an address that one person can hardly change: all of IPv4, the first 64 bits of IPv6 (RFC 6177). */
+export function addressKey(address: string): string {
+  if (!ipaddr.isValid(address)) return address;
+  const parsed = ipaddr.process(address);
+  return parsed.kind() === 'ipv4' ? parsed.toString() : parsed.toNormalizedString().split(':').slice(0, 4).join(':');
+}

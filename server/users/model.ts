@@ -1,0 +1,75 @@
+import { randomInt } from 'node:crypto';
+import type { Selectable } from 'kysely';
+import { z } from 'zod';
+import { USERNAME_LENGTH } from '../../protocol/limits.ts';
+import { Username } from '../../protocol/requests.ts';
+import type { UserRole } from '../../protocol/resources.ts';
+import { CursorCodec } from '../cursor.ts';
+import type { UsersTable } from '../database/schema.ts';
+
+/** A user as it is stored, the hash of the password included: never to leave the services. */
+export type Account = Selectable<UsersTable>;
+
+/** An account to be made; what the user gave has been checked. */
+export interface NewAccount {
+  email: string;
+  /** Derived from the e-mail address where it is missing. */
+  username?: string;
+  display_name?: string;
+  /** E.164. */
+  phone_number?: string;
+  role: UserRole;
+}
+
+/** How somebody names an account to sign in; the first that is given counts. */
+export interface Handle {
+  email?: string;
+  username?: string;
+  phone_number?: string;
+}
+
+/** What a user may change of themselves. */
+export interface ProfileChanges {
+  display_name?: string;
+  status?: string;
+  username?: string;
+}
+
+/** The form in which names are compared: letters of any width and case alike. */
+export function nameKey(name: string): string {
+  return name.trim().normalize('NFKC').toLowerCase();
+}
+
+/** Digits that are added to a derived username, try by try, until it is free. */
+const SUFFIX_DIGITS = [0, 4, 6, 8, 10];
+
+/** The usernames to try for a new account: the one it asks for, or several made from its address. */
+export function candidateUsernames({ username, email }: Pick<NewAccount, 'username' | 'email'>): string[] {
+  if (username !== undefined) return [username];
+  const base = deriveUsername(email);
+  return SUFFIX_DIGITS.map((digits) => (digits === 0 ? base : withSuffix(base, digits)));
+}
+
+/** A valid username from the part of an address before the `@`, without its tag (`+…`). */
+export function deriveUsername(email: string): string {
+  const [local = ''] = email.split('@');
+  const [name = ''] = local.split('+');
+  const letters = name
+    .replace(/[^A-Za-z0-9_.-]+/g, '')
+    .replace(/^[_.-]+|[_.-]+$/g, '')
+    .slice(0, USERNAME_LENGTH.max);
+  const long = letters.length >= USERNAME_LENGTH.min ? letters : `user_${letters}`.replace(/_$/, '');
+  return Username.safeParse(long).success ? long : 'user';
+}
+
+function withSuffix(base: string, digits: number): string {
+  const suffix = String(randomInt(10 ** (digits - 1), 10 ** digits));
+  return base.slice(0, USERNAME_LENGTH.max - digits) + suffix;
+}
+
+/** Where a page of a search ended: those found by their username come first, those found by display name after them. */
+const SearchPlace = z.union([
+  z.object({ username_key: z.string() }),
+  z.object({ display_name_key: z.string(), id: z.uuid() }),
+]);
+export const searchPlace = new CursorCodec(SearchPlace);

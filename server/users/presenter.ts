@@ -1,0 +1,26 @@
+import { DELETED_USER } from '../../protocol/limits.ts';
+import type { PublicUser, User } from '../../protocol/resources.ts';
+import type { Account } from './model.ts';
+
+/** A user as others see it. Who deleted the account is nobody any more, but keeps the id that messages name. */
+export function presentPublicUser(account: Account): PublicUser {
+  return {
+    id: account.id,
+    username: account.username ?? DELETED_USER,
+    display_name: account.display_name,
+    avatar_url: account.avatar_url ?? undefined,
+    status: account.status ?? undefined,
+    is_active: account.is_active === 1,
+    created_at: account.created_at,
+  };
+}
+
+/** A user as it sees itself. */
+export function presentUser(account: Account): User {
+  return {
+    ...presentPublicUser(account),
+    email: account.email ?? '',
+    phone_number: account.phone_number ?? undefined,
+    role: account.role,
+  };
+}

@@ -1,0 +1,51 @@
+import type { PublicUser } from '../../protocol/resources.ts';
+import type { Bus } from '../bus/bus.ts';
+import { presentPublicUser } from './presenter.ts';
+import type { UsersRepository } from './repository.ts';
+
+const MAX_USERS = 10_000;
+
+/**
+ * Users as others see them, kept in memory: every conversation, page and frame names people, and they seldom change.
+ * A change is heard on the bus, or from the outbox within seconds, and forgets what was kept.
+ */
+export class PublicUsers {
+  private readonly kept = new Map<string, PublicUser>();
+  /** Counts what was heard: an answer that was under way meanwhile may be older than the news. */
+  private heard = 0;
+
+  constructor(
+    private readonly repository: UsersRepository,
+    bus: Bus,
+  ) {
+    bus.subscribe('accounts', (news) => {
+      if (news.kind !== 'user_changed') return;
+      this.heard++;
+      this.kept.delete(news.user_id);
+    });
+  }
+
+  /** The users behind `ids`; one that never was is missing. */
+  async get(ids: Iterable<string>): Promise<Map<string, PublicUser>> {
+    const found = new Map<string, PublicUser>();
+    const missing: string[] = [];
+    for (const id of new Set(ids)) {
+      const user = this.kept.get(id);
+      if (user) found.set(id, user);
+      else missing.push(id);
+    }
+    if (missing.length === 0) return found;
+    const { heard } = this;
+    for (const account of await this.repository.byIds(missing)) {
+      const user = presentPublicUser(account);
+      found.set(user.id, user);
+      if (heard === this.heard) this.keep(user);
+    }
+    return found;
+  }
+
+  private keep(user: PublicUser): void {
+    if (this.kept.size >= MAX_USERS) this.kept.delete(this.kept.keys().next().value!);
+    this.kept.set(user.id, user);
+  }
+}

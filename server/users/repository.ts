@@ -1,0 +1,117 @@
+import type { Updateable } from 'kysely';
+import type { Database, Executor } from '../database/database.ts';
+import type { UsersTable } from '../database/schema.ts';
+import type { Account } from './model.ts';
+
+/** Values of one IN list: far below what either engine takes, and few texts of statements to keep. */
+const CHUNK = 500;
+/** Above every character that a name holds: the end of a prefix's range. */
+const LAST_CHARACTER = '\u{10FFFF}';
+
+export interface UsernamePage {
+  prefix: string;
+  /** The username key that the page before ended with. */
+  after?: string;
+  limit: number;
+}
+
+export interface DisplayNamePage {
+  prefix: string;
+  after?: { display_name_key: string; id: string };
+  limit: number;
+}
+
+/** The table `users`. */
+export class UsersRepository {
+  constructor(private readonly database: Database) {}
+
+  async insert(tx: Executor, account: Account): Promise<void> {
+    await tx.insertInto('users').values(account).execute();
+  }
+
+  byId(id: string): Promise<Account | undefined> {
+    return this.database.read.selectFrom('users').selectAll().where('id', '=', id).executeTakeFirst();
+  }
+
+  /** The account of which a unique column has this value. */
+  by(column: 'email' | 'username_key' | 'phone_number', value: string): Promise<Account | undefined> {
+    return this.database.read.selectFrom('users').selectAll().where(column, '=', value).executeTakeFirst();
+  }
+
+  byIds(ids: string[]): Promise<Account[]> {
+    return this.byMany('id', ids);
+  }
+
+  byEmails(emails: string[]): Promise<Account[]> {
+    return this.byMany('email', emails);
+  }
+
+  private async byMany(column: 'id' | 'email', values: string[]): Promise<Account[]> {
+    const found: Account[] = [];
+    for (let start = 0; start < values.length; start += CHUNK) {
+      const chunk = values.slice(start, start + CHUNK);
+      found.push(...(await this.database.read.selectFrom('users').selectAll().where(column, 'in', chunk).execute()));
+    }
+    return found;
+  }
+
+  /** Changes an account that is not deleted, and answers it as it now stands. */
+  update(tx: Executor, id: string, changes: Updateable<UsersTable>): Promise<Account | undefined> {
+    return tx
+      .updateTable('users')
+      .set(changes)
+      .where('id', '=', id)
+      .where('deleted_at', 'is', null)
+      .returningAll()
+      .executeTakeFirst();
+  }
+
+  /**
+   * Replaces the hash of an active account where it is still `known`, and says whether it was. Replacing a hash by itself
+   * locks the row: what follows in the transaction is right for the password that was verified before it.
+   */
+  async replaceHash(tx: Executor, id: string, known: string, next: string): Promise<boolean> {
+    const replaced = await tx
+      .updateTable('users')
+      .set({ password_hash: next })
+      .where('id', '=', id)
+      .where('password_hash', '=', known)
+      .where('is_active', '=', 1)
+      .returning('id')
+      .execute();
+    return replaced.length > 0;
+  }
+
+  /** Active users whose username begins with `prefix`, by username. */
+  searchUsernames({ prefix, after, limit }: UsernamePage): Promise<Account[]> {
+    let query = this.database.read
+      .selectFrom('users')
+      .selectAll()
+      .where('is_active', '=', 1)
+      .where('username_key', '<', prefix + LAST_CHARACTER);
+    // One lower bound, so that the walk along the index begins where the page before ended.
+    query = after === undefined ? query.where('username_key', '>=', prefix) : query.where('username_key', '>', after);
+    return query.orderBy('username_key').limit(limit).execute();
+  }
+
+  /** Active users whose display name begins with `prefix` and whose username does not, by display name. */
+  searchDisplayNames({ prefix, after, limit }: DisplayNamePage): Promise<Account[]> {
+    const end = prefix + LAST_CHARACTER;
+    let query = this.database.read
+      .selectFrom('users')
+      .selectAll()
+      .where('is_active', '=', 1)
+      .where('display_name_key', '>=', after?.display_name_key ?? prefix)
+      .where('display_name_key', '<', end)
+      .where(({ eb, or }) => or([eb('username_key', '<', prefix), eb('username_key', '>=', end)]));
+    if (after !== undefined) {
+      query = query.where(({ eb, or, and }) =>
+        or([
+          eb('display_name_key', '>', after.display_name_key),
+          and([eb('display_name_key', '=', after.display_name_key), eb('id', '>', after.id)]),
+        ]),
+      );
+    }
+    return query.orderBy('display_name_key').orderBy('id').limit(limit).execute();
+  }
+}

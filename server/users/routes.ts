@@ -1,0 +1,104 @@
+import { createRoute } from '@hono/zod-openapi';
+import { z } from 'zod';
+import { Cursor, DeleteUserBody, pageLimit, UpdateUserBody } from '../../protocol/requests.ts';
+import { PublicUser, User } from '../../protocol/resources.ts';
+import { Id } from '../../protocol/schemas.ts';
+import { isStorableText } from '../../protocol/text.ts';
+import type { SessionCookies } from '../auth/cookies.ts';
+import type { AuthService } from '../auth/service.ts';
+import { createRouter, failures, jsonAnswer, jsonBody, type Router, SIGNED_IN } from '../http/router.ts';
+import type { UsersService } from './service.ts';
+
+const SearchQuery = z.object({
+  query: z
+    .string()
+    .max(254)
+    .refine(isStorableText, { error: 'must be well-formed Unicode without NUL' })
+    .default('')
+    .meta({ description: 'Beginning of a username or display name, or a whole e-mail address; empty: everyone' }),
+  limit: pageLimit(50, 100),
+  cursor: Cursor,
+});
+
+const searchRoute = createRoute({
+  method: 'get',
+  path: '/api/v1/users',
+  ...SIGNED_IN,
+  tags: ['Users'],
+  summary: 'Find people',
+  description: 'People found by username come first, in its order; those found by display name follow.',
+  request: { query: SearchQuery },
+  responses: {
+    200: jsonAnswer('A page', z.object({ users: z.array(PublicUser), next_cursor: z.string().optional() })),
+    ...failures('validation_failed', 'missing_token', 'invalid_token', 'token_expired', 'rate_limited'),
+  },
+});
+
+const readRoute = createRoute({
+  method: 'get',
+  path: '/api/v1/users/{id}',
+  ...SIGNED_IN,
+  tags: ['Users'],
+  summary: 'One user',
+  description: 'Others are seen without `email`, `phone_number` and `role`. Who deleted the account is "deleted user".',
+  request: { params: z.object({ id: Id }) },
+  responses: {
+    200: jsonAnswer('The user', z.union([User, PublicUser])),
+    ...failures('validation_failed', 'missing_token', 'invalid_token', 'token_expired', 'user_not_found'),
+  },
+});
+
+const updateRoute = createRoute({
+  method: 'patch',
+  path: '/api/v1/users/me',
+  ...SIGNED_IN,
+  tags: ['Users'],
+  summary: 'Change your own name or status',
+  request: { body: jsonBody(UpdateUserBody) },
+  responses: {
+    200: jsonAnswer('You, as you now are', User),
+    ...failures('validation_failed', 'missing_token', 'invalid_token', 'token_expired', 'username_taken'),
+  },
+});
+
+const deleteRoute = createRoute({
+  method: 'delete',
+  path: '/api/v1/users/me',
+  ...SIGNED_IN,
+  tags: ['Users'],
+  summary: 'Delete your account',
+  description: 'Signs you out everywhere and frees your address. Your messages stay, as those of a deleted user.',
+  request: { body: jsonBody(DeleteUserBody) },
+  responses: {
+    200: jsonAnswer('The account is deleted', z.object({ success: z.literal(true) })),
+    ...failures('validation_failed', 'missing_token', 'invalid_token', 'invalid_credentials', 'rate_limited'),
+  },
+});
+
+export interface UsersRoutesDeps {
+  users: UsersService;
+  auth: AuthService;
+  cookies: SessionCookies;
+}
+
+export function usersRoutes({ users, auth, cookies }: UsersRoutesDeps): Router {
+  const router = createRouter();
+
+  router.openapi(searchRoute, async (c) => c.json(await users.search(c.var.caller.userId, c.req.valid('query')), 200));
+
+  router.openapi(updateRoute, async (c) =>
+    c.json(await users.updateProfile(c.var.caller.userId, c.req.valid('json')), 200),
+  );
+
+  router.openapi(deleteRoute, async (c) => {
+    const { userId } = c.var.caller;
+    await auth.confirmPassword(userId, c.req.valid('json').password);
+    await users.remove(userId);
+    cookies.clear(c);
+    return c.json({ success: true as const }, 200);
+  });
+
+  router.openapi(readRoute, async (c) => c.json(await users.seenBy(c.var.caller.userId, c.req.valid('param').id), 200));
+
+  return router;
+}

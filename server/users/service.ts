@@ -1,0 +1,220 @@
+import { DELETED_USER } from '../../protocol/limits.ts';
+import { Email, Username } from '../../protocol/requests.ts';
+import type { PublicUser, User, UserRole } from '../../protocol/resources.ts';
+import type { AccountChanges } from '../auth/account-changes.ts';
+import type { SessionsService } from '../auth/sessions.ts';
+import type { Bus } from '../bus/bus.ts';
+import type { Config } from '../config.ts';
+import type { Executor } from '../database/database.ts';
+import { ParleyError } from '../errors.ts';
+import type { Logger } from '../monitoring/logger.ts';
+import type { RateLimits } from '../rate-limits.ts';
+import { type Also, assertFree, createAccount, takenOr } from './create-account.ts';
+import { type Account, type Handle, type NewAccount, nameKey, type ProfileChanges } from './model.ts';
+import { toE164 } from './phone.ts';
+import { presentPublicUser, presentUser } from './presenter.ts';
+import { PublicUsers } from './public-users.ts';
+import type { UsersRepository } from './repository.ts';
+import { type FoundUsers, type Search, searchByName } from './search.ts';
+
+export interface UsersDeps {
+  repository: UsersRepository;
+  changes: AccountChanges;
+  sessions: SessionsService;
+  bus: Bus;
+  config: Pick<Config['auth'], 'discover_by_email'>;
+  limits: Pick<RateLimits, 'email_lookup'>;
+  log: Logger;
+  /** Milliseconds since the Unix epoch. */
+  now?: () => number;
+}
+
+/** Who deleted an account is told to these, once the account has become nobody's. */
+type OnDeleted = (userId: string) => Promise<void>;
+
+/** Accounts, as people see and change them, and as the other services ask for them. */
+export class UsersService {
+  private readonly publics: PublicUsers;
+  private readonly deletionListeners: OnDeleted[] = [];
+  private readonly now: () => number;
+
+  constructor(private readonly deps: UsersDeps) {
+    this.publics = new PublicUsers(deps.repository, deps.bus);
+    this.now = deps.now ?? Date.now;
+  }
+
+  /** The users behind `ids` as others see them; who deleted the account is there as "deleted user". */
+  publicUsers(ids: Iterable<string>): Promise<Map<string, PublicUser>> {
+    return this.publics.get(ids);
+  }
+
+  /** Those of `ids` that are accounts in use. */
+  async activeIds(ids: Iterable<string>): Promise<Set<string>> {
+    const users = await this.publics.get(ids);
+    return new Set([...users.values()].filter((user) => user.is_active).map((user) => user.id));
+  }
+
+  async exists(id: string): Promise<boolean> {
+    return (await this.activeIds([id])).has(id);
+  }
+
+  /** The active user with this address; nobody where people cannot be found by their address. */
+  async findByEmail(email: string): Promise<PublicUser | undefined> {
+    if (!this.deps.config.discover_by_email) return undefined;
+    const account = await this.deps.repository.by('email', email.trim().toLowerCase());
+    return account?.is_active ? presentPublicUser(account) : undefined;
+  }
+
+  /** Ids by address, of those who can be found like that. Whoever asks for a stranger limits how often. */
+  async findIdsByEmails(emails: string[]): Promise<Map<string, string>> {
+    if (!this.deps.config.discover_by_email) return new Map();
+    const accounts = await this.deps.repository.byEmails([...new Set(emails)]);
+    return new Map(accounts.filter((account) => account.is_active).map(({ email, id }) => [email!, id]));
+  }
+
+  /** Calls `listener` after every deletion, when the account is nobody's any more. */
+  onDeleted(listener: OnDeleted): void {
+    this.deletionListeners.push(listener);
+  }
+
+  /** A user as `callerId` may see them: oneself whole, others in public. */
+  async seenBy(callerId: string, id: string): Promise<User | PublicUser> {
+    const account = await this.deps.repository.byId(id);
+    if (!account) throw new ParleyError('user_not_found');
+    return id === callerId ? presentUser(account) : presentPublicUser(account);
+  }
+
+  /** A user as they see themselves. */
+  async self(id: string): Promise<User> {
+    return presentUser(await this.account(id));
+  }
+
+  /** People by the beginning of a name, or one by the whole of an address. */
+  async search(callerId: string, search: Search): Promise<FoundUsers> {
+    const email = this.deps.config.discover_by_email ? Email.safeParse(search.query) : undefined;
+    if (!email?.success) return searchByName(this.deps.repository, search);
+    await this.deps.limits.email_lookup?.take(callerId);
+    const user = await this.findByEmail(email.data);
+    return { users: user ? [user] : [] };
+  }
+
+  /** Changes what a user says of themselves. An empty status takes it away. */
+  async updateProfile(id: string, { display_name, status, username }: ProfileChanges): Promise<User> {
+    const changes = {
+      ...(display_name !== undefined && { display_name, display_name_key: nameKey(display_name) }),
+      ...(status !== undefined && { status: status.trim() === '' ? null : status }),
+      ...(username !== undefined && { username, username_key: nameKey(username) }),
+    };
+    if (Object.keys(changes).length === 0) return this.self(id);
+    try {
+      return await this.change(id, changes);
+    } catch (error) {
+      throw takenOr(error);
+    }
+  }
+
+  /**
+   * Makes an account nobody's: its names, address and number are free again, its sessions end. The row stays, for the
+   * messages that name it. The caller has asked for the password.
+   */
+  async remove(id: string): Promise<void> {
+    await this.deps.changes.run(async (tx, tell) => {
+      const removed = await this.deps.repository.update(tx, id, {
+        ...ANONYMOUS,
+        is_active: 0,
+        deleted_at: this.now(),
+      });
+      if (!removed) throw new ParleyError('user_not_found');
+      await this.deps.sessions.endAll(tx, tell, id);
+      tell({ kind: 'user_changed', user_id: id });
+    });
+    for (const listener of this.deletionListeners) {
+      // The account is gone whatever happens here, and one part's failure is not another's.
+      await listener(id).catch((error) => this.deps.log.error({ err: error, user_id: id }, 'cleaning up failed'));
+    }
+  }
+
+  /** An account that is not deleted. Fails with `user_not_found`. */
+  async account(id: string): Promise<Account> {
+    const account = await this.deps.repository.byId(id);
+    if (!account || account.deleted_at !== null) throw new ParleyError('user_not_found');
+    return account;
+  }
+
+  /** The account that a handle names, or undefined; the first of its fields that is given counts. */
+  async accountOf({ email, username, phone_number }: Handle): Promise<Account | undefined> {
+    const { repository } = this.deps;
+    if (email !== undefined) {
+      const address = Email.safeParse(email);
+      return address.success ? repository.by('email', address.data) : undefined;
+    }
+    if (username !== undefined) {
+      const name = Username.safeParse(username.trim());
+      return name.success ? repository.by('username_key', nameKey(name.data)) : undefined;
+    }
+    const number = toE164(phone_number ?? '');
+    return number === undefined ? undefined : repository.by('phone_number', number);
+  }
+
+  /** Fails with the code of what is taken. Who wins in the end is the database's to say. */
+  assertFree(account: Omit<NewAccount, 'role'>): Promise<void> {
+    return assertFree(this.deps.repository, account);
+  }
+
+  /** Makes an account, and whatever else belongs to it, in one transaction. Of many with one address one is made. */
+  create(account: NewAccount, passwordHash: string, also?: Also): Promise<User> {
+    return createAccount(this.deps, { account, passwordHash, now: this.now(), also });
+  }
+
+  /**
+   * Replaces the hash of a password, in a transaction, where the account is active and its hash still the `known` one.
+   * Fails with `invalid_credentials` where it is not: the password was changed, or the account closed, in the meantime.
+   */
+  async replaceHash(tx: Executor, id: string, known: string, next: string): Promise<void> {
+    const replaced = await this.deps.repository.replaceHash(tx, id, known, next);
+    if (!replaced) throw new ParleyError('invalid_credentials');
+  }
+
+  /** Sets a hash whatever was there before. */
+  async setHash(tx: Executor, id: string, hash: string): Promise<void> {
+    const updated = await this.deps.repository.update(tx, id, { password_hash: hash });
+    if (!updated) throw new ParleyError('user_not_found');
+  }
+
+  setRole(id: string, role: UserRole): Promise<User> {
+    return this.change(id, { role });
+  }
+
+  /** Closes an account to its owner: no session, no new one. Others still see it, as not active. */
+  async deactivate(id: string): Promise<void> {
+    await this.deps.changes.run(async (tx, tell) => {
+      const closed = await this.deps.repository.update(tx, id, { is_active: 0 });
+      if (!closed) throw new ParleyError('user_not_found');
+      await this.deps.sessions.endAll(tx, tell, id);
+      tell({ kind: 'user_changed', user_id: id });
+    });
+  }
+
+  private change(id: string, changes: Parameters<UsersRepository['update']>[2]): Promise<User> {
+    return this.deps.changes.run(async (tx, tell) => {
+      const account = await this.deps.repository.update(tx, id, changes);
+      if (!account) throw new ParleyError('user_not_found');
+      tell({ kind: 'user_changed', user_id: id });
+      return presentUser(account);
+    });
+  }
+}
+
+/** What a deleted account is left with. The empty key keeps it out of every search. */
+const ANONYMOUS = {
+  email: null,
+  username: null,
+  username_key: null,
+  display_name: DELETED_USER,
+  display_name_key: '',
+  phone_number: null,
+  password_hash: null,
+  avatar_url: null,
+  status: null,
+  role: 'user',
+} as const;

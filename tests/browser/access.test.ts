@@ -1,0 +1,188 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
+import { source as axe } from 'axe-core';
+import { type Person, signUp } from '../support/people.ts';
+import { endServers } from '../support/server.ts';
+import { canBrowse, PASSWORD, Stage, type Visitor } from './support.ts';
+
+setDefaultTimeout(90_000);
+
+/** What axe finds on the screen that is shown, of WCAG 2.2 AA, in words. */
+async function findings({ page }: Visitor): Promise<string[]> {
+  // Through the debugger: the page's own policy lets no script in.
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() =>
+    (globalThis as any).axe.run(document, {
+      runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
+    }),
+  );
+  return violations
+    .filter(({ impact }: any) => impact === 'serious' || impact === 'critical')
+    .map(
+      ({ id, nodes }: any) =>
+        `${id}: ${nodes.map(({ html, any }: any) => `${html.slice(0, 160)} ${any[0]?.message ?? ''}`).join('; ')}`,
+    );
+}
+
+describe.skipIf(!canBrowse)('everybody', () => {
+  let stage: Stage;
+  let alice: Person;
+  let group: string;
+
+  beforeAll(async () => {
+    stage = await Stage.open();
+    const [a, b] = await Promise.all([signUp(stage.server, 'alice'), signUp(stage.server, 'bob')]);
+    alice = a;
+    group = await a.group([b], 'Walking club');
+    const first = await b.send(group, 'Shall we go on **Sunday**? See https://example.com and `map`');
+    await b.send(group, 'Second line');
+    await a.call('PUT', `/conversations/${group}/messages/${first.id}/reactions/${encodeURIComponent('👍')}`);
+    await a.send(await a.direct(b), 'Hello');
+    for (let index = 0; index < 30; index++) await b.send(group, `Idea ${index}`);
+  });
+  afterAll(async () => {
+    await stage?.close();
+    await endServers();
+  });
+
+  for (const colorScheme of ['light', 'dark'] as const) {
+    test(`can use each screen: nothing serious that axe finds, ${colorScheme}`, async () => {
+      const found: Record<string, string[]> = {};
+      const stranger = await stage.visitor('stranger', { colorScheme, reducedMotion: 'reduce' });
+      for (const path of ['/login', '/signup']) {
+        await stranger.go(path);
+        await stranger.page.getByLabel('Password', { exact: true }).waitFor();
+        await stranger.page
+          .getByRole('button', { name: path === '/login' ? 'Log in' : 'Sign up' })
+          .first()
+          .click();
+        found[path] = await findings(stranger);
+      }
+      await stranger.context.close();
+
+      const one = await stage.enter(alice, { colorScheme, reducedMotion: 'reduce' });
+      await one.go('/');
+      await one.conversation('Walking club').waitFor();
+      found.list = await findings(one);
+      await one.conversation('Walking club').click();
+      await one.message('Idea 29').waitFor();
+      found.conversation = await findings(one);
+      await one.message('Idea 29').hover();
+      found.tools = await findings(one);
+      await one.page.getByRole('button', { name: 'Details' }).last().click();
+      found.details = await findings(one);
+      await one.page.getByRole('button', { name: /Actions for/ }).click();
+      found.menu = await findings(one);
+      await one.page.keyboard.press('Escape');
+      for (const name of ['New conversation', 'Profile and settings', 'Keyboard shortcuts']) {
+        await one.page.getByRole('button', { name }).click();
+        await one.page.getByRole('dialog').waitFor();
+        found[name] = await findings(one);
+        await one.page.keyboard.press('Escape');
+      }
+      await one.page.getByRole('button', { name: 'Emoji' }).click();
+      found.emoji = await findings(one);
+      await one.context.close();
+      expect(found).toEqual(Object.fromEntries(Object.keys(found).map((screen) => [screen, []])));
+    });
+  }
+
+  test('can do it all by keyboard: sign up, find somebody, write, react, reply, edit', async () => {
+    const carol = await stage.visitor('carol');
+    const { keyboard } = carol.page;
+    await carol.go('/signup');
+    await carol.page.getByLabel('E-mail').focus();
+    await keyboard.type(`${carol.username}@example.com`);
+    await keyboard.press('Tab');
+    await keyboard.type(carol.username);
+    await keyboard.press('Tab');
+    await keyboard.press('Tab');
+    await keyboard.type(PASSWORD);
+    await keyboard.press('Enter');
+    await carol.page.getByRole('navigation').waitFor();
+
+    await keyboard.press('Alt+n');
+    await carol.page.getByRole('dialog').waitFor();
+    await keyboard.type(alice.user.username);
+    await carol.page.getByRole('dialog').getByRole('button', { name: alice.user.username }).waitFor();
+    await keyboard.press('Enter');
+    await carol.composer.waitFor();
+    await keyboard.type('By keyboard');
+    await keyboard.press('Enter');
+    await carol.message('By keyboard').waitFor();
+
+    await keyboard.press('ArrowUp');
+    await keyboard.press('End');
+    await keyboard.type(' alone');
+    await keyboard.press('Enter');
+    await carol.message('By keyboard alone').getByText('edited').waitFor();
+
+    // From the field back into the messages.
+    for (let presses = 0; presses < 6; presses++) {
+      if (await carol.page.evaluate(() => document.activeElement?.tagName === 'LI')) break;
+      await keyboard.press('Shift+Tab');
+    }
+    expect(await carol.page.evaluate(() => document.activeElement?.tagName)).toBe('LI');
+    await keyboard.press('e');
+    await carol.page.getByRole('dialog', { name: 'Emoji' }).waitFor();
+    await keyboard.type('party');
+    await keyboard.press('Enter');
+    await carol.message('By keyboard alone').getByRole('button', { name: /🎉, 1/ }).waitFor();
+    await carol.message('By keyboard alone').focus();
+    await keyboard.press('r');
+    await carol.page
+      .getByText(/^Reply to/)
+      .first()
+      .waitFor();
+    await keyboard.type('A reply');
+    await keyboard.press('Enter');
+    await carol.message('A reply').waitFor();
+    await keyboard.press('Control+k');
+    expect(await carol.page.evaluate(() => document.activeElement?.id)).toBe('filter');
+    await carol.context.close();
+  });
+
+  test('sees where the focus is', async () => {
+    const one = await stage.enter(alice);
+    await one.go('/');
+    await one.conversation('Walking club').waitFor();
+    for (let step = 0; step < 6; step++) {
+      await one.page.keyboard.press('Tab');
+      const seen = await one.page.evaluate(() => {
+        const { outlineStyle, boxShadow, borderColor } = getComputedStyle(document.activeElement!);
+        return { isBody: document.activeElement === document.body, outlineStyle, boxShadow, borderColor };
+      });
+      expect(seen.isBody).toBe(false);
+      expect(seen.outlineStyle !== 'none' || seen.boxShadow !== 'none').toBe(true);
+    }
+    await one.context.close();
+  });
+
+  test('hears new messages of the open conversation in a live region', async () => {
+    const one = await stage.enter(alice);
+    await one.go(`/c/${group}`);
+    await one.message('Idea 29').waitFor();
+    const bob = await signUp(stage.server, 'dave');
+    await alice.call('POST', `/conversations/${group}/participants`, { user_ids: [bob.id] });
+    await bob.send(group, 'Hear **this**');
+    await one.page.locator('[aria-live="polite"]').filter({ hasText: 'Hear this' }).waitFor({ state: 'attached' });
+    await one.context.close();
+  });
+
+  test('fits a phone of 360 pixels, one pane at a time', async () => {
+    const phone = { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true };
+    const one = await stage.enter(alice, phone);
+    await one.go('/');
+    await one.conversation('Walking club').tap();
+    await one.message('Idea 29').waitFor();
+    expect(await one.page.getByRole('navigation').isVisible()).toBe(false);
+    const width = await one.page.evaluate(() => document.documentElement.scrollWidth);
+    expect(width).toBe(360);
+    await one.composer.fill('From the phone');
+    await one.page.getByRole('button', { name: 'Send' }).tap();
+    await one.message('From the phone').locator('[data-status]').waitFor();
+    await one.page.getByRole('button', { name: 'Back to conversations' }).tap();
+    await one.conversation('Walking club').waitFor();
+    expect(await findings(one)).toEqual([]);
+    await one.context.close();
+  });
+});

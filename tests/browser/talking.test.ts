@@ -1,0 +1,203 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
+import { endServers } from '../support/server.ts';
+import { canBrowse, PASSWORD, Stage, type Visitor } from './support.ts';
+
+setDefaultTimeout(60_000);
+
+describe.skipIf(!canBrowse)('two people in two browsers', () => {
+  let stage: Stage;
+  let alice: Visitor;
+  let bob: Visitor;
+
+  beforeAll(async () => {
+    stage = await Stage.open();
+    alice = await stage.signUp('alice');
+    bob = await stage.signUp('bob');
+  });
+  afterAll(async () => {
+    await stage?.close();
+    await endServers();
+  });
+
+  test('find each other and talk', async () => {
+    await alice.find(bob.username);
+    await alice.say('Hello Bob');
+    await bob.conversation(alice.username).click();
+    await bob.message('Hello Bob').waitFor();
+    await bob.say('Hello Alice');
+    await alice.message('Hello Alice').waitFor();
+    expect(await alice.messages.count()).toBe(2);
+  });
+
+  test('see that the other types, and what was read', async () => {
+    await bob.composer.pressSequentially('Hm');
+    await alice.page.locator('main header').getByText('typing…').waitFor();
+    await bob.composer.fill('');
+    await alice.say('Did you read this?');
+    await alice.message('Did you read this?').locator('[data-status="read"]').waitFor();
+  });
+
+  test('show a message as delivered, not read, while the other looks elsewhere', async () => {
+    await bob.page.getByRole('button', { name: 'New conversation' }).click();
+    await bob.page.keyboard.press('Escape');
+    await bob.go('/');
+    await alice.say('Are you there?');
+    await alice.message('Are you there?').locator('[data-status="delivered"]').waitFor();
+    await bob.conversation(alice.username).locator('.badge').waitFor();
+    await bob.page.waitForFunction(() => document.title.startsWith('(1)'));
+    expect(await bob.page.locator('link[rel="icon"]').getAttribute('href')).toContain('unread');
+    await bob.conversation(alice.username).click();
+    await bob.page.getByText('New messages').waitFor();
+    await alice.message('Are you there?').locator('[data-status="read"]').waitFor();
+    await bob.page.waitForFunction(() => document.title === 'Parley');
+  });
+
+  test('edit, delete, reply and react', async () => {
+    await alice.say('A mistkae');
+    await bob.message('A mistkae').waitFor();
+    await alice.choose('A mistkae', 'Edit');
+    await alice.composer.fill('A mistake');
+    await alice.composer.press('Enter');
+    await bob.message('A mistake').getByText('edited').waitFor();
+
+    await bob.choose('A mistake', 'Reply');
+    await bob.say('No harm done');
+    const reply = alice.message('No harm done');
+    await reply.getByRole('button', { name: /^Reply to/ }).waitFor();
+    expect(await reply.textContent()).toContain('A mistake');
+
+    await alice.message('No harm done').hover();
+    await alice.message('No harm done').getByRole('button', { name: 'React' }).click();
+    await alice.page.getByRole('dialog', { name: 'Emoji' }).getByRole('searchbox').fill('love');
+    await alice.page.keyboard.press('Enter');
+    await bob.message('No harm done').getByRole('button', { name: /❤️, 1/ }).click();
+    await alice.message('No harm done').getByRole('button', { name: /❤️, 2/ }).waitFor();
+
+    await alice.choose('A mistake', 'Delete');
+    await alice.page.getByRole('alertdialog').getByRole('button', { name: 'Delete' }).click();
+    await bob.messages.filter({ hasText: 'This message was deleted' }).waitFor();
+  });
+
+  test('write Markdown, and see it', async () => {
+    await alice.say('**bold** *italic* `code` [a link](https://example.com/)\n\n- one\n- two');
+    const body = bob.message('bold');
+    await body.waitFor();
+    for (const tag of ['strong', 'em', 'code', 'ul > li']) expect(await body.locator(tag).count()).toBeGreaterThan(0);
+    expect(await body.locator('a').getAttribute('rel')).toContain('noopener');
+  });
+
+  test('make a group, name it, let somebody in and out', async () => {
+    await alice.page.getByRole('button', { name: 'New conversation' }).click();
+    const dialog = alice.page.getByRole('dialog');
+    await dialog.getByText('Group', { exact: true }).click();
+    await dialog.getByLabel('Group name').fill('Picnic');
+    await dialog.getByRole('searchbox').fill(bob.username);
+    await dialog.getByRole('button', { name: bob.username }).first().click();
+    await dialog.getByRole('button', { name: 'Create group' }).click();
+    await alice.messages.filter({ hasText: 'You created “Picnic”' }).waitFor();
+    await bob.conversation('Picnic').click();
+
+    await alice.page.getByRole('button', { name: 'Details' }).last().click();
+    await alice.page.getByRole('button', { name: 'Rename' }).click();
+    await alice.page.getByLabel('Group name').fill('Picnic by the lake');
+    await alice.page.keyboard.press('Enter');
+    await bob.conversation('Picnic by the lake').waitFor();
+
+    const aside = alice.page.getByRole('complementary');
+    await aside.getByRole('button', { name: `Actions for ${bob.username}` }).click();
+    await alice.page.getByRole('menuitem', { name: 'Make admin' }).click();
+    await aside.getByText('admin', { exact: true }).nth(1).waitFor();
+    await aside.getByRole('button', { name: `Actions for ${bob.username}` }).click();
+    await alice.page.getByRole('menuitem', { name: 'Remove from group' }).click();
+    await alice.page.getByRole('alertdialog').getByRole('button', { name: 'Remove from group' }).click();
+    await bob.conversation('Picnic by the lake').waitFor({ state: 'detached' });
+  });
+
+  test('stay signed in through a reload, log out, and come back', async () => {
+    await bob.page.reload();
+    await bob.conversation(alice.username).waitFor();
+    expect(await bob.page.evaluate(() => document.cookie)).toBe('');
+    await bob.page.getByRole('button', { name: 'Profile and settings' }).click();
+    await bob.page.getByRole('button', { name: 'Log out' }).click();
+    await bob.page.getByLabel('E-mail, username or phone').fill(bob.username);
+    await bob.page.getByLabel('Password', { exact: true }).fill('not this one');
+    await bob.page.getByRole('button', { name: 'Log in' }).click();
+    await bob.page.getByText('Wrong account or password').waitFor();
+    await bob.page.getByLabel('Password', { exact: true }).fill(PASSWORD);
+    await bob.page.getByRole('button', { name: 'Log in' }).click();
+    await bob.conversation(alice.username).waitFor();
+  });
+
+  test('are told beside the field what is wrong with an account', async () => {
+    const carol = await stage.visitor('carol');
+    await carol.go('/signup');
+    await carol.page.getByRole('button', { name: 'Sign up' }).click();
+    expect(await carol.page.getByLabel('E-mail').getAttribute('aria-invalid')).toBe('true');
+    await carol.page.getByLabel('E-mail').fill('carol@example.com');
+    await carol.page.getByLabel('Username').fill(alice.username);
+    await carol.page.getByLabel('Password', { exact: true }).fill('password');
+    await carol.page.getByText('Weak').waitFor();
+    await carol.page.getByLabel('Password', { exact: true }).fill(PASSWORD);
+    await carol.page.getByRole('button', { name: 'Sign up' }).click();
+    await carol.page.getByText('This username is taken').waitFor();
+    expect(await carol.page.getByLabel('Username').getAttribute('aria-invalid')).toBe('true');
+    await carol.context.close();
+  });
+
+  test('never made the page fail', () => {
+    expect([alice.failures, bob.failures]).toEqual([[], []]);
+  });
+});
+
+describe.skipIf(!canBrowse)('a message that the server refuses', () => {
+  let stage: Stage;
+
+  beforeAll(async () => {
+    stage = await Stage.open({ MAX_MESSAGE_LENGTH: '20' });
+  });
+  afterAll(async () => {
+    await stage?.close();
+    await endServers();
+  });
+
+  test('says why, stays through a reload, is tried again, and can be given up', async () => {
+    const alice = await stage.signUp('alice');
+    await alice.find(alice.username);
+    await alice.say('This one is longer than it may be here');
+    const row = alice.message('longer than');
+    await row.locator('[data-status="failed"]').waitFor();
+    expect(await row.textContent()).toContain('20 characters');
+    await alice.page.reload();
+    await row.locator('[data-status="failed"]').waitFor();
+    await row.getByRole('button', { name: 'Try again' }).click();
+    await row.getByRole('button', { name: 'Discard' }).click();
+    await row.waitFor({ state: 'detached' });
+    await alice.say('This fits');
+    await alice.message('This fits').locator('[data-status="read"], [data-status="sent"]').first().waitFor();
+    expect(alice.failures).toEqual([]);
+  });
+
+  test('is no matter for a profile: name, status, theme and password are kept', async () => {
+    const bob = await stage.signUp('bob');
+    const { page } = bob;
+    await page.getByRole('button', { name: 'Profile and settings' }).click();
+    await page.getByLabel('Display name').fill('Bob the Builder');
+    await page.getByLabel('Status').fill('Out for lunch');
+    await page.getByRole('button', { name: 'Save profile' }).click();
+    await page.getByText('Profile saved').waitFor();
+    await page.getByText('Dark', { exact: true }).click();
+    await page.getByRole('button', { name: 'Change password' }).click();
+    await page.getByLabel('Current password').fill('not the one');
+    await page.getByLabel('New password').fill('another horse battery');
+    await page.getByRole('button', { name: 'Change password' }).click();
+    await page.getByText('Wrong account or password').waitFor();
+    await page.getByLabel('Current password').fill(PASSWORD);
+    await page.getByRole('button', { name: 'Change password' }).click();
+    await page.getByText('Password changed.').waitFor();
+    await page.reload();
+    await page.getByRole('button', { name: 'Profile and settings' }).click();
+    expect(await page.getByLabel('Display name').inputValue()).toBe('Bob the Builder');
+    expect(await page.evaluate(() => document.documentElement.dataset.theme)).toBe('dark');
+    expect(bob.failures).toEqual([]);
+  });
+});

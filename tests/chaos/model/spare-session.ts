@@ -1,0 +1,47 @@
+import { Line } from './line.ts';
+import { Network, Record, type SocketTrace } from './network.ts';
+import type { Person } from './person.ts';
+import type { World } from './world.ts';
+
+const SESSION_OVER = 4401;
+/** Within this its sockets are closed, whatever the bus loses (contract §2), on a busy machine. */
+const BOUND_MS = 7000;
+
+/** A session of somebody that is signed out while its socket listens. */
+export class SpareSession {
+  private endedAt = 0;
+
+  private constructor(
+    private readonly person: Person,
+    private readonly token: string,
+    private readonly socket: SocketTrace,
+  ) {}
+
+  static async begin(person: Person): Promise<SpareSession | undefined> {
+    const { user, password } = person.account;
+    const answer = await person.call('POST', '/auth/login', { username: user.username, password });
+    const token: string | undefined = answer?.body.tokens?.access_token;
+    const record = new Record();
+    const line = token && (await Line.open(new Network(record), person.host.server.socketUrl, token, 'v1'));
+    return line ? new SpareSession(person, token, record.sockets[0]!) : undefined;
+  }
+
+  async signOut(): Promise<boolean> {
+    if (this.endedAt > 0 || this.socket.closedAt !== undefined) return false;
+    const at = Date.now();
+    if ((await this.person.call('POST', '/auth/logout', {}, this.token))?.status !== 200) return false;
+    this.endedAt = at;
+    return true;
+  }
+
+  /** To be called at the end, when all that was lost is made good. */
+  check(world: World): void {
+    if (this.endedAt === 0) return;
+    const { closedAt, code } = this.socket;
+    if (closedAt === undefined || closedAt - this.endedAt > BOUND_MS) {
+      world.found(`a socket was closed ${closedAt && closedAt - this.endedAt} ms after its session ended`);
+    } else if (code !== SESSION_OVER && code !== 1006 && code !== 1012) {
+      world.found(`a socket of a session that ended was closed with ${code}`);
+    }
+  }
+}

@@ -1,0 +1,230 @@
+import { afterAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { request, signUp, signUpAll } from '../support/people.ts';
+import { type Environment, endServers, runParley, startServer, temporaryFolder } from '../support/server.ts';
+
+setDefaultTimeout(30_000);
+afterAll(endServers);
+
+const SECRET = 'the-secret-that-signs-the-tokens-of-these-tests';
+/** The permissions of a file, without its kind. */
+const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8);
+
+/** The start fails at once, and says why in one line, which is returned. */
+async function failsToStart(env: Environment): Promise<string> {
+  const { code, stdout, stderr } = await runParley(['serve'], { DATA_DIR: temporaryFolder(), ...env });
+  expect(code).not.toBe(0);
+  expect(stdout).not.toContain('listening');
+  expect(stderr.trimEnd().split('\n')).toHaveLength(1);
+  expect(stderr).toStartWith('parley: ');
+  return stderr;
+}
+
+describe('a wrong setting stops the start with one line that names it:', () => {
+  const wrong: [string, string][] = [
+    ['ENV', 'production'],
+    ['SERVER_PORT', 'http'],
+    ['SERVER_PORT', '65536'],
+    ['SERVER_PORT', '-1'],
+    ['SERVER_HOST', 'no such host'],
+    ['PUBLIC_URL', 'chat.example.com'],
+    ['PUBLIC_URL', 'https://chat.example.com/path'],
+    ['PUBLIC_URL', 'http://['],
+    ['TRUST_PROXY', 'proxy.example.com'],
+    ['TRUST_PROXY', '10.0.0.0/99'],
+    ['CORS_ORIGINS', 'https://a.example/path'],
+    ['CORS_ORIGINS', '*'],
+    ['SHUTDOWN_TIMEOUT', '8'],
+    ['DATA_DIR', ''],
+    ['DATA_DIR', '/dev/null'],
+    ['SQLITE_READERS', '0'],
+    ['JWT_SECRET', 'too short'],
+    ['JWT_SECRET_PREVIOUS', 'too short'],
+    ['JWT_ACCESS_EXPIRY', '15'],
+    ['JWT_ACCESS_EXPIRY', '0s'],
+    ['JWT_REFRESH_EXPIRY', 'a week'],
+    ['SESSION_MAX_AGE', '-1h'],
+    ['PASSWORD_HASH', 'md5'],
+    ['PASSWORD_HASH_CONCURRENCY', 'two'],
+    ['DISCOVER_BY_EMAIL', 'maybe'],
+    ['MAX_MESSAGE_LENGTH', '0'],
+    ['LOG_QUEUE_LIMIT', '1'],
+    ['WS_QUERY_TOKEN', 'no'],
+    ['WS_HEARTBEAT', '1ms'],
+    ['RATE_LIMITS', 'sometimes'],
+    ['LIMIT_REGISTER', '30'],
+    ['LIMIT_LOGIN', '0/1m'],
+    ['LIMIT_LOGIN_ACCOUNT', '3 a minute'],
+    ['LIMIT_REFRESH', '3/1ms'],
+    ['LIMIT_EMAIL_LOOKUP', 'off'],
+    ['LIMIT_MESSAGES', '/1s'],
+    ['LIMIT_CONVERSATIONS', '1/'],
+    ['LOG_LEVEL', 'loud'],
+    ['LOG_FORMAT', 'xml'],
+    ['CONFIG_FILE', '/no/such/file.yaml'],
+  ];
+
+  test.concurrent.each(wrong)('%s=%s', async (name, value) => {
+    const said = await failsToStart({ [name]: value });
+    expect(said).toContain(name);
+    if (name.startsWith('JWT_SECRET')) expect(said).not.toContain(value);
+  });
+
+  test('in a file too, where a setting that does not exist is one as well', async () => {
+    const folder = temporaryFolder();
+    const write = (text: string) => {
+      const path = join(folder, 'config.yaml');
+      writeFileSync(path, text);
+      return path;
+    };
+    expect(await failsToStart({ CONFIG_FILE: write('auth:\n  password_hash: md5\n') })).toContain('auth.password_hash');
+    expect(await failsToStart({ CONFIG_FILE: write('auth:\n  pasword_hash: bcrypt\n') })).toContain(
+      'auth.pasword_hash',
+    );
+    expect(await failsToStart({ CONFIG_FILE: write('auth: yes\n') })).toContain('auth');
+    expect(await failsToStart({ CONFIG_FILE: write('auth: [\n') })).toContain('config.yaml');
+  });
+
+  test('a port that another program has', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    await new Promise((resolve) => other.once('listening', resolve));
+    const { port } = other.address() as { port: number };
+    expect(await failsToStart({ SERVER_PORT: String(port) })).toContain('SERVER_PORT');
+    other.close();
+  });
+
+  test('a missing secret in prod', async () => {
+    expect(await failsToStart({ ENV: 'prod' })).toContain('JWT_SECRET');
+    const prod = await startServer({ ENV: 'prod', JWT_SECRET: SECRET });
+    expect((await request(prod, 'GET', '/health')).status).toBe(200);
+    expect(existsSync(join(prod.dataDir, 'jwt-secret'))).toBe(false);
+  });
+
+  test('a kept secret that is none', async () => {
+    const DATA_DIR = temporaryFolder();
+    writeFileSync(join(DATA_DIR, 'jwt-secret'), 'short\n');
+    expect(await failsToStart({ DATA_DIR })).toContain('jwt-secret');
+  });
+});
+
+test('a file gives settings, and the environment overrides them', async () => {
+  const CONFIG_FILE = join(temporaryFolder(), 'config.yaml');
+  writeFileSync(CONFIG_FILE, 'chat:\n  max_message_length: 10\nauth:\n  jwt_access_expiry: 5m\n');
+  const server = await startServer({ CONFIG_FILE, JWT_ACCESS_EXPIRY: '2m' });
+  const [alice, bob] = await signUpAll(server, 'alice', 'bob');
+  expect(alice.tokens.expires_in).toBe(120);
+  const conversation = await alice.direct(bob);
+  const send = (content: string) => alice.call('POST', `/conversations/${conversation}/messages`, { content });
+  expect((await send('ten chars!')).status).toBe(201);
+  expect((await send('eleven char')).status).toBe(400);
+});
+
+test('the made secret and the database are for their owner only, and survive a restart', async () => {
+  const DATA_DIR = join(temporaryFolder(), 'made', 'here');
+  const server = await startServer({ DATA_DIR });
+  const person = await signUp(server);
+  const secret = readFileSync(join(DATA_DIR, 'jwt-secret'), 'utf8');
+  expect(secret.trim().length).toBeGreaterThanOrEqual(32);
+  expect(modeOf(DATA_DIR)).toBe('700');
+  for (const file of ['jwt-secret', 'parley.db', 'parley.db-wal', 'parley.db-shm']) {
+    expect({ file, mode: modeOf(join(DATA_DIR, file)) }).toEqual({ file, mode: '600' });
+  }
+  expect(await server.stop()).toBe(0);
+
+  await server.start();
+  expect(readFileSync(join(DATA_DIR, 'jwt-secret'), 'utf8')).toBe(secret);
+  expect((await person.call('GET', '/auth/me')).body).toEqual(person.user);
+});
+
+test('the database is for its owner only in a folder that others may read', async () => {
+  const DATA_DIR = join(temporaryFolder(), 'open');
+  mkdirSync(DATA_DIR, { mode: 0o755 });
+  expect((await runParley(['migrate', 'up'], { DATA_DIR })).code).toBe(0);
+  expect(modeOf(join(DATA_DIR, 'parley.db'))).toBe('600');
+});
+
+test('without a secret of its own each installation makes another', async () => {
+  const [one, other] = await Promise.all([startServer(), startServer()]);
+  const person = await signUp(one);
+  const answer = await request(other, 'GET', '/auth/me', { token: person.tokens.access_token });
+  expect(answer.body.code).toBe('invalid_token');
+});
+
+test('in memory everything works, groups as well, and nothing is left', async () => {
+  const server = await startServer({ DATA_DIR: ':memory:' });
+  const [alice, bob, carol] = await signUpAll(server, 'alice', 'bob', 'carol');
+  const socket = await bob.connect();
+  const group = await alice.group([bob], 'In memory');
+  await alice.send(group, 'hello');
+  expect(await socket.next('message')).toMatchObject({ conversation_id: group, content: 'hello', seq: 2 });
+  expect((await alice.call('POST', `/conversations/${group}/participants`, { user_ids: [carol.id] })).status).toBe(200);
+  await socket.next('participant.joined');
+  await Promise.all(Array.from({ length: 20 }, (_, n) => alice.send(group, `at once ${n}`)));
+  expect((await carol.history(group)).map((message) => message.seq)).toEqual(
+    Array.from({ length: 23 }, (_, n) => n + 1),
+  );
+  expect((await carol.call('DELETE', `/conversations/${group}/participants/${carol.id}`)).status).toBe(200);
+  expect((await carol.call('GET', `/conversations/${group}`)).status).toBe(404);
+  expect(await server.stop()).toBe(0);
+
+  await server.start();
+  expect((await alice.call('GET', '/auth/me')).status).toBe(401);
+  await signUp(server);
+  expect(existsSync(':memory:')).toBe(false);
+});
+
+describe('the schema', () => {
+  test('goes up and down from the command line, and says where it stands', async () => {
+    const DATA_DIR = temporaryFolder();
+    const migrate = (direction: string) => runParley(['migrate', direction], { DATA_DIR });
+    const pending = (await migrate('status')).stdout.trimEnd().split('\n');
+    expect(pending.length).toBeGreaterThan(0);
+    for (const line of pending) expect(line).toMatch(/^\d{4}-[\w-]+ +pending$/);
+
+    const up = await migrate('up');
+    expect([up.code, up.stdout.trimEnd().split('\n').length]).toEqual([0, pending.length]);
+    expect((await migrate('up')).stdout).toBe('nothing to do\n');
+    expect((await migrate('status')).stdout).not.toContain('pending');
+
+    for (const line of pending.toReversed()) {
+      const down = await migrate('down');
+      expect([down.code, down.stdout, down.stderr]).toEqual([0, `down: ${line.split(' ')[0]}\n`, '']);
+    }
+    expect((await migrate('status')).stdout.trimEnd().split('\n')).toEqual(pending);
+    expect((await migrate('down')).stdout).toBe('nothing to do\n');
+
+    const server = await startServer({ DATA_DIR });
+    await signUp(server);
+    expect((await migrate('status')).stdout).not.toContain('pending');
+  });
+
+  test('goes no other way', async () => {
+    for (const args of [['migrate'], ['migrate', 'sideways']]) {
+      const { code, stderr } = await runParley(args, { DATA_DIR: temporaryFolder() });
+      expect(code).toBe(2);
+      expect(stderr).toContain('migrate up');
+    }
+  });
+});
+
+describe('the command line', () => {
+  test('explains itself', async () => {
+    for (const args of [['help'], ['--help'], ['-h']]) {
+      const { code, stdout } = await runParley(args);
+      expect(code).toBe(0);
+      for (const command of ['serve', 'migrate', 'admin']) expect(stdout).toContain(command);
+    }
+    expect((await runParley(['version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+
+  test('refuses a command and an option that it does not know, without a stack', async () => {
+    for (const args of [['sreve'], ['constructor'], ['serve', '--port', '80'], ['--nonsense']]) {
+      const { code, stdout, stderr } = await runParley(args, { DATA_DIR: temporaryFolder() });
+      expect({ args, code, stdout }).toEqual({ args, code: 2, stdout: '' });
+      expect(stderr).not.toBe('');
+      expect(stderr).not.toMatch(/^\s+at /m);
+    }
+  });
+});

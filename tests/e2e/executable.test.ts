@@ -1,0 +1,118 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
+import { existsSync, readdirSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Subprocess } from 'bun';
+import { request, signUpAll } from '../support/people.ts';
+import { endServers, type TestServer, temporaryFolder } from '../support/server.ts';
+
+setDefaultTimeout(60_000);
+
+const ROOT = join(import.meta.dir, '../..');
+const home = temporaryFolder();
+/** With nothing else beside it. */
+const executable = join(temporaryFolder(), 'parley');
+/** All that it is given: a free port. */
+const env = { SERVER_PORT: '0' };
+
+let child: Subprocess<'ignore', 'pipe', 'pipe'>;
+let server: TestServer;
+
+beforeAll(async () => {
+  const built = join(temporaryFolder(), 'parley');
+  const build = Bun.spawn([process.execPath, 'scripts/build.ts', built], {
+    cwd: ROOT,
+    stdout: 'ignore',
+    stderr: 'pipe',
+  });
+  const [code, errors] = await Promise.all([build.exited, new Response(build.stderr).text()]);
+  expect({ code, errors }).toEqual({ code: 0, errors: '' });
+  renameSync(built, executable);
+  child = Bun.spawn([executable], { cwd: home, env, stdin: 'ignore', stdout: 'pipe', stderr: 'pipe' });
+  const url = (await listening(child)).replace('localhost', '127.0.0.1');
+  server = { url, socketUrl: `${url.replace('http', 'ws')}/ws` } as TestServer;
+});
+afterAll(async () => {
+  child?.kill('SIGKILL');
+  await child?.exited;
+  await endServers();
+});
+
+/** Resolves with the address, when it listens. */
+async function listening({ stdout, stderr }: Subprocess<'ignore', 'pipe', 'pipe'>): Promise<string> {
+  let text = '';
+  for await (const chunk of stdout) {
+    text += new TextDecoder().decode(chunk);
+    const url = /"url":"([^"]+)"/.exec(text)?.[1];
+    if (url) return url;
+  }
+  throw new Error(`it ended: ${text}${await new Response(stderr).text()}`);
+}
+
+/** Runs it to its end. */
+async function run(...args: string[]): Promise<{ code: number; stdout: string }> {
+  const process = Bun.spawn([executable, ...args], { cwd: home, env, stdout: 'pipe', stderr: 'inherit' });
+  const [code, stdout] = await Promise.all([process.exited, new Response(process.stdout).text()]);
+  return { code, stdout };
+}
+
+describe('the one file, in an empty folder and an empty environment,', () => {
+  test('needs nothing but itself, and makes nothing but its data', () => {
+    expect(readdirSync(home)).toEqual(['data']);
+    expect(existsSync(join(home, 'data', 'parley.db'))).toBe(true);
+  });
+
+  test('serves its pages, and all that they load', async () => {
+    for (const path of ['/', '/api/docs', '/metrics']) {
+      const response = await fetch(server.url + path, { headers: { Accept: 'text/html' } });
+      expect([path, response.status]).toEqual([path, 200]);
+      const files = [...(await response.text()).matchAll(/(?:src|href)="(\/assets\/[^"]+)"/g)].map(([, file]) => file);
+      expect(files.length).toBeGreaterThan(3);
+      for (const file of files) {
+        const loaded = await fetch(server.url + file);
+        expect([file, loaded.status]).toEqual([file, 200]);
+        const source = (await loaded.text()).length;
+        expect(source).toBeGreaterThan(0);
+      }
+    }
+    const script = await fetch(`${server.url}/assets/swagger-ui.js`);
+    expect(script.headers.get('content-type')).toContain('javascript');
+  });
+
+  test('serves its documents, health and metrics', async () => {
+    const document = await request(server, 'GET', '/openapi.json');
+    expect(document.body.openapi).toStartWith('3.1');
+    expect(Object.keys(document.body.paths).length).toBeGreaterThan(10);
+    expect((await request(server, 'GET', '/health/ready')).body).toMatchObject({ status: 'ok' });
+    expect(await (await fetch(`${server.url}/metrics`)).text()).toContain('parley_messages_total');
+  });
+
+  test('carries a conversation', async () => {
+    const [alice, bob] = await signUpAll(server, 'alice', 'bob');
+    const conversation = await alice.direct(bob);
+    const [hers, his, plain] = await Promise.all([alice.connect(), bob.connect(), bob.connectPlain()]);
+    const ack = await hers.say(conversation, 'from one file');
+    expect(await his.next('message')).toMatchObject({ id: ack.id, content: 'from one file' });
+    expect(await plain.next((frame) => frame.id === ack.id)).toMatchObject({ content: 'from one file' });
+    expect(await bob.history(conversation)).toMatchObject([{ id: ack.id, seq: 1 }]);
+    const group = await alice.group([bob], 'Of one file');
+    expect((await bob.call('GET', `/conversations/${group}`)).body.conversation.name).toBe('Of one file');
+  });
+
+  test('does its other commands', async () => {
+    expect((await run('version')).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+    const status = await run('migrate', 'status');
+    expect(status.code).toBe(0);
+    expect(status.stdout).toContain('applied');
+    expect(status.stdout).not.toContain('pending');
+    const made = await run('admin', 'create-user', '--email', 'root@example.com', '--role', 'admin');
+    expect(made.code).toBe(0);
+    const password = /^password: (\S+)$/m.exec(made.stdout)?.[1];
+    const login = await request(server, 'POST', '/auth/login', { body: { email: 'root@example.com', password } });
+    expect(login.body.user).toMatchObject({ role: 'admin' });
+  });
+
+  test('stops when it is told to', async () => {
+    child.kill('SIGTERM');
+    expect(await child.exited).toBe(0);
+  });
+});

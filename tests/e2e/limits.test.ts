@@ -1,0 +1,224 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
+import { eventually } from '../support/eventually.ts';
+import { type Answer, type Person, request, signUp, signUpAll } from '../support/people.ts';
+import { type Environment, endServers, startServer, type TestServer } from '../support/server.ts';
+import type { Frame } from '../support/socket.ts';
+
+setDefaultTimeout(20_000);
+
+const password = 'correct horse battery';
+const WIDE = '1000/1m';
+
+/** A server with limits, all wide but those that are named. */
+function startLimited(env: Environment): Promise<TestServer> {
+  return startServer({ RATE_LIMITS: 'on', LIMIT_REGISTER: WIDE, LIMIT_LOGIN: WIDE, ...env });
+}
+
+/** The answer says that it was too much, of how much, and when to come back. */
+function expectLimited({ status, body, headers }: Answer, limit: number): void {
+  expect([status, body.code]).toEqual([429, 'rate_limited']);
+  expect(body.message).toBeString();
+  const seconds = Number(headers.get('retry-after'));
+  expect(seconds).toBeWithin(1, 61);
+  expect(headers.get('ratelimit-limit')).toBe(String(limit));
+  expect(headers.get('ratelimit-remaining')).toBe('0');
+  expect(headers.get('ratelimit-reset')).toBe(String(seconds));
+}
+
+/** Calls `ask` once more than `limit` allows: all but the last have `status`, the last is refused. */
+async function exhaust(limit: number, status: number, ask: (n: number) => Promise<Answer>): Promise<void> {
+  for (let n = 0; n < limit; n++) expect((await ask(n)).status).toBe(status);
+  expectLimited(await ask(limit), limit);
+}
+
+afterAll(endServers);
+
+describe('by address', () => {
+  let server: TestServer;
+  let accounts = 0;
+
+  beforeAll(async () => {
+    server = await startLimited({
+      TRUST_PROXY: 'loopback',
+      LIMIT_REGISTER: '3/1m',
+      LIMIT_LOGIN: '3/1m',
+      LIMIT_REFRESH: '3/1m',
+    });
+  });
+
+  const post = (path: string, address: string, body: unknown, at = server) =>
+    request(at, 'POST', path, { body, headers: { 'X-Forwarded-For': address } });
+  const register = (address: string, path = '/auth/register') =>
+    post(path, address, { email: `somebody-${++accounts}@example.com`, password });
+
+  test('sign-ups are limited, at both of their addresses together, and not those from elsewhere', async () => {
+    await exhaust(3, 201, (n) => register('198.51.100.1', n % 2 === 0 ? '/auth/register' : '/api/signup'));
+    expectLimited(await register('198.51.100.1', '/api/signup'), 3);
+    expect((await register('198.51.100.2')).status).toBe(201);
+  });
+
+  test('log-ins are limited, whatever account they try', async () => {
+    const login = (address: string, n: number) =>
+      post('/auth/login', address, { email: `n${n}@example.com`, password });
+    await exhaust(3, 401, (n) => login('198.51.100.3', n));
+    expect((await login('198.51.100.4', 0)).status).toBe(401);
+  });
+
+  test('refreshes are limited', async () => {
+    const refresh = (address: string) => post('/auth/refresh', address, { refresh_token: 'no token' });
+    await exhaust(3, 401, () => refresh('198.51.100.5'));
+    expect((await refresh('198.51.100.6')).status).toBe(401);
+  });
+
+  test('a port behind the address does not make it another one', async () => {
+    await exhaust(3, 201, (n) => register(`198.51.100.7:${40_000 + n}`));
+  });
+
+  test('of IPv6 the first 64 bits are one address', async () => {
+    await exhaust(3, 201, (n) => register(`2001:db8:1:2::${n + 1}`));
+    expectLimited(await register('2001:db8:1:2:ffff:ffff:ffff:ffff'), 3);
+    expect((await register('2001:db8:1:3::1')).status).toBe(201);
+  });
+
+  test('what a client says itself of where it comes from does not count behind the proxy', async () => {
+    await exhaust(3, 201, (n) => register(`203.0.113.${n}, 198.51.100.8`));
+  });
+
+  test('and where no proxy is trusted, no such header does', async () => {
+    const open = await startLimited({ LIMIT_REGISTER: '3/1m' });
+    await exhaust(3, 201, (n) =>
+      post('/auth/register', `203.0.113.${n}`, { email: `hop-${n}@example.com`, password }, open),
+    );
+  });
+});
+
+describe('by account', () => {
+  let server: TestServer;
+  let alice: Person;
+  let bob: Person;
+
+  beforeAll(async () => {
+    server = await startLimited({
+      LIMIT_LOGIN_ACCOUNT: '3/1m',
+      LIMIT_EMAIL_LOOKUP: '3/1m',
+      LIMIT_MESSAGES: '4/1m',
+      LIMIT_CONVERSATIONS: '2/1m',
+    });
+    [alice, bob] = await signUpAll(server, 'alice', 'bob');
+  });
+
+  const login = (body: Record<string, unknown>) => request(server, 'POST', '/auth/login', { body });
+  const lookUp = (person: Person) =>
+    person.call('GET', `/users?query=${encodeURIComponent(`nobody-${crypto.randomUUID()}@example.com`)}`);
+
+  test('passwords tried are limited, by whichever of its names the account is called, also the right one', async () => {
+    const person = await signUp(server);
+    const { email, username } = person.user;
+    const handles = [{ email }, { username }, { username: username.toUpperCase() }];
+    await exhaust(3, 401, (n) => login({ ...handles[n % 3], password: 'wrong horse battery' }));
+    expectLimited(await login({ email, password }), 3);
+    expectLimited(await person.call('DELETE', '/users/me', { password: 'wrong' }), 3);
+    const change = { current_password: 'wrong', new_password: 'another horse' };
+    expectLimited(await person.call('POST', '/auth/password', change), 3);
+    expect((await person.call('GET', '/auth/me')).status).toBe(200);
+    expect((await login({ email: alice.user.email, password })).status).toBe(200);
+  });
+
+  test('a name without an account is limited like one', async () => {
+    await exhaust(3, 401, (n) =>
+      login({ email: n % 2 === 0 ? 'ghost@example.com' : 'GHOST@example.com', password: 'wrong horse' }),
+    );
+  });
+
+  test('a right password forgets the wrong ones before it', async () => {
+    const { email } = (await signUp(server)).user;
+    for (let round = 0; round < 3; round++) {
+      expect((await login({ email, password: 'wrong horse battery' })).status).toBe(401);
+      expect((await login({ email, password: 'wrong horse battery' })).status).toBe(401);
+      expect((await login({ email, password })).status).toBe(200);
+    }
+  });
+
+  test('look-ups by e-mail are limited, in searches and in new conversations together', async () => {
+    const person = await signUp(server);
+    const open = (body: unknown) => person.call('POST', '/conversations', body);
+    expect((await lookUp(person)).status).toBe(200);
+    expect((await open({ participant_email: 'nobody@example.com' })).status).toBe(404);
+    expect((await open({ name: 'Group', participant_emails: ['nobody@example.com'] })).status).toBe(404);
+    expectLimited(await lookUp(person), 3);
+    expectLimited(await open({ participant_email: bob.user.email }), 3);
+    expectLimited(await open({ name: 'Group', participant_emails: [bob.user.email] }), 3);
+    expect((await person.call('GET', '/users?query=bob')).status).toBe(200);
+    expect((await lookUp(await signUp(server))).status).toBe(200);
+  });
+
+  test('messages are limited, over REST and WebSocket together, and not those of others', async () => {
+    const conversation = await alice.direct(bob);
+    const send = (person: Person, content: string) =>
+      person.call('POST', `/conversations/${conversation}/messages`, { content });
+    const [socket, plain] = await Promise.all([alice.connect(), alice.connectPlain()]);
+    expect((await send(alice, 'one')).status).toBe(201);
+    await socket.say(conversation, 'two');
+    plain.send({ conversation_id: conversation, content: 'three' });
+    await socket.find((frame) => frame.content === 'three');
+    expect((await send(alice, 'four')).status).toBe(201);
+
+    expectLimited(await send(alice, 'five'), 4);
+    const refused = await socket.ask({ event: 'message.send', conversation_id: conversation, content: 'five' });
+    expect(refused).toMatchObject({ event: 'error', error: true, code: 'rate_limited', retryable: true });
+    plain.send({ conversation_id: conversation, content: 'five' });
+    const error = await plain.find((frame: Frame) => frame.error === true);
+    expect(error).toEqual({ error: true, code: 'rate_limited', message: expect.any(String) });
+
+    expect((await send(bob, 'his own')).status).toBe(201);
+    const texts = (await bob.history(conversation)).map((message) => message.content);
+    expect(texts).toEqual(['one', 'two', 'three', 'four', 'his own']);
+  });
+
+  test('new conversations are limited, also those that a message to a recipient opens, and not those that stand', async () => {
+    const [carol, ...others] = await signUpAll(server, 'carol', 'dan', 'eve', 'fay', 'gil');
+    const [dan, eve, fay, gil] = others;
+    const socket = await carol.connect();
+    const open = (body: unknown) => carol.call('POST', '/conversations', body);
+    expect((await open({ participant_id: dan.id })).status).toBe(201);
+    const sent = await socket.ask({ event: 'message.send', recipient: eve.id, content: 'hello' });
+    expect(sent.event).toBe('ack');
+
+    expectLimited(await open({ participant_id: fay.id }), 2);
+    expectLimited(await open({ name: 'A group' }), 2);
+    const refused = await socket.ask({ event: 'message.send', recipient: gil.id, content: 'hello' });
+    expect(refused).toMatchObject({ event: 'error', code: 'rate_limited', retryable: true });
+    expect((await gil.call('GET', '/conversations')).body.conversations).toEqual([]);
+
+    expect((await open({ participant_id: dan.id })).status).toBe(200);
+    expect((await socket.ask({ event: 'message.send', recipient: eve.id, content: 'again' })).event).toBe('ack');
+  });
+});
+
+test('after the time that Retry-After names it goes on', async () => {
+  const server = await startLimited({ LIMIT_MESSAGES: '2/1s' });
+  const [alice, bob] = await signUpAll(server, 'alice', 'bob');
+  const conversation = await alice.direct(bob);
+  const send = () => alice.call('POST', `/conversations/${conversation}/messages`, { content: 'hello' });
+  await exhaust(2, 201, send);
+  const { headers } = await send();
+  expect(headers.get('retry-after')).toBe('1');
+  await eventually('sending goes on', async () => (await send()).status === 201);
+});
+
+test('a hundred sockets of one account are enough', async () => {
+  const server = await startServer();
+  const person = await signUp(server);
+  await Promise.all(Array.from({ length: 100 }, () => person.connectPlain()));
+  const answer = await request(server, 'GET', '/ws', {
+    token: person.tokens.access_token,
+    headers: {
+      Connection: 'Upgrade',
+      Upgrade: 'websocket',
+      'Sec-WebSocket-Version': '13',
+      'Sec-WebSocket-Key': btoa('sixteen bytes ok'),
+    },
+  });
+  expect([answer.status, answer.body.code]).toEqual([429, 'rate_limited']);
+  expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+});

@@ -1,0 +1,153 @@
+import { Database } from 'bun:sqlite';
+import { afterAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
+import { join } from 'node:path';
+import { type Answer, request } from '../support/people.ts';
+import { endServers, startServer, type TestServer, temporaryFolder } from '../support/server.ts';
+
+setDefaultTimeout(30_000);
+afterAll(endServers);
+
+const register = (server: TestServer, email: string, password: unknown) =>
+  request(server, 'POST', '/auth/register', { body: { email, password } });
+const login = (server: TestServer, email: string, password: string) =>
+  request(server, 'POST', '/auth/login', { body: { email, password } });
+
+/** The hash of an account, as it stands in the file of the database. */
+function hashOf(server: TestServer, email: string): string {
+  const database = new Database(join(server.dataDir, 'parley.db'), { readonly: true });
+  try {
+    const row = database.query<{ password_hash: string }, [string]>('select password_hash from users where email = ?');
+    return row.get(email)!.password_hash;
+  } finally {
+    database.close();
+  }
+}
+
+const ARGON2ID = /^\$argon2id\$v=19\$m=19456,t=2,p=1\$/;
+const BCRYPT = /^\$2[aby]\$10\$/;
+
+test('either kind of hash verifies, and one of the other kind is renewed at the next log-in', async () => {
+  const DATA_DIR = temporaryFolder();
+  const [ada, bea] = ['ada@example.com', 'bea@example.com'];
+  const [hers, other] = ['correct horse battery', 'another horse battery'];
+
+  let server = await startServer({ DATA_DIR, PASSWORD_HASH: 'argon2id' });
+  await register(server, ada, hers);
+  expect(hashOf(server, ada)).toMatch(ARGON2ID);
+  await server.stop();
+
+  server = await startServer({ DATA_DIR, PASSWORD_HASH: 'bcrypt' });
+  await register(server, bea, other);
+  expect(hashOf(server, bea)).toMatch(BCRYPT);
+  expect((await login(server, ada, 'wrong horse battery')).status).toBe(401);
+  expect(hashOf(server, ada)).toMatch(ARGON2ID);
+  expect((await login(server, ada, hers)).status).toBe(200);
+  const renewed = hashOf(server, ada);
+  expect(renewed).toMatch(BCRYPT);
+  expect((await login(server, ada, hers)).status).toBe(200);
+  expect(hashOf(server, ada)).toBe(renewed);
+  expect((await login(server, ada, other)).status).toBe(401);
+  await server.stop();
+
+  server = await startServer({ DATA_DIR, PASSWORD_HASH: 'argon2id' });
+  expect((await login(server, bea, other)).status).toBe(200);
+  expect(hashOf(server, bea)).toMatch(ARGON2ID);
+  expect((await login(server, bea, other)).status).toBe(200);
+  expect((await login(server, ada, hers)).status).toBe(200);
+});
+
+test('a hash of lower cost is renewed at the next log-in', async () => {
+  const server = await startServer();
+  const [email, password] = ['cheap@example.com', 'correct horse battery'];
+  await register(server, email, password);
+  const cheap = await Bun.password.hash(password, { algorithm: 'argon2id', memoryCost: 8192, timeCost: 1 });
+  const database = new Database(join(server.dataDir, 'parley.db'));
+  database.run('PRAGMA busy_timeout = 5000');
+  database.run('update users set password_hash = ? where email = ?', [cheap, email]);
+  database.close();
+  expect((await login(server, email, password)).status).toBe(200);
+  expect(hashOf(server, email)).toMatch(ARGON2ID);
+  expect((await login(server, email, password)).status).toBe(200);
+});
+
+describe.each(['argon2id', 'bcrypt'])('with %s', (PASSWORD_HASH) => {
+  const started = startServer({ PASSWORD_HASH });
+
+  test('a wrong password and an unknown account get one answer, in one time', async () => {
+    const server = await started;
+    const password = 'correct horse battery';
+    await register(server, 'known@example.com', password);
+    const attempts = {
+      wrong: { email: 'known@example.com', times: [] as number[], answers: [] as Answer[] },
+      unknown: { email: 'unknown@example.com', times: [] as number[], answers: [] as Answer[] },
+    };
+    for (let n = 0; n < 21; n++) {
+      for (const { email, times, answers } of Object.values(attempts)) {
+        const started = performance.now();
+        answers.push(await login(server, email, `incorrect ${n}`));
+        times.push(performance.now() - started);
+      }
+    }
+    const said = ({ status, body: { request_id: _, ...body } }: Answer) => JSON.stringify({ status, body });
+    const answers = [...attempts.wrong.answers, ...attempts.unknown.answers];
+    expect(new Set(answers.map(said)).size).toBe(1);
+    expect(answers[0]).toMatchObject({ status: 401, body: { code: 'invalid_credentials' } });
+    const names = (answer: Answer) => [...answer.headers.keys()].sort();
+    expect(names(attempts.wrong.answers[0]!)).toEqual(names(attempts.unknown.answers[0]!));
+
+    const [slower = 0, faster = 0] = [median(attempts.wrong.times), median(attempts.unknown.times)].sort(
+      (a, b) => b - a,
+    );
+    expect(slower / faster).toBeLessThan(1.5);
+  });
+
+  test('every character counts, also behind the 72nd byte, and none is trimmed or folded', async () => {
+    const server = await started;
+    const cases: [string, string[]][] = [
+      [`${'a'.repeat(100)}b`, [`${'a'.repeat(100)}c`, 'a'.repeat(100), 'a'.repeat(72)]],
+      ['  spaces around  ', ['spaces around', '  spaces around']],
+      ['Größe-Ⅷ-🐎🔋', ['große-Ⅷ-🐎🔋', 'Größe-VIII-🐎🔋', 'Größe-Ⅷ-🐎']],
+    ];
+    for (const [index, [password, others]] of cases.entries()) {
+      const email = `exact-${index}@example.com`;
+      expect((await register(server, email, password)).status).toBe(201);
+      expect((await login(server, email, password)).status).toBe(200);
+      for (const other of others) {
+        expect({ other, status: (await login(server, email, other)).status }).toEqual({ other, status: 401 });
+      }
+    }
+  });
+});
+
+test('a new password has 8 to 128 characters, as people count them, of well-formed text', async () => {
+  const server = await startServer();
+  let accounts = 0;
+  const status = async (password: unknown) => {
+    const answer = await register(server, `length-${++accounts}@example.com`, password);
+    if (answer.status === 400) expect(answer.body.errors[0].path).toBe('password');
+    return answer.status;
+  };
+  for (const good of ['8 chars!', '🔋'.repeat(8), 'x'.repeat(128), '🔋'.repeat(128)])
+    expect(await status(good)).toBe(201);
+  for (const bad of [
+    '7 chars',
+    '🔋'.repeat(7),
+    'x'.repeat(129),
+    '🔋'.repeat(129),
+    '',
+    'lone surrogate \ud800',
+    'lone \udc00 surrogate',
+    'with a NUL \0',
+    12345678,
+    ['correct horse battery'],
+    { length: 20 },
+    null,
+    true,
+  ]) {
+    expect({ bad, status: await status(bad) }).toEqual({ bad, status: 400 });
+  }
+});
+
+function median(values: number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
+}

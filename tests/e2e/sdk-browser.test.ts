@@ -1,0 +1,164 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { join } from 'node:path';
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import { eventually } from '../support/eventually.ts';
+import { type Person, signUp } from '../support/people.ts';
+import { endServers, startServer, type TestServer } from '../support/server.ts';
+import { canTest } from '../support/untested.ts';
+
+/** The SDK where it is mostly used: a real browser with its database, its locks and several tabs. */
+
+const executablePath =
+  Bun.which('chromium') ?? Bun.which('chromium-browser') ?? Bun.which('google-chrome') ?? undefined;
+const isPossible = canTest('the SDK in a browser', executablePath ? undefined : 'there is no Chromium');
+
+declare const createClient: typeof import('../../sdk/index.ts').createClient;
+declare const client: import('../../sdk/index.ts').ParleyClient;
+
+let server: TestServer;
+let pages: ReturnType<typeof Bun.serve>;
+let browser: Browser;
+let context: BrowserContext;
+let alice: Person;
+let bob: Person;
+
+beforeAll(async () => {
+  if (!isPossible) return;
+  const built = await Bun.build({ entrypoints: [join(import.meta.dir, '../../sdk/index.ts')], target: 'browser' });
+  const script = await built.outputs[0]!.text();
+  const html =
+    '<!doctype html><script type="module">import * as sdk from "/sdk.js"; Object.assign(window, sdk);</script>';
+  pages = Bun.serve({
+    port: 0,
+    hostname: '127.0.0.1',
+    fetch: ({ url }) =>
+      url.endsWith('.js')
+        ? new Response(script, { headers: { 'content-type': 'text/javascript' } })
+        : new Response(html, { headers: { 'content-type': 'text/html' } }),
+  });
+  server = await startServer({ CORS_ORIGINS: `http://127.0.0.1:${pages.port}` });
+  [alice, bob] = [await signUp(server, 'alice'), await signUp(server, 'bob')];
+  browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
+  context = await browser.newContext();
+}, 30_000);
+afterAll(async () => {
+  await browser?.close();
+  await pages?.stop(true);
+  await endServers();
+});
+
+/** A tab in which somebody is signed in: anew, or as last time. */
+async function tab(signIn?: { username: string; password: string }): Promise<Page> {
+  const page = await context.newPage();
+  page.on('pageerror', (error) => expect(error).toBeUndefined());
+  await load(page, signIn);
+  return page;
+}
+
+async function load(page: Page, signIn?: { username: string; password: string }): Promise<void> {
+  await page.goto(`http://127.0.0.1:${pages.port}/`);
+  await page.evaluate(
+    async ([baseUrl, signIn]) => {
+      const made = createClient({ baseUrl, backoff: { baseMs: 50, capMs: 300 } });
+      Object.assign(window, { client: made });
+      await made.resume();
+      if (signIn) await made.login(signIn);
+      void made.connect();
+    },
+    [server.url, signIn] as const,
+  );
+}
+
+const isOnline = (page: Page) =>
+  eventually('online', () => page.evaluate(() => client.state.get() === 'online' || undefined));
+const shown = (page: Page, id: string) =>
+  page.evaluate(
+    (one) =>
+      client.store
+        .messages(one)
+        .get()
+        .map(({ content, status }) => `${content} ${status}`),
+    id,
+  );
+
+describe.if(isPossible)('in a browser', () => {
+  test('two tabs agree, what is written offline outlives a reload, and signing out wipes it all', async () => {
+    const id = await alice.direct(bob);
+    const one = await tab({ username: alice.user.username, password: alice.password });
+    await isOnline(one);
+    const two = await tab();
+    await isOnline(two);
+    for (const page of [one, two]) await page.evaluate((conversation) => client.open(conversation), id);
+
+    await two.evaluate((conversation) => client.send(conversation, 'from the second tab').acked, id);
+    for (const page of [one, two]) {
+      await eventually('both show it', async () => (await shown(page, id)).includes('from the second tab sent'));
+    }
+
+    await Bun.sleep(500); // until it is stored on the device
+    await context.setOffline(true);
+    await server.stop();
+    const { url } = server;
+    await two.evaluate((conversation) => client.send(conversation, 'written offline').saved, id);
+    await eventually('it waits in the other tab', async () =>
+      (await shown(one, id)).includes('written offline pending'),
+    );
+    await context.setOffline(false);
+    await load(two);
+    expect(await shown(two, id)).toEqual(['from the second tab sent', 'written offline pending']);
+
+    const port = new URL(url).port;
+    server = await startServer({
+      DATA_DIR: server.dataDir,
+      SERVER_PORT: port,
+      CORS_ORIGINS: `http://127.0.0.1:${pages.port}`,
+    });
+    for (const page of [one, two]) {
+      await eventually('both sent it', async () => (await shown(page, id)).includes('written offline sent'));
+    }
+    const stored = await fetch(`${server.url}/api/v1/conversations/${id}/messages`, {
+      headers: { authorization: `Bearer ${bob.tokens.access_token}` },
+    });
+    const { messages } = (await stored.json()) as { messages: { content: string }[] };
+    expect(messages.map(({ content }) => content)).toEqual(['from the second tab', 'written offline']);
+
+    await two.evaluate(() => client.logout());
+    await eventually('the other tab follows', async () =>
+      one.evaluate(() => client.state.get() === 'signed_out' || undefined),
+    );
+    const left = await one.evaluate(async () => {
+      const [database] = await indexedDB.databases();
+      const opened = await new Promise<IDBDatabase>((resolve) => {
+        const request = indexedDB.open(database!.name!);
+        request.onsuccess = () => resolve(request.result);
+      });
+      return new Promise<unknown[]>((resolve) => {
+        const request = opened.transaction('entries').objectStore('entries').getAllKeys();
+        request.onsuccess = () => resolve(request.result);
+      });
+    });
+    expect(left).toEqual([]);
+  }, 60_000);
+
+  test('with cookies a page of a trusted origin signs in, and no script sees a token', async () => {
+    const page = await context.newPage();
+    await page.goto(`http://127.0.0.1:${pages.port}/`);
+    const states = await page.evaluate(
+      async ([baseUrl, username, password]) => {
+        const made = createClient({ baseUrl, auth: 'cookie' });
+        await made.login({ username, password });
+        await made.connect();
+        const state = made.state.get();
+        await made.disconnect();
+        const again = createClient({ baseUrl, auth: 'cookie' });
+        await again.resume();
+        await again.connect();
+        const result = [state, again.state.get(), again.user?.username, document.cookie];
+        await again.logout();
+        return [...result, await createClient({ baseUrl, auth: 'cookie' }).resume()];
+      },
+      [server.url, alice.user.username, alice.password] as const,
+    );
+    expect(states).toEqual(['online', 'online', alice.user.username, '', undefined]);
+  }, 30_000);
+});

@@ -1,0 +1,18 @@
+import type { TestServer } from './server.ts';
+
+/** One value out of /metrics: `parley_connections{mode="plain"}`. */
+export async function metric(server: TestServer, name: string): Promise<number> {
+  const text = await (await fetch(`${server.url}/metrics`)).text();
+  const line = text.split('\n').find((one) => one.startsWith(`${name} `));
+  if (line === undefined) throw new Error(`there is no metric ${name}`);
+  return Number(line.slice(name.length));
+}
+
+/** Sockets that the server has, in both modes. */
+export async function connections(server: TestServer): Promise<number> {
+  const [plain, v1] = await Promise.all([
+    metric(server, 'parley_connections{mode="plain"}'),
+    metric(server, 'parley_connections{mode="v1"}'),
+  ]);
+  return plain + v1;
+}

@@ -1,0 +1,57 @@
+import { strings } from '../strings.ts';
+
+/** Times as people say them, in the reader's own locale and time zone. */
+
+const clockFormat = new Intl.DateTimeFormat(undefined, { hour: 'numeric', minute: '2-digit' });
+const weekdayFormat = new Intl.DateTimeFormat(undefined, { weekday: 'short' });
+const dateFormat = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short' });
+const yearFormat = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short', year: 'numeric' });
+const longFormat = new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric', month: 'long' });
+const fullFormat = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'short' });
+const relative = new Intl.RelativeTimeFormat(strings.language, { numeric: 'auto' });
+
+const DAY_MS = 86_400_000;
+
+/** Which day, in local time: the same for two times of one day. */
+export function dayOf(ms: number): number {
+  return new Date(ms).setHours(0, 0, 0, 0);
+}
+
+function daysAgo(ms: number, now: number): number {
+  return Math.round((dayOf(now) - dayOf(ms)) / DAY_MS);
+}
+
+export function clock(ms: number): string {
+  return clockFormat.format(ms);
+}
+
+export function fullTime(ms: number): string {
+  return fullFormat.format(ms);
+}
+
+/** For the list: the clock today, then the weekday, then the date. */
+export function shortTime(ms: number, now = Date.now()): string {
+  const days = daysAgo(ms, now);
+  if (days <= 0) return clock(ms);
+  if (days < 7) return weekdayFormat.format(ms);
+  return days < 300 ? dateFormat.format(ms) : yearFormat.format(ms);
+}
+
+/** For the line between two days. */
+export function dayLabel(ms: number, now = Date.now()): string {
+  const days = daysAgo(ms, now);
+  if (days === 0 || days === 1) return capital(relative.format(-days, 'day'));
+  return days < 300 ? longFormat.format(ms) : yearFormat.format(ms);
+}
+
+/** How long ago somebody was there. */
+export function ago(ms: number, now = Date.now()): string {
+  const minutes = Math.floor((now - ms) / 60_000);
+  if (minutes < 60) return relative.format(-Math.max(minutes, 0), 'minute');
+  if (minutes < 24 * 60) return relative.format(-Math.floor(minutes / 60), 'hour');
+  return dayLabel(ms, now);
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toLocaleUpperCase() + text.slice(1);
+}

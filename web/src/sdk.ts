@@ -1,0 +1,20 @@
+/** The web client's one door to the SDK. */
+export {
+  type ClientState,
+  type ConversationView,
+  type Credentials,
+  createClient,
+  type Message,
+  type MessageStatus,
+  type MessageView,
+  type Observable,
+  ParleyError,
+  type Participant,
+  type PresenceStatus,
+  type PublicUser,
+  type Reaction,
+  type Registration,
+  type Typist,
+  type User,
+  type UserPresence,
+} from '../../sdk/index.ts';

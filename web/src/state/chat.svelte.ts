@@ -1,0 +1,169 @@
+import { MESSAGE_LENGTH } from '../lib/limits.ts';
+import type { ConversationView, MessageView } from '../sdk.ts';
+import { strings } from '../strings.ts';
+import { drafts } from './drafts.svelte.ts';
+import { Live } from './live.ts';
+import { parley } from './parley.ts';
+import { session } from './session.svelte.ts';
+import { Timeline } from './timeline.svelte.ts';
+import { toasts } from './toasts.svelte.ts';
+
+/** The open conversation: what it holds, what is being written, and what can be done with its messages. */
+export class Chat {
+  readonly timeline: Timeline;
+  replyTo = $state.raw<MessageView | undefined>();
+  editing = $state.raw<MessageView | undefined>();
+  /** What an edit has come to; the draft waits meanwhile. */
+  editText = $state('');
+  readonly #view: Live<ConversationView | undefined>;
+
+  constructor(readonly id: string) {
+    this.timeline = new Timeline(id);
+    this.#view = new Live(parley.store.conversation(id));
+  }
+
+  get view(): ConversationView | undefined {
+    return this.#view.value;
+  }
+
+  get text(): string {
+    return this.editing ? this.editText : drafts.of(this.id);
+  }
+
+  set text(text: string) {
+    if (this.editing) this.editText = text;
+    else drafts.put(this.id, text);
+  }
+
+  /** Characters beyond what a message may have. */
+  readonly over = $derived.by(() => Math.max(0, [...this.text.trim()].length - MESSAGE_LENGTH));
+
+  nameOf(userId: string): string | undefined {
+    if (userId === session.user?.id) return session.user.display_name;
+    return parley.store.participant(this.id, userId)?.display_name;
+  }
+
+  typed(): void {
+    if (this.editing) return;
+    parley.typing(this.id, this.text.trim() !== '');
+  }
+
+  /** Sends, or saves an edit. */
+  submit(): void {
+    const text = this.text.trim();
+    if (text === '' || this.over > 0) return;
+    if (this.editing) {
+      const { editing } = this;
+      this.cancel();
+      if (text !== editing.content) void toasts.attempt(() => parley.edit(this.id, editing.id, text));
+      return;
+    }
+    void toasts.attempt(async () => {
+      const { saved } = parley.send(this.id, text, { replyTo: this.replyTo?.id });
+      drafts.sent(this.id, saved);
+      this.replyTo = undefined;
+      this.timeline.newFrom = undefined;
+      this.timeline.follow();
+    });
+  }
+
+  reply(message: MessageView): void {
+    this.editing = undefined;
+    this.replyTo = message;
+  }
+
+  edit(message: MessageView): void {
+    this.replyTo = undefined;
+    this.editing = message;
+    this.editText = message.content;
+  }
+
+  /** Begins to edit the last message of one's own that can be. */
+  editLast(): void {
+    const last = this.timeline.messages.findLast((message) => this.canEdit(message));
+    if (last) this.edit(last);
+  }
+
+  cancel(): void {
+    this.replyTo = undefined;
+    this.editing = undefined;
+  }
+
+  canEdit(message: MessageView): boolean {
+    return message.mine && isSettled(message) && message.type === 'text';
+  }
+
+  canRemove(message: MessageView): boolean {
+    return isSettled(message) && message.type === 'text' && (message.mine || this.#moderates);
+  }
+
+  canAnswer(message: MessageView): boolean {
+    return isSettled(message) && message.type === 'text';
+  }
+
+  remove(message: MessageView): void {
+    void toasts.attempt(() => parley.delete(this.id, message.id));
+  }
+
+  toggle(message: MessageView, emoji: string): void {
+    const isMine = message.reactions?.some((one) => one.emoji === emoji && one.me) ?? false;
+    void toasts.attempt(() =>
+      isMine ? parley.unreact(this.id, message.id, emoji) : parley.react(this.id, message.id, emoji),
+    );
+  }
+
+  retry(message: MessageView): void {
+    void toasts.attempt(() => parley.retry(message.key));
+  }
+
+  discard(message: MessageView): void {
+    void toasts.attempt(() => parley.discard(message.key));
+  }
+
+  async copy(message: MessageView): Promise<void> {
+    await navigator.clipboard.writeText(message.content);
+    toasts.say(strings.chat.copied);
+  }
+
+  /** Marks as read up to a message, or all. */
+  read(seq?: number): void {
+    const { view } = this;
+    if (!view || view.unread_count === 0 || (seq !== undefined && seq <= view.read_seq)) return;
+    parley.read(this.id, seq);
+  }
+
+  // The group
+
+  rename(name: string): Promise<boolean> {
+    return toasts.attempt(() => parley.api.rename(this.id, name));
+  }
+
+  add(userIds: string[]): Promise<boolean> {
+    return toasts.attempt(() => parley.api.addParticipants(this.id, userIds));
+  }
+
+  removeMember(userId: string): Promise<boolean> {
+    return toasts.attempt(() => parley.api.removeParticipant(this.id, userId));
+  }
+
+  changeRole(userId: string, role: 'admin' | 'member'): Promise<boolean> {
+    return toasts.attempt(() => parley.api.changeRole(this.id, userId, role));
+  }
+
+  leave(): Promise<boolean> {
+    return toasts.attempt(() => parley.api.removeParticipant(this.id, session.user?.id ?? ''));
+  }
+
+  loadMembers(): Promise<boolean> {
+    return toasts.attempt(() => parley.loadParticipants(this.id));
+  }
+
+  get #moderates(): boolean {
+    return this.view?.type === 'group' && this.view.role === 'admin';
+  }
+}
+
+/** Stored by the server, and not deleted: something can be done with it. */
+function isSettled(message: MessageView): boolean {
+  return message.deleted_at === undefined && message.seq > 0 && message.status !== 'failed';
+}

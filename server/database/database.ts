@@ -1,4 +1,4 @@
-import type { Kysely, Transaction } from 'kysely';
+import type { CompiledQuery, Kysely, Transaction } from 'kysely';
 import type { Schema } from './schema.ts';
 
 /**
@@ -12,11 +12,25 @@ export interface Database {
   readonly engine: 'sqlite';
   readonly read: Kysely<Schema>;
   readonly write: Kysely<Schema>;
+  /**
+   * Runs queries of `read` that do not need each other's answers, and answers the rows of each, in their order. All of them
+   * see one moment, which is no earlier than the call: no commit lies between two of them. It costs one round trip, where
+   * as many `execute()` cost one each and see as many moments. An empty list asks nothing; if one query fails, all do.
+   *
+   * On SQLite they run in one read transaction of one thread. On an engine that is reached over a network: one transaction
+   * `REPEATABLE READ READ ONLY` on one connection.
+   */
+  readTogether<const Queries extends readonly CompiledQuery[]>(queries: Queries): Promise<RowsOf<Queries>>;
   /** Fails where the database does not answer. */
   check(): Promise<void>;
   /** Ends the connections, once what was asked before is answered. */
   close(): Promise<void>;
 }
+
+/** The rows of each of some queries, as `query.compile()` types them. */
+export type RowsOf<Queries extends readonly CompiledQuery[]> = {
+  -readonly [Index in keyof Queries]: Queries[Index] extends CompiledQuery<infer Row> ? Row[] : never;
+};
 
 /** Where a repository's query runs: `database.read`, `database.write`, or a transaction. */
 export type Executor = Kysely<Schema> | Transaction<Schema>;

@@ -8,8 +8,7 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from 'kysely';
-import { ParleyError } from '../../errors.ts';
-import { isMachineFault, type SqliteThread } from './thread.ts';
+import { type SqliteThread, toldFailure } from './thread.ts';
 
 /** How Kysely gets hold of a connection: alone, for the writer; any that is free, for readers. */
 export interface Connections {
@@ -37,8 +36,7 @@ class ThreadConnection implements DatabaseConnection {
       const { rows, changes } = await this.thread.query(sql, parameters);
       return { rows: rows as Row[], numAffectedRows: BigInt(changes) };
     } catch (error) {
-      // A full disk is nobody's mistake: the same request may succeed when there is room again.
-      throw isMachineFault(error) ? new ParleyError('unavailable', undefined, { cause: error }) : error;
+      throw toldFailure(error);
     }
   }
 

@@ -14,10 +14,16 @@ export interface OpenOptions {
 
 export type Request = { id: number } & (
   | { do: 'open'; options: OpenOptions }
-  | { do: 'query'; sql: string; parameters: readonly unknown[] }
+  | ({ do: 'query' } & SqlQuery)
+  | { do: 'readTogether'; queries: SqlQuery[] }
   | { do: 'call'; procedure: string; argument: unknown }
   | { do: 'close' }
 );
+
+export interface SqlQuery {
+  sql: string;
+  parameters: readonly unknown[];
+}
 
 export interface QueryAnswer {
   rows: Record<string, unknown>[];
@@ -53,7 +59,7 @@ class Connection {
     this.procedures = procedures(this.database);
   }
 
-  query(sql: string, parameters: readonly unknown[]): QueryAnswer {
+  query({ sql, parameters }: SqlQuery): QueryAnswer {
     const statement = this.prepare(sql);
     const values = parameters.map(toSql);
     if (statement.columnNames.length > 0) {
@@ -61,6 +67,18 @@ class Connection {
       return { rows: rows.map(fromSql), changes: rows.length };
     }
     return { rows: [], changes: statement.run(...values).changes };
+  }
+
+  /** The rows of each query, all as of one moment, as JSON: it crosses threads at a fraction of what objects cost. */
+  readTogether(queries: SqlQuery[]): string {
+    // In memory a transaction of the writer may be open on this one connection. Nothing comes between the queries then either.
+    const isOpen = this.database.inTransaction;
+    if (!isOpen) this.database.run('begin');
+    try {
+      return JSON.stringify(queries.map((query) => this.query(query).rows));
+    } finally {
+      if (!isOpen) this.database.run('commit');
+    }
   }
 
   call(procedure: string, argument: unknown): unknown {
@@ -103,7 +121,8 @@ export function serveConnection(worker: Worker, procedures: Procedures = () => (
       return undefined;
     }
     if (!connection) throw new Error('the connection is not open');
-    if (request.do === 'query') return connection.query(request.sql, request.parameters);
+    if (request.do === 'query') return connection.query(request);
+    if (request.do === 'readTogether') return connection.readTogether(request.queries);
     if (request.do === 'call') return connection.call(request.procedure, request.argument);
     connection.close();
     connection = undefined;

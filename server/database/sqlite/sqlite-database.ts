@@ -1,11 +1,11 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { Kysely, sql } from 'kysely';
-import type { Database } from '../database.ts';
+import { type CompiledQuery, Kysely, sql } from 'kysely';
+import type { Database, RowsOf } from '../database.ts';
 import type { Schema } from '../schema.ts';
 import { SqliteThreadDialect } from './dialect.ts';
 import { Mutex } from './mutex.ts';
-import { SqliteThread } from './thread.ts';
+import { SqliteThread, toldFailure } from './thread.ts';
 
 export interface SqliteOptions {
   /** The folder of the file, made where there is none, or `:memory:`. */
@@ -23,6 +23,8 @@ export class SqliteDatabase implements Database {
   readonly read: Kysely<Schema>;
   readonly write: Kysely<Schema>;
   private readonly turn = new Mutex();
+  /** Threads that a read may go to. */
+  private readonly readable: SqliteThread[];
 
   private constructor(
     private readonly writer: SqliteThread,
@@ -31,8 +33,8 @@ export class SqliteDatabase implements Database {
     const acquireWriter = async () => ({ thread: writer, release: await this.turn.acquire() });
     // In memory there is one connection. Who reads does not wait for a turn at it, or a transaction that reads on the
     // side would wait for itself; the price is that a read may see what another transaction is about to commit.
-    const readable = readers.length === 0 ? [writer] : readers;
-    const acquireReader = async () => ({ thread: leastBusy(readable), release: () => {} });
+    this.readable = readers.length === 0 ? [writer] : readers;
+    const acquireReader = async () => ({ thread: leastBusy(this.readable), release: () => {} });
     this.write = new Kysely<Schema>({ dialect: new SqliteThreadDialect({ acquire: acquireWriter }) });
     this.read = new Kysely<Schema>({ dialect: new SqliteThreadDialect({ acquire: acquireReader }) });
   }
@@ -46,6 +48,16 @@ export class SqliteDatabase implements Database {
     const openReader = () => SqliteThread.open(options.readerEntry, { path, mode: 'reader' }, options.onDeath);
     const readers = await Promise.all(Array.from({ length: inMemory ? 0 : options.readers }, openReader));
     return new SqliteDatabase(writer, readers);
+  }
+
+  async readTogether<const Queries extends readonly CompiledQuery[]>(queries: Queries): Promise<RowsOf<Queries>> {
+    if (queries.length === 0) return [] as RowsOf<Queries>;
+    const asked = queries.map(({ sql, parameters }) => ({ sql, parameters }));
+    try {
+      return (await leastBusy(this.readable).readTogether(asked)) as RowsOf<Queries>;
+    } catch (error) {
+      throw toldFailure(error);
+    }
   }
 
   /** Runs a procedure of the writer thread, in turn with all other writes; `argument` is made when the turn has come. */

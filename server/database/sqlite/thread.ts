@@ -1,4 +1,5 @@
-import type { Answer, OpenOptions, QueryAnswer, Request } from './serve-connection.ts';
+import { ParleyError } from '../../errors.ts';
+import type { Answer, OpenOptions, QueryAnswer, Request, SqlQuery } from './serve-connection.ts';
 
 /** A failure inside SQLite, with its code, such as `SQLITE_CONSTRAINT_UNIQUE`. */
 export class SqliteError extends Error {
@@ -18,6 +19,11 @@ const MACHINE_FAULT = /^SQLITE_(FULL|IOERR|BUSY|LOCKED|CANTOPEN|READONLY|CORRUPT
 
 export function isMachineFault(error: unknown): error is SqliteError {
   return error instanceof SqliteError && MACHINE_FAULT.test(error.code);
+}
+
+/** What is to be told of a failure: a full disk is nobody's mistake, and the same request may succeed when there is room again. */
+export function toldFailure(error: unknown): unknown {
+  return isMachineFault(error) ? new ParleyError('unavailable', undefined, { cause: error }) : error;
 }
 
 /** A thread that answers nothing for so long never will; the longest honest wait is a checkpoint on a slow disk. */
@@ -70,6 +76,11 @@ export class SqliteThread {
 
   query(sql: string, parameters: readonly unknown[] = []): Promise<QueryAnswer> {
     return this.request({ do: 'query', sql, parameters }) as Promise<QueryAnswer>;
+  }
+
+  /** The rows of each query, all as of one moment. */
+  async readTogether(queries: SqlQuery[]): Promise<unknown[][]> {
+    return JSON.parse((await this.request({ do: 'readTogether', queries })) as string);
   }
 
   /** Runs a procedure of the thread's entry file. */

@@ -15,9 +15,13 @@ import { MemoryBus } from './bus/memory.ts';
 import { OutboxReader } from './bus/outbox-reader.ts';
 import { ConversationRepository } from './chat/conversation-repository.ts';
 import { conversationRoutes } from './chat/conversation-routes.ts';
+import type { LogDriver } from './chat/log/log-driver.ts';
 import { MessageLog } from './chat/log/message-log.ts';
+import { PostgresLog } from './chat/log/postgres-log.ts';
 import { SqliteLog } from './chat/log/sqlite-log.ts';
 import { Marks } from './chat/marks/marks.ts';
+import type { MarksDriver } from './chat/marks/marks-driver.ts';
+import { PostgresMarks } from './chat/marks/postgres-marks.ts';
 import { SqliteMarks } from './chat/marks/sqlite-marks.ts';
 import { MessageRepository } from './chat/message-repository.ts';
 import { messageRoutes } from './chat/message-routes.ts';
@@ -32,8 +36,11 @@ import { Realtime } from './chat/ws/realtime.ts';
 import { TypingSignals } from './chat/ws/typing.ts';
 import { upgrade } from './chat/ws/upgrade.ts';
 import { type Config, ConfigError } from './config.ts';
+import type { Database } from './database/database.ts';
 import { readEpoch } from './database/meta.ts';
 import { SchemaMigrator } from './database/migrator.ts';
+import { PostgresDatabase } from './database/postgres/postgres-database.ts';
+import { RequirementError } from './database/postgres/requirements.ts';
 import { SqliteDatabase } from './database/sqlite/sqlite-database.ts';
 import { ParleyError } from './errors.ts';
 import { answerUnknownRoutes, createHttpApp } from './http/http-app.ts';
@@ -58,9 +65,24 @@ const SESSION_SWEEP_MS = 3_600_000;
 /** The second is for who puts a proxy before `/api` only. */
 const SOCKET_PATHS = ['/ws', '/api/v1/ws'];
 
+/** Where everything is kept: the database, and the drivers that only its engine has. */
+export interface Storage {
+  database: Database;
+  logDriver: LogDriver;
+  marksDriver: MarksDriver;
+}
+
 /** Opens the database of the configuration. `onDeath` is told when one of its threads breaks. */
-export async function openDatabase(config: Config, onDeath: (error: Error) => void): Promise<SqliteDatabase> {
-  const { dir, sqlite_readers: readers } = config.data;
+export async function openStorage(config: Config, onDeath: (error: Error) => void): Promise<Storage> {
+  if (config.data.url !== '') {
+    const database = await openPostgres(config.data);
+    return { database, logDriver: new PostgresLog(database), marksDriver: new PostgresMarks(database) };
+  }
+  const database = await openSqlite(config.data, onDeath);
+  return { database, logDriver: new SqliteLog(database), marksDriver: new SqliteMarks(database) };
+}
+
+async function openSqlite({ dir, sqlite_readers: readers }: Config['data'], onDeath: (error: Error) => void) {
   try {
     return await SqliteDatabase.open({
       dir,
@@ -74,8 +96,19 @@ export async function openDatabase(config: Config, onDeath: (error: Error) => vo
   }
 }
 
+async function openPostgres({ url, pool_size: poolSize }: Config['data']) {
+  try {
+    return await PostgresDatabase.open({ url, poolSize });
+  } catch (error) {
+    if (error instanceof RequirementError) throw new ConfigError(error.message);
+    // What the client says names hosts and users, never the password.
+    const cause = error instanceof ParleyError ? (error.details.cause as Error) : (error as Error);
+    throw new ConfigError(`DATABASE_URL names a database that does not answer: ${cause.message}`);
+  }
+}
+
 /** Accounts, and who is signed in: what the server and the command line share. */
-export function createAccounts(config: Config, database: SqliteDatabase, bus: Bus, limits: RateLimits, log: Logger) {
+export function createAccounts(config: Config, database: Database, bus: Bus, limits: RateLimits, log: Logger) {
   const changes = new AccountChanges(database, bus);
   const sessionsRepository = new SessionsRepository(database);
   const sessions = new SessionsService({ repository: sessionsRepository, changes, config: config.auth, log });
@@ -121,7 +154,7 @@ export async function startApp(
   onFatal: (error: Error) => void,
   parts: ExchangeableParts = PARTS,
 ): Promise<App> {
-  const database = await openDatabase(config, onFatal);
+  const { database, logDriver, marksDriver } = await openStorage(config, onFatal);
   const migrated = await new SchemaMigrator(database).up();
   if (migrated.length > 0) log.info({ migrations: migrated }, 'the schema was brought up to date');
 
@@ -153,13 +186,13 @@ export async function startApp(
     deliveries: () => hub.deliveries,
   });
   const messageLog = new MessageLog({
-    driver: new SqliteLog(database),
+    driver: logDriver,
     bus,
     log,
     queueLimit: config.chat.log_queue_limit,
     observe: (size, seconds, appended) => metrics.batchCommitted(size, seconds, appended),
   });
-  const marks = new Marks(new SqliteMarks(database), bus, log);
+  const marks = new Marks(marksDriver, bus, log);
   const chat = new ChatService({
     database,
     conversations,

@@ -79,6 +79,12 @@ const webAddress = z
     error: 'must be an address such as https://chat.example.com, or empty',
   });
 
+const databaseAddress = z
+  .string()
+  .refine((value) => value === '' || (/^postgres(ql)?:\/\/./.test(value) && URL.canParse(value)), {
+    error: 'must be an address such as postgres://user:password@host:5432/database, or empty',
+  });
+
 const secret = z.string().refine((value) => value === '' || value.length >= 32, {
   error: 'must have 32 characters or more: make one with "openssl rand -base64 48"',
 });
@@ -102,6 +108,8 @@ const SETTINGS = {
   data: {
     dir: setting('DATA_DIR', './data', z.string().min(1, { error: 'must name a folder, or be ":memory:"' })),
     sqlite_readers: setting('SQLITE_READERS', 2, number(1, 16)),
+    url: setting('DATABASE_URL', '', databaseAddress),
+    pool_size: setting('DATABASE_POOL_SIZE', 10, number(4, 1000)),
   },
   auth: {
     jwt_secret: setting('JWT_SECRET', '', secret),
@@ -206,7 +214,7 @@ function readOne(one: Setting, inFile: unknown, env: Record<string, string | und
 
 /** Repeats the wrong value, unless it is a secret. */
 function quoted(variable: string, given: unknown): string {
-  return /SECRET|TOKEN$/.test(variable) ? '' : `; it is ${JSON.stringify(given)}`;
+  return /SECRET|TOKEN$|^DATABASE_URL$/.test(variable) ? '' : `; it is ${JSON.stringify(given)}`;
 }
 
 function join(path: string, key: string): string {

@@ -1,11 +1,11 @@
 import { parseArgs } from 'node:util';
 import { runAdmin } from './admin/commands.ts';
-import { createAccounts, openDatabase, startApp, version } from './app.ts';
+import { createAccounts, openStorage, startApp, version } from './app.ts';
 import { MemoryBus } from './bus/memory.ts';
 import { type Config, ConfigError, loadConfig } from './config.ts';
+import type { Database } from './database/database.ts';
 import { SchemaMigrator } from './database/migrator.ts';
-import type { SqliteDatabase } from './database/sqlite/sqlite-database.ts';
-import { createLogger, type Logger } from './monitoring/logger.ts';
+import { createLogger } from './monitoring/logger.ts';
 
 const USAGE = `Parley ${version}, a messenger back end
 
@@ -54,7 +54,8 @@ async function serve(config: Config): Promise<number> {
   process.on('unhandledRejection', fatal);
 
   const app = await startApp(config, log, fatal);
-  log.info({ url: app.address.url, env: config.env, version, data: config.data.dir }, 'listening');
+  const data = config.data.url === '' ? config.data.dir : 'postgres';
+  log.info({ url: app.address.url, env: config.env, version, data }, 'listening');
   // Beside the log, not in it: where to go, for whoever started this by hand.
   if (config.env === 'local') process.stderr.write(welcome(app.address.url));
 
@@ -117,8 +118,8 @@ async function admin(config: Config, args: string[]): Promise<number> {
   });
 }
 
-async function withDatabase(config: Config, work: (database: SqliteDatabase, log?: Logger) => Promise<number>) {
-  const database = await openDatabase(config, (error) => {
+async function withDatabase(config: Config, work: (database: Database) => Promise<number>) {
+  const { database } = await openStorage(config, (error) => {
     process.stderr.write(`${error.message}\n`);
     process.exit(1);
   });

@@ -19,8 +19,9 @@ export class AccountChanges {
   ) {}
 
   async run<T>(work: (tx: Transaction<Schema>, tell: Tell) => Promise<T>): Promise<T> {
-    const told: AccountNews[] = [];
-    const result = await this.database.write.transaction().execute(async (tx) => {
+    let told: AccountNews[] = [];
+    const result = await this.database.transaction(async (tx) => {
+      told = [];
       const result = await work(tx, (news) => told.push(news));
       await writeOutbox(tx, told.flatMap(toNotes), this.now());
       return result;

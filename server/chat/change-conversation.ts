@@ -46,7 +46,7 @@ export async function changeConversation(
   actor: Actor,
   decide: Decide,
 ): Promise<void> {
-  const change = await deps.database.write.transaction().execute(async (tx) => {
+  const change = await deps.database.transaction(async (tx) => {
     const membership = await deps.conversations.lockForMember(conversationId, actor.userId, tx);
     if (!membership) throw new ParleyError('conversation_not_found');
     const decision = await decide(membership, tx);

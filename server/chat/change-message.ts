@@ -87,7 +87,7 @@ async function changeMessage(
   decide: Decide,
 ): Promise<Message> {
   const { database, conversations, messages, reader, bus } = deps;
-  const { message, cause } = await database.write.transaction().execute(async (tx) => {
+  const { message, cause } = await database.transaction(async (tx) => {
     const membership = await conversations.lockForMember(conversationId, actor.userId, tx);
     if (!membership) throw new ParleyError('conversation_not_found');
     const before = await messages.findMessage(conversationId, messageId, tx);

@@ -245,6 +245,22 @@ export class ConversationRepository {
   /** The conversation under its lock: no other change, and no batch of the log, moves it before the transaction ends. */
   async lockForMember(conversationId: string, userId: string, tx: Executor): Promise<Membership | undefined> {
     // SQLite: the transaction itself is the lock, since all writes take turns.
+    if (this.database.engine === 'postgres') {
+      // Only a participant gets the lock; whether they still are one is read once it is held.
+      const isIn = tx
+        .selectFrom('participants')
+        .select('user_id')
+        .where('conversation_id', '=', conversationId)
+        .where('user_id', '=', userId)
+        .where('left_rev', 'is', null);
+      await tx
+        .selectFrom('conversations')
+        .select('id')
+        .where('id', '=', conversationId)
+        .where(({ exists }) => exists(isIn))
+        .forNoKeyUpdate()
+        .execute();
+    }
     return this.findMembership(conversationId, userId, tx);
   }
 

@@ -106,7 +106,7 @@ export class MessageRepository {
     const rows = await executor
       .selectFrom(numbered.as('numbered'))
       .select(['message_id', 'emoji', 'user_id', 'total', 'place'])
-      .where((eb) => eb.or([eb('place', '<=', REACTION_USERS), eb('user_id', '=', callerId ?? '')]))
+      .where((eb) => eb.or([eb('place', '<=', REACTION_USERS), ...(callerId ? [eb('user_id', '=', callerId)] : [])]))
       .orderBy('first_at')
       .orderBy('emoji')
       .orderBy('place')

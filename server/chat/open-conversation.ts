@@ -21,7 +21,7 @@ export async function openDirect(
   const members = [...new Set([low, high])];
   const participants = members.map((id) => newParticipant(conversation, id, 'member', conversation.created_at));
 
-  const isNew = await deps.database.write.transaction().execute(async (tx) => {
+  const isNew = await deps.database.transaction(async (tx) => {
     if (!(await deps.conversations.insertConversation(conversation, tx))) return false;
     await deps.conversations.putParticipants(participants, tx);
     await deps.conversations.tellOutbox(conversation, members, tx);
@@ -51,7 +51,7 @@ export async function createGroup(
   // All join at the same time: in id order, as they are listed.
   const participants = [actor.userId, ...others].sort().map(join);
 
-  const message = await deps.database.write.transaction().execute(async (tx) => {
+  const message = await deps.database.transaction(async (tx) => {
     await deps.conversations.insertConversation(conversation, tx);
     await deps.conversations.putParticipants(participants, tx);
     const note = { kind: 'group_created' as const, name: group.name, user_ids: others };

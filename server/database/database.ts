@@ -2,14 +2,14 @@ import type { CompiledQuery, Kysely, Transaction } from 'kysely';
 import type { Schema } from './schema.ts';
 
 /**
- * What repositories stand on; sqlite/ is the driver of one machine, its sibling for PostgreSQL that of many.
+ * What repositories stand on; sqlite/ is the driver of one machine, postgres/ that of many.
  *
  * `read` sees every commit that was answered before the read began, from whichever side it came.
  * `write` runs one statement, or one transaction, at a time on SQLite: keep transactions short, and await nothing in
  * them but the database.
  */
 export interface Database {
-  readonly engine: 'sqlite';
+  readonly engine: 'sqlite' | 'postgres';
   readonly read: Kysely<Schema>;
   readonly write: Kysely<Schema>;
   /**
@@ -21,6 +21,11 @@ export interface Database {
    * `REPEATABLE READ READ ONLY` on one connection.
    */
   readTogether<const Queries extends readonly CompiledQuery[]>(queries: Queries): Promise<RowsOf<Queries>>;
+  /**
+   * Runs `work` as one transaction, again from its beginning where another transaction was in the way: what it does
+   * outside of the database must bear that.
+   */
+  transaction<T>(work: (tx: Transaction<Schema>) => Promise<T>): Promise<T>;
   /** Fails where the database does not answer. */
   check(): Promise<void>;
   /** Ends the connections, once what was asked before is answered. */
@@ -35,9 +40,13 @@ export type RowsOf<Queries extends readonly CompiledQuery[]> = {
 /** Where a repository's query runs: `database.read`, `database.write`, or a transaction. */
 export type Executor = Kysely<Schema> | Transaction<Schema>;
 
-/** The constraint that a write ran into, by the columns it names, or undefined for another failure. */
+/** The unique constraint that a write ran into, as `table.column`, or undefined for another failure. */
 export function violatedColumns(error: unknown): string | undefined {
-  const { code, message } = error as { code?: string; message?: string };
+  const { code, message, table, constraint } = error as Partial<
+    Record<'code' | 'message' | 'table' | 'constraint', string>
+  >;
+  // PostgreSQL names the constraint of a unique column users_email_key; its message is in the server's language.
+  if (code === '23505') return constraint?.replace(new RegExp(`^${table}_(.*)_key$`), `${table}.$1`);
   if (code !== 'SQLITE_CONSTRAINT_UNIQUE' && code !== 'SQLITE_CONSTRAINT_PRIMARYKEY') return undefined;
   return message?.replace(/^UNIQUE constraint failed: /, '');
 }

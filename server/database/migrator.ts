@@ -3,11 +3,10 @@ import type { Database } from './database.ts';
 import { accounts } from './migrations/0001-accounts.ts';
 import { conversations } from './migrations/0002-conversations.ts';
 import { realtime } from './migrations/0003-realtime.ts';
-import { SQLITE_TYPES } from './migrations/column-types.ts';
+import { type ColumnTypes, POSTGRES_TYPES, SQLITE_TYPES } from './migrations/column-types.ts';
 
 /** The steps of the schema, in order. A step that was released is never changed: the next one mends it. */
-function migrations(): Record<string, Migration> {
-  const types = SQLITE_TYPES;
+function migrations(types: ColumnTypes): Record<string, Migration> {
   return {
     '0001-accounts': accounts(types),
     '0002-conversations': conversations(types),
@@ -26,7 +25,8 @@ export class SchemaMigrator {
   private readonly migrator: Migrator;
 
   constructor(database: Database) {
-    this.migrator = new Migrator({ db: database.write, provider: { getMigrations: async () => migrations() } });
+    const types = database.engine === 'sqlite' ? SQLITE_TYPES : POSTGRES_TYPES;
+    this.migrator = new Migrator({ db: database.write, provider: { getMigrations: async () => migrations(types) } });
   }
 
   /** Applies all steps that are missing. */

@@ -2,8 +2,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Subprocess } from 'bun';
+import { sharedPostgres } from './postgres.ts';
 
-/** The program as a user starts it: a process of its own, on a free port, with its data in a temporary folder. */
+/**
+ * The program as a user starts it: a process of its own, on a free port, with its data in a temporary folder. With
+ * TEST_DATABASE=postgres each has a database of its own in one PostgreSQL beside that.
+ */
 
 const ROOT = join(import.meta.dir, '../..');
 /** From the start of the process to its first answer; generous, for a busy machine. */
@@ -140,9 +144,27 @@ export function temporaryFolder(): string {
   return folder;
 }
 
+/** The engine that this run is on. A test of SQLite's own file or threads is registered on SQLite only. */
+export const onSqlite = process.env.TEST_DATABASE !== 'postgres';
+
+/** Which database belongs to a data folder in this run. */
+const databases = new Map<string, Promise<string>>();
+
+/** The settings of the run's engine for a data folder: what is started on the folder again finds its data again. */
+async function engineSettings(dataDir: string): Promise<Environment> {
+  if (onSqlite) return {};
+  let url = databases.get(dataDir);
+  if (!url || dataDir === ':memory:') {
+    url = sharedPostgres().then((postgres) => postgres.createDatabase());
+    databases.set(dataDir, url);
+  }
+  return { DATABASE_URL: await url };
+}
+
 /** Starts a server of the test's own. `env` overrides settings; limits are off unless it says otherwise. */
 export async function startServer(env: Environment = {}, command: string[] = PARLEY): Promise<TestServer> {
-  const server = new TestServer(env.DATA_DIR ?? temporaryFolder(), env, command);
+  const dataDir = env.DATA_DIR ?? temporaryFolder();
+  const server = new TestServer(dataDir, { ...(await engineSettings(dataDir)), ...env }, command);
   running.add(server);
   await server.start();
   return server;
@@ -158,7 +180,13 @@ export async function endServers(): Promise<void> {
 
 /** Runs the program to its end with other arguments than `serve`. */
 export async function runParley(args: string[], env: Environment = {}) {
-  const child = Bun.spawn([...PARLEY, ...args], { cwd: ROOT, env: environment(env), stdout: 'pipe', stderr: 'pipe' });
+  const settings = env.DATA_DIR === undefined ? {} : await engineSettings(env.DATA_DIR);
+  const child = Bun.spawn([...PARLEY, ...args], {
+    cwd: ROOT,
+    env: environment({ ...settings, ...env }),
+    stdout: 'pipe',
+    stderr: 'pipe',
+  });
   const [code, stdout, stderr] = await Promise.all([
     child.exited,
     new Response(child.stdout).text(),

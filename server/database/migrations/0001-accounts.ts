@@ -7,12 +7,12 @@ export const accounts = (types: ColumnTypes) => ({
     await db.schema
       .createTable('users')
       .addColumn('id', types.id, (column) => column.primaryKey().notNull())
-      .addColumn('email', 'text', (column) => column.unique())
+      .addColumn('email', types.key, (column) => column.unique())
       .addColumn('username', 'text')
-      .addColumn('username_key', 'text', (column) => column.unique())
+      .addColumn('username_key', types.key, (column) => column.unique())
       .addColumn('display_name', 'text', (column) => column.notNull())
-      .addColumn('display_name_key', 'text', (column) => column.notNull())
-      .addColumn('phone_number', 'text', (column) => column.unique())
+      .addColumn('display_name_key', types.key, (column) => column.notNull())
+      .addColumn('phone_number', types.key, (column) => column.unique())
       .addColumn('password_hash', 'text')
       .addColumn('avatar_url', 'text')
       .addColumn('status', 'text')
@@ -30,7 +30,7 @@ export const accounts = (types: ColumnTypes) => ({
       .addColumn('created_at', types.time, (column) => column.notNull())
       .addColumn('expires_at', types.time, (column) => column.notNull())
       .addColumn('ended_at', types.time)
-      .addColumn('generation', 'integer', (column) => column.notNull())
+      .addColumn('generation', types.counter, (column) => column.notNull())
       .addColumn('rotated_at', types.time, (column) => column.notNull())
       .execute();
     await db.schema.createIndex('sessions_user').on('sessions').column('user_id').execute();

@@ -1,5 +1,5 @@
 import { type Kysely, sql } from 'kysely';
-import { type ColumnTypes, clustered } from './column-types.ts';
+import { type ColumnTypes, clustered, countedUp } from './column-types.ts';
 
 /** Conversations, who is in them, what was said, and the outbox. Keys begin with the conversation, so that it can be split by it. */
 export const conversations = (types: ColumnTypes) => ({
@@ -16,10 +16,10 @@ export const conversations = (types: ColumnTypes) => ({
         .addColumn('high_user_id', types.id)
         .addColumn('created_at', types.time, (column) => column.notNull())
         .addColumn('updated_at', types.time, (column) => column.notNull())
-        .addColumn('seq', 'integer', (column) => column.notNull())
-        .addColumn('rev', 'integer', (column) => column.notNull())
-        .addColumn('meta_rev', 'integer', (column) => column.notNull())
-        .addColumn('marks_rev', 'integer', (column) => column.notNull().defaultTo(0))
+        .addColumn('seq', types.counter, (column) => column.notNull())
+        .addColumn('rev', types.counter, (column) => column.notNull())
+        .addColumn('meta_rev', types.counter, (column) => column.notNull())
+        .addColumn('marks_rev', types.counter, (column) => column.notNull().defaultTo(0))
         // One direct conversation a pair, also when both open it at the same instant.
         .addUniqueConstraint('conversations_pair', ['low_user_id', 'high_user_id']),
     ).execute();
@@ -32,10 +32,10 @@ export const conversations = (types: ColumnTypes) => ({
         .addColumn('user_id', types.id, (column) => column.notNull().references('users.id'))
         .addColumn('role', 'text', (column) => column.notNull())
         .addColumn('joined_at', types.time, (column) => column.notNull())
-        .addColumn('rev', 'integer', (column) => column.notNull())
-        .addColumn('left_rev', 'integer')
-        .addColumn('read_seq', 'integer', (column) => column.notNull())
-        .addColumn('delivered_seq', 'integer', (column) => column.notNull())
+        .addColumn('rev', types.counter, (column) => column.notNull())
+        .addColumn('left_rev', types.counter)
+        .addColumn('read_seq', types.counter, (column) => column.notNull())
+        .addColumn('delivered_seq', types.counter, (column) => column.notNull())
         .addPrimaryKeyConstraint('participants_pkey', ['conversation_id', 'user_id']),
     ).execute();
     await db.schema
@@ -50,12 +50,12 @@ export const conversations = (types: ColumnTypes) => ({
       db.schema
         .createTable('messages')
         .addColumn('conversation_id', types.id, (column) => column.notNull())
-        .addColumn('seq', 'integer', (column) => column.notNull())
-        .addColumn('rev', 'integer', (column) => column.notNull())
-        .addColumn('created_rev', 'integer', (column) => column.notNull())
+        .addColumn('seq', types.counter, (column) => column.notNull())
+        .addColumn('rev', types.counter, (column) => column.notNull())
+        .addColumn('created_rev', types.counter, (column) => column.notNull())
         .addColumn('id', types.id, (column) => column.notNull())
         .addColumn('sender_id', types.id, (column) => column.notNull())
-        .addColumn('client_id', 'text', (column) => column.notNull())
+        .addColumn('client_id', types.key, (column) => column.notNull())
         .addColumn('type', 'text', (column) => column.notNull())
         .addColumn('content', 'text', (column) => column.notNull())
         .addColumn('system', 'text')
@@ -78,18 +78,18 @@ export const conversations = (types: ColumnTypes) => ({
 
     await db.schema
       .createTable('outbox')
-      .addColumn('id', 'integer', (column) => column.primaryKey().autoIncrement().notNull())
+      .addColumn('id', types.counter, countedUp(types))
       .addColumn('kind', 'text', (column) => column.notNull())
       .addColumn('conversation_id', types.id)
       .addColumn('user_id', types.id)
       .addColumn('session_id', types.id)
-      .addColumn('rev', 'integer')
+      .addColumn('rev', types.counter)
       .addColumn('created_at', types.time, (column) => column.notNull())
       .execute();
 
     await db.schema
       .createTable('meta')
-      .addColumn('key', 'text', (column) => column.primaryKey().notNull())
+      .addColumn('key', types.key, (column) => column.primaryKey().notNull())
       .addColumn('value', 'text', (column) => column.notNull())
       .execute();
     await sql`insert into meta (key, value) values ('epoch', ${Bun.randomUUIDv7().replaceAll('-', '')})`.execute(db);

@@ -11,14 +11,14 @@ export const realtime = (types: ColumnTypes) => ({
         .createTable('reactions')
         .addColumn('conversation_id', types.id, (column) => column.notNull())
         .addColumn('message_id', types.id, (column) => column.notNull())
-        .addColumn('emoji', 'text', (column) => column.notNull())
+        .addColumn('emoji', types.key, (column) => column.notNull())
         .addColumn('user_id', types.id, (column) => column.notNull())
         .addColumn('created_at', types.time, (column) => column.notNull())
         .addPrimaryKeyConstraint('reactions_pkey', ['conversation_id', 'message_id', 'emoji', 'user_id']),
     ).execute();
     await db.schema
       .alterTable('participants')
-      .addColumn('marks_rev', 'integer', (column) => column.notNull().defaultTo(0))
+      .addColumn('marks_rev', types.counter, (column) => column.notNull().defaultTo(0))
       .execute();
     await clustered(
       types,

@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { type CompiledQuery, Kysely, sql } from 'kysely';
+import { type CompiledQuery, Kysely, sql, type Transaction } from 'kysely';
 import type { Database, RowsOf } from '../database.ts';
 import type { Schema } from '../schema.ts';
 import { SqliteThreadDialect } from './dialect.ts';
@@ -58,6 +58,10 @@ export class SqliteDatabase implements Database {
     } catch (error) {
       throw toldFailure(error);
     }
+  }
+
+  transaction<T>(work: (tx: Transaction<Schema>) => Promise<T>): Promise<T> {
+    return this.write.transaction().execute(work);
   }
 
   /** Runs a procedure of the writer thread, in turn with all other writes; `argument` is made when the turn has come. */

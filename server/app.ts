@@ -168,7 +168,7 @@ export async function startApp(
   const conversations = new ConversationRepository(database);
   const messages = new MessageRepository(database);
   const messageReader = new MessageReader(messages, users);
-  const read = new ChatReader({ conversations, messages, messageReader, users, epoch });
+  const read = new ChatReader({ database, conversations, messages, messageReader, users, epoch });
   const hub = new Hub({
     bus,
     log,

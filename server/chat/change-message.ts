@@ -71,8 +71,7 @@ export function react(
     if (message.deleted_at !== null) throw new ParleyError('stale', 'The message was deleted');
     const added = await messages.insertReaction({ ...reaction, created_at: Date.now() }, tx);
     if (!added) return undefined;
-    const kinds = new Set((await messages.listReactions([message], undefined, tx)).map((row) => row.emoji));
-    if (kinds.size > MAX_REACTION_KINDS) {
+    if ((await messages.countReactionKinds(message, tx)) > MAX_REACTION_KINDS) {
       throw invalidField('emoji', `a message can have at most ${MAX_REACTION_KINDS} kinds of reactions`);
     }
     return { fields: {}, cause: { kind: 'reaction.add', emoji } };
@@ -93,7 +92,7 @@ async function changeMessage(
     const before = await messages.findMessage(conversationId, messageId, tx);
     if (!before) throw new ParleyError('message_not_found');
     const decision = await decide(before, membership, tx);
-    if (!decision) return { message: await reader.presentOne(before, { tx }) };
+    if (!decision) return { message: await reader.presentIn(tx, before) };
 
     // The conversation's own time stays: an edit does not bring it to the top of anybody's list.
     const conversation = { ...membership.conversation, rev: membership.conversation.rev + 1 };
@@ -101,7 +100,7 @@ async function changeMessage(
     await messages.updateMessage(after, tx);
     await conversations.advanceConversation(conversation, tx);
     await conversations.tellOutbox(conversation, [], tx);
-    return { message: await reader.presentOne(after, { tx }), cause: { ...decision.cause, user_id: actor.userId } };
+    return { message: await reader.presentIn(tx, after), cause: { ...decision.cause, user_id: actor.userId } };
   });
   if (cause) {
     const frame = { event: 'message.updated' as const, ...message, cause };

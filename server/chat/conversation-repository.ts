@@ -1,6 +1,6 @@
-import { sql } from 'kysely';
+import { type CompiledQuery, sql } from 'kysely';
 import type { Head, Mark, ParticipantRole } from '../../protocol/resources.ts';
-import type { Database, Executor } from '../database/database.ts';
+import type { Database, Executor, RowsOf } from '../database/database.ts';
 import { writeOutbox } from '../database/outbox.ts';
 import type { ConversationRow, Membership, ParticipantRow } from './model.ts';
 
@@ -16,27 +16,50 @@ export interface ParticipantPlace {
   userId: string;
 }
 
+export type MembershipQueries = readonly [CompiledQuery<ConversationRow>, CompiledQuery<ParticipantRow>];
+
+/** The conversation as its participant finds it: for anyone else there is none. */
+export function membershipOf([[conversation], [me]]: RowsOf<MembershipQueries>): Membership | undefined {
+  return conversation && me && { conversation, me };
+}
+
 /** Conversations and who is in them. Methods that take an executor run in its transaction. */
 export class ConversationRepository {
   constructor(private readonly database: Database) {}
 
   /** The conversation as its participant finds it: for anyone else there is none. */
   async findMembership(conversationId: string, userId: string, executor?: Executor): Promise<Membership | undefined> {
+    const queries = this.membership(conversationId, userId);
+    if (!executor) return membershipOf(await this.database.readTogether(queries));
     const [conversation, me] = await Promise.all([
-      this.findConversation(conversationId, executor),
-      (executor ?? this.database.read)
-        .selectFrom('participants')
-        .selectAll()
-        .where('conversation_id', '=', conversationId)
-        .where('user_id', '=', userId)
-        .where('left_rev', 'is', null)
-        .executeTakeFirst(),
+      executor.executeQuery(queries[0]),
+      executor.executeQuery(queries[1]),
     ]);
-    return conversation && me && { conversation, me };
+    return membershipOf([conversation.rows, me.rows]);
   }
 
-  findConversation(id: string, executor: Executor = this.database.read): Promise<ConversationRow | undefined> {
-    return executor.selectFrom('conversations').selectAll().where('id', '=', id).executeTakeFirst();
+  /** A conversation and a user's place in it, to be asked together with what depends on it; for `membershipOf`. */
+  membership(conversationId: string, userId: string): MembershipQueries {
+    return this.memberships([conversationId], userId);
+  }
+
+  /** Those of some conversations that a user is in, and their places there; in no order. */
+  memberships(ids: string[], userId: string): MembershipQueries {
+    const { read } = this.database;
+    return [
+      read.selectFrom('conversations').selectAll().where('id', 'in', ids).compile(),
+      read
+        .selectFrom('participants')
+        .selectAll()
+        .where('user_id', '=', userId)
+        .where('left_rev', 'is', null)
+        .where('conversation_id', 'in', ids)
+        .compile(),
+    ];
+  }
+
+  conversation(id: string): CompiledQuery<ConversationRow> {
+    return this.database.read.selectFrom('conversations').selectAll().where('id', '=', id).compile();
   }
 
   /** The direct conversation of a pair, which may be one person twice. */
@@ -54,12 +77,12 @@ export class ConversationRepository {
       .executeTakeFirst();
   }
 
-  /** A user's conversations, latest activity first, with their own marks. */
-  async listMemberships(userId: string, limit: number, after?: ConversationPlace): Promise<Membership[]> {
+  /** Where a user's conversations stand in their list, latest activity first. */
+  async listPlaces(userId: string, limit: number, after?: ConversationPlace): Promise<ConversationPlace[]> {
     let query = this.database.read
       .selectFrom('participants as p')
       .innerJoin('conversations as c', 'c.id', 'p.conversation_id')
-      .select(['c.id', 'c.updated_at'])
+      .select(['c.id', 'c.updated_at as updatedAt'])
       .where('p.user_id', '=', userId)
       .where('p.left_rev', 'is', null)
       .orderBy('c.updated_at', 'desc')
@@ -73,24 +96,7 @@ export class ConversationRepository {
         ]),
       );
     }
-    const ids = (await query.execute()).map(({ id }) => id);
-    if (ids.length === 0) return [];
-    const [conversations, places] = await Promise.all([
-      this.database.read.selectFrom('conversations').selectAll().where('id', 'in', ids).execute(),
-      this.database.read
-        .selectFrom('participants')
-        .selectAll()
-        .where('user_id', '=', userId)
-        .where('left_rev', 'is', null)
-        .where('conversation_id', 'in', ids)
-        .execute(),
-    ]);
-    const conversationOf = new Map(conversations.map((row) => [row.id, row]));
-    const placeOf = new Map(places.map((row) => [row.conversation_id, row]));
-    return ids.flatMap((id) => {
-      const [conversation, me] = [conversationOf.get(id), placeOf.get(id)];
-      return conversation && me ? [{ conversation, me }] : [];
-    });
+    return query.execute();
   }
 
   /** Which conversations a user is in, with their heads. */
@@ -122,39 +128,30 @@ export class ConversationRepository {
     return rows.map(({ id }) => id);
   }
 
-  /** The first participants of each conversation, longest in first. */
-  async firstParticipants(conversationIds: string[], each: number): Promise<ParticipantRow[]> {
-    if (conversationIds.length === 0) return [];
-    const numbered = this.database.read
-      .selectFrom('participants')
+  /** Of each of some conversations the first participants, longest in first, and how many there are. */
+  participantsOfEach(ids: string[], each: number) {
+    const { read } = this.database;
+    const present = read.selectFrom('participants').where('conversation_id', 'in', ids).where('left_rev', 'is', null);
+    const numbered = present
       .selectAll()
-      .select(sql<number>`row_number() over (partition by conversation_id order by joined_at, user_id)`.as('place'))
-      .where('conversation_id', 'in', conversationIds)
-      .where('left_rev', 'is', null);
-    const rows = await this.database.read
-      .selectFrom(numbered.as('numbered'))
-      .selectAll()
-      .where('place', '<=', each)
-      .orderBy('conversation_id')
-      .orderBy('place')
-      .execute();
-    return rows;
-  }
-
-  async countParticipants(conversationIds: string[]): Promise<Map<string, number>> {
-    if (conversationIds.length === 0) return new Map();
-    const rows = await this.database.read
-      .selectFrom('participants')
-      .select(['conversation_id', (eb) => eb.fn.countAll<number>().as('count')])
-      .where('conversation_id', 'in', conversationIds)
-      .where('left_rev', 'is', null)
-      .groupBy('conversation_id')
-      .execute();
-    return new Map(rows.map((row) => [row.conversation_id, Number(row.count)]));
+      .select(sql<number>`row_number() over (partition by conversation_id order by joined_at, user_id)`.as('place'));
+    return [
+      read
+        .selectFrom(numbered.as('numbered'))
+        .selectAll()
+        .where('place', '<=', each)
+        .orderBy('conversation_id')
+        .orderBy('place')
+        .compile(),
+      present
+        .select(['conversation_id', (eb) => eb.fn.countAll<number>().as('count')])
+        .groupBy('conversation_id')
+        .compile(),
+    ] as const;
   }
 
   /** A page of participants, longest in first. */
-  listParticipants(conversationId: string, limit: number, after?: ParticipantPlace): Promise<ParticipantRow[]> {
+  participants(conversationId: string, limit: number, after?: ParticipantPlace): CompiledQuery<ParticipantRow> {
     let query = this.database.read
       .selectFrom('participants')
       .selectAll()
@@ -171,7 +168,7 @@ export class ConversationRepository {
         ]),
       );
     }
-    return query.execute();
+    return query.compile();
   }
 
   /** The rows of some users, also of those who left. */
@@ -205,25 +202,29 @@ export class ConversationRepository {
   }
 
   /** Participants that came, went or changed role after `rev`. */
-  listChangedParticipants(conversationId: string, rev: number): Promise<ParticipantRow[]> {
+  changedParticipants(conversationId: string, rev: number): CompiledQuery<ParticipantRow> {
     return this.database.read
       .selectFrom('participants')
       .selectAll()
       .where('conversation_id', '=', conversationId)
       .where('rev', '>', rev)
       .orderBy('rev')
-      .execute();
+      .compile();
   }
 
   /** Marks of participants that moved after `marksRev`. */
-  listChangedMarks(conversationId: string, marksRev: number): Promise<Mark[]> {
+  changedMarks(conversationId: string, marksRev: number): CompiledQuery<Mark> {
     return this.database.read
       .selectFrom('participants')
       .select(['user_id', 'delivered_seq', 'read_seq'])
       .where('conversation_id', '=', conversationId)
       .where('marks_rev', '>', marksRev)
       .where('left_rev', 'is', null)
-      .execute();
+      .compile();
+  }
+
+  async listChangedMarks(conversationId: string, marksRev: number): Promise<Mark[]> {
+    return (await this.database.read.executeQuery(this.changedMarks(conversationId, marksRev))).rows;
   }
 
   /** A page of where a user's conversations stand, in id order. */

@@ -1,7 +1,8 @@
-import { sql } from 'kysely';
+import { type CompiledQuery, type SelectQueryBuilder, sql } from 'kysely';
 import { REACTION_USERS } from '../../protocol/limits.ts';
 import type { SystemNote } from '../../protocol/resources.ts';
 import type { Database, Executor } from '../database/database.ts';
+import type { Schema } from '../database/schema.ts';
 import type { MessageRow } from './model.ts';
 
 /** Names one reaction. */
@@ -12,123 +13,116 @@ export interface ReactionKey {
   user_id: string;
 }
 
+/** One user's reaction of one kind, as it is shown with its message. */
 export interface ReactionRow {
   message_id: string;
   emoji: string;
   user_id: string;
   /** How many reacted so. */
   total: number;
-  /** Whether this user is among the first, who are named. */
-  isShown: boolean;
+  /** This user's place among them, from 1. */
+  place: number;
 }
+
+/** What a reply shows of the message that it answers. */
+export type QuotedRow = Pick<MessageRow, 'id' | 'sender_id' | 'content'>;
+
+/** Which messages, in which order; what of them is read is for its user to say. */
+export type MessageSelection = SelectQueryBuilder<Schema, 'messages', object>;
+
+/** Messages, the reactions to them, and what they answer: to be asked together, so that they belong to one moment. */
+export type WholeQueries = readonly [CompiledQuery<MessageRow>, CompiledQuery<ReactionRow>, CompiledQuery<QuotedRow>];
 
 /** Messages and their reactions. Methods that take an executor run in its transaction. */
 export class MessageRepository {
   constructor(private readonly database: Database) {}
 
-  /** The newest message of each conversation. */
-  lastMessages(conversationIds: string[]): Promise<MessageRow[]> {
-    if (conversationIds.length === 0) return Promise.resolve([]);
-    return this.database.read
-      .selectFrom('messages as m')
-      .innerJoin('conversations as c', (join) =>
-        join.onRef('c.id', '=', 'm.conversation_id').onRef('c.seq', '=', 'm.seq'),
-      )
-      .selectAll('m')
-      .where('c.id', 'in', conversationIds)
-      .execute();
-  }
-
   /** Messages below `before`, newest first. */
-  listMessages(conversationId: string, limit: number, before?: number): Promise<MessageRow[]> {
-    let query = this.database.read
-      .selectFrom('messages')
-      .selectAll()
-      .where('conversation_id', '=', conversationId)
-      .orderBy('seq', 'desc')
-      .limit(limit);
-    if (before !== undefined) query = query.where('seq', '<', before);
-    return query.execute();
-  }
-
-  /** Messages from `from` on, oldest first. */
-  listMessagesFrom(conversationId: string, from: number, limit: number): Promise<MessageRow[]> {
-    return this.database.read
-      .selectFrom('messages')
-      .selectAll()
-      .where('conversation_id', '=', conversationId)
-      .where('seq', '>=', from)
-      .orderBy('seq')
-      .limit(limit)
-      .execute();
+  selectBefore(conversationId: string, limit: number, before?: number): MessageSelection {
+    const selection = this.selectOf(conversationId).orderBy('messages.seq', 'desc').limit(limit);
+    return before === undefined ? selection : selection.where('messages.seq', '<', before);
   }
 
   /** Messages that changed after `rev`, oldest change first. */
-  listChangedMessages(conversationId: string, rev: number, limit: number): Promise<MessageRow[]> {
-    return this.database.read
-      .selectFrom('messages')
-      .selectAll()
-      .where('conversation_id', '=', conversationId)
-      .where('rev', '>', rev)
-      .orderBy('rev')
-      .limit(limit)
-      .execute();
+  selectChanged(conversationId: string, rev: number, limit: number): MessageSelection {
+    return this.selectOf(conversationId).where('messages.rev', '>', rev).orderBy('messages.rev').limit(limit);
   }
 
-  /** The reactions to some messages: the first users of each kind, and the caller's own. */
-  async listReactions(
-    messages: Pick<MessageRow, 'conversation_id' | 'id'>[],
-    callerId?: string,
-    executor: Executor = this.database.read,
-  ): Promise<ReactionRow[]> {
-    const numbered = executor
-      .selectFrom('reactions')
-      .select([
-        'message_id',
-        'emoji',
-        'user_id',
-        'created_at',
-        sql<number>`row_number() over (partition by message_id, emoji order by created_at, user_id)`.as('place'),
-        sql<number>`count(*) over (partition by message_id, emoji)`.as('total'),
-        sql<number>`min(created_at) over (partition by message_id, emoji)`.as('first_at'),
-      ])
-      .where(({ eb, or }) =>
-        or(
-          [...Map.groupBy(messages, (message) => message.conversation_id)].map(([id, group]) =>
-            eb('conversation_id', '=', id).and(
-              'message_id',
-              'in',
-              group.map((message) => message.id),
-            ),
-          ),
+  selectOne(conversationId: string, id: string): MessageSelection {
+    return this.selectOf(conversationId).where('messages.id', '=', id);
+  }
+
+  /** The newest message of each conversation. */
+  selectLast(conversationIds: string[]): MessageSelection {
+    return this.database.read
+      .selectFrom('messages')
+      .where(({ eb, refTuple, selectFrom }) =>
+        eb(
+          refTuple('messages.conversation_id', 'messages.seq'),
+          'in',
+          selectFrom('conversations')
+            .select(['conversations.id', 'conversations.seq'])
+            .where('conversations.id', 'in', conversationIds)
+            .$asTuple('id', 'seq'),
         ),
       );
-    const rows = await executor
+  }
+
+  private selectOf(conversationId: string): MessageSelection {
+    return this.database.read.selectFrom('messages').where('messages.conversation_id', '=', conversationId);
+  }
+
+  /** Of some messages, all that `callerId` is shown. */
+  whole(selection: MessageSelection, callerId?: string): WholeQueries {
+    return [selection.selectAll('messages').compile(), ...this.shownWith(selection, callerId)];
+  }
+
+  /** What is shown with some messages: of each kind of reaction the first users and the caller's own, and what they answer. */
+  shownWith(
+    selection: MessageSelection,
+    callerId?: string,
+  ): readonly [CompiledQuery<ReactionRow>, CompiledQuery<QuotedRow>] {
+    const { read } = this.database;
+    const numbered = read
+      .selectFrom(selection.select(['messages.conversation_id', 'messages.id']).as('m'))
+      .innerJoin('reactions as r', (join) =>
+        join.onRef('r.conversation_id', '=', 'm.conversation_id').onRef('r.message_id', '=', 'm.id'),
+      )
+      .select([
+        'r.message_id',
+        'r.emoji',
+        'r.user_id',
+        sql<number>`row_number() over (partition by r.message_id, r.emoji order by r.created_at, r.user_id)`.as(
+          'place',
+        ),
+        sql<number>`count(*) over (partition by r.message_id, r.emoji)`.as('total'),
+        sql<number>`min(r.created_at) over (partition by r.message_id, r.emoji)`.as('first_at'),
+      ]);
+    const reactions = read
       .selectFrom(numbered.as('numbered'))
       .select(['message_id', 'emoji', 'user_id', 'total', 'place'])
       .where((eb) => eb.or([eb('place', '<=', REACTION_USERS), ...(callerId ? [eb('user_id', '=', callerId)] : [])]))
       .orderBy('first_at')
       .orderBy('emoji')
-      .orderBy('place')
-      .execute();
-    return rows.map(({ place, total, ...row }) => ({
-      ...row,
-      total: Number(total),
-      isShown: Number(place) <= REACTION_USERS,
-    }));
+      .orderBy('place');
+    const quoted = read
+      .selectFrom(selection.select(['messages.conversation_id', 'messages.reply_to_id']).as('m'))
+      .innerJoin('messages as q', (join) =>
+        join.onRef('q.conversation_id', '=', 'm.conversation_id').onRef('q.id', '=', 'm.reply_to_id'),
+      )
+      .select(['q.id', 'q.sender_id', 'q.content']);
+    return [reactions.compile(), quoted.compile()];
   }
 
-  /** The messages that some messages answer. */
-  async listQuoted(messages: MessageRow[], executor: Executor = this.database.read): Promise<MessageRow[]> {
-    const replies = messages.filter((message) => message.reply_to_id !== null);
-    if (replies.length === 0) return [];
-    return executor
-      .selectFrom('messages')
-      .selectAll()
-      .where(({ eb, or }) =>
-        or(replies.map((reply) => eb('conversation_id', '=', reply.conversation_id).and('id', '=', reply.reply_to_id))),
-      )
-      .execute();
+  /** Kinds of reactions to a message. */
+  async countReactionKinds(message: MessageRow, executor: Executor): Promise<number> {
+    const { kinds } = await executor
+      .selectFrom('reactions')
+      .select((eb) => eb.fn.count<number>('emoji').distinct().as('kinds'))
+      .where('conversation_id', '=', message.conversation_id)
+      .where('message_id', '=', message.id)
+      .executeTakeFirstOrThrow();
+    return Number(kinds);
   }
 
   findMessage(

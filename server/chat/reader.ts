@@ -2,16 +2,23 @@ import { z } from 'zod';
 import { ENTRY_PARTICIPANTS, MAX_CHANGES_BEHIND } from '../../protocol/limits.ts';
 import type { Changes, Entry, Message, Participant, Sync } from '../../protocol/resources.ts';
 import { CursorCodec } from '../cursor.ts';
+import type { Database, RowsOf } from '../database/database.ts';
 import { ParleyError } from '../errors.ts';
 import type { UsersService } from '../users/service.ts';
-import type { ConversationPlace, ConversationRepository, ParticipantPlace } from './conversation-repository.ts';
+import {
+  type ConversationPlace,
+  type ConversationRepository,
+  membershipOf,
+  type ParticipantPlace,
+} from './conversation-repository.ts';
 import type { Receipt } from './log/message-log.ts';
-import type { MessageRepository } from './message-repository.ts';
+import type { MessageRepository, MessageSelection } from './message-repository.ts';
 import type { Actor, ConversationRow, Membership } from './model.ts';
 import { presentConversation, presentEntry, presentParticipant } from './presenter.ts';
 import type { MessageReader } from './read-messages.ts';
 
 export interface ChatReaderOptions {
+  database: Database;
   conversations: ConversationRepository;
   messages: MessageRepository;
   messageReader: MessageReader;
@@ -23,6 +30,19 @@ export interface ChatReaderOptions {
 export interface Page {
   limit: number;
   cursor?: string;
+}
+
+export interface HistoryPage extends Page {
+  /** The message that is to be in the middle. */
+  around?: string;
+}
+
+export interface ChangesQuery {
+  /** The `rev` and, where marks are asked for, the `marks_rev` that the caller holds. */
+  since: number;
+  marks_since?: number;
+  /** Messages at most. */
+  limit: number;
 }
 
 /** Where a page of history goes on: below this `seq`. */
@@ -37,39 +57,23 @@ export class ChatReader {
 
   /** Fails with `conversation_not_found`, also for one that exists and that the actor is not in. */
   async requireMembership(actor: Actor, conversationId: string): Promise<Membership> {
-    const membership = await this.options.conversations.findMembership(conversationId, actor.userId);
-    if (!membership) throw new ParleyError('conversation_not_found');
-    return membership;
+    return requireFound(await this.options.conversations.findMembership(conversationId, actor.userId));
   }
 
-  /**
-   * Reads for a participant, who must be one before and after: what is read in between may hold what came after a removal.
-   */
-  private async asParticipant<T>(
-    actor: Actor,
-    conversationId: string,
-    read: (membership: Membership) => Promise<T>,
-  ): Promise<T> {
-    const result = await read(await this.requireMembership(actor, conversationId));
-    await this.requireMembership(actor, conversationId);
-    return result;
-  }
-
-  entry(actor: Actor, conversationId: string): Promise<Entry> {
-    return this.asParticipant(actor, conversationId, async (membership) => {
-      const [entry] = await this.entries(actor, [membership]);
-      return entry!;
-    });
+  async entry(actor: Actor, conversationId: string): Promise<Entry> {
+    const [entry] = await this.entries(actor, [conversationId]);
+    if (!entry) throw new ParleyError('conversation_not_found');
+    return entry;
   }
 
   /** A page of the caller's conversations, latest activity first. */
   async listConversations(actor: Actor, page: Page): Promise<{ entries: Entry[]; nextCursor?: string }> {
     const after = page.cursor === undefined ? undefined : conversationPlace.decode(page.cursor);
-    const memberships = await this.options.conversations.listMemberships(actor.userId, page.limit + 1, after);
-    const shown = memberships.slice(0, page.limit);
-    const last = memberships.length > page.limit ? shown.at(-1)?.conversation : undefined;
-    const nextCursor = last && conversationPlace.encode({ updatedAt: last.updated_at, id: last.id });
-    return { entries: await this.entries(actor, shown), nextCursor };
+    const places = await this.options.conversations.listPlaces(actor.userId, page.limit + 1, after);
+    const shown = places.slice(0, page.limit);
+    const last = places.length > page.limit ? shown.at(-1) : undefined;
+    const ids = shown.map(({ id }) => id);
+    return { entries: await this.entries(actor, ids), nextCursor: last && conversationPlace.encode(last) };
   }
 
   /** A page of a conversation's participants, longest in first. */
@@ -78,9 +82,13 @@ export class ChatReader {
     conversationId: string,
     page: Page,
   ): Promise<{ participants: Participant[]; nextCursor?: string }> {
-    await this.requireMembership(actor, conversationId);
+    const { database, conversations } = this.options;
     const after = page.cursor === undefined ? undefined : participantPlace.decode(page.cursor);
-    const rows = await this.options.conversations.listParticipants(conversationId, page.limit + 1, after);
+    const [conversation, me, rows] = await database.readTogether([
+      ...conversations.membership(conversationId, actor.userId),
+      conversations.participants(conversationId, page.limit + 1, after),
+    ]);
+    requireFound(membershipOf([conversation, me]));
     const shown = rows.slice(0, page.limit);
     const last = rows.length > page.limit ? shown.at(-1) : undefined;
     const users = await this.options.users.publicUsers(shown.map((row) => row.user_id));
@@ -97,37 +105,50 @@ export class ChatReader {
   async history(
     actor: Actor,
     conversationId: string,
-    page: Page & { around?: string },
+    page: HistoryPage,
   ): Promise<{ messages: Message[]; nextCursor?: string; rev: number }> {
-    // The head is read before the messages: what changes in between makes the page newer than it says, never older.
-    return this.asParticipant(actor, conversationId, async ({ conversation }) => {
-      const rows = await this.historyRows(conversation, page);
-      const messages = await this.options.messageReader.present(rows, { callerId: actor.userId });
-      const oldest = rows[0]?.seq ?? 1;
-      return {
-        messages,
-        nextCursor: oldest > 1 ? historyPlace.encode({ before: oldest }) : undefined,
-        rev: conversation.rev,
-      };
-    });
+    const selection = await this.selectPage(actor, conversationId, page);
+    const { database, conversations, messages, messageReader } = this.options;
+    const [found, me, ...whole] = await database.readTogether([
+      ...conversations.membership(conversationId, actor.userId),
+      ...messages.whole(selection, actor.userId),
+    ]);
+    const { conversation } = requireFound(membershipOf([found, me]));
+    const shown = (await messageReader.present(whole, actor.userId)).reverse();
+    const oldest = shown[0]?.seq ?? 1;
+    return {
+      messages: shown,
+      nextCursor: oldest > 1 ? historyPlace.encode({ before: oldest }) : undefined,
+      rev: conversation.rev,
+    };
   }
 
-  private async historyRows({ id, seq }: ConversationRow, { limit, cursor, around }: Page & { around?: string }) {
+  /** The messages of a page, newest first. */
+  private async selectPage(
+    actor: Actor,
+    id: string,
+    { limit, cursor, around }: HistoryPage,
+  ): Promise<MessageSelection> {
     const { messages } = this.options;
     if (around === undefined) {
-      const before = cursor === undefined ? undefined : historyPlace.decode(cursor).before;
-      return (await messages.listMessages(id, limit, before)).reverse();
+      return messages.selectBefore(id, limit, cursor === undefined ? undefined : historyPlace.decode(cursor).before);
     }
     const middle = await messages.findMessage(id, around);
-    if (!middle) throw new ParleyError('message_not_found');
-    const highest = Math.min(seq, middle.seq + Math.floor(limit / 2));
-    return messages.listMessagesFrom(id, Math.max(1, highest - limit + 1), limit);
+    if (!middle) {
+      await this.requireMembership(actor, id);
+      throw new ParleyError('message_not_found');
+    }
+    // A page that would begin before the first message begins with it.
+    const highest = Math.max(limit, middle.seq + Math.floor(limit / 2));
+    return messages.selectBefore(id, limit, highest + 1);
   }
 
   async message(actor: Actor, conversationId: string, id: string): Promise<Message> {
-    const row = await this.options.messages.findMessage(conversationId, id);
-    if (!row) throw new ParleyError('message_not_found');
-    return this.options.messageReader.presentOne(row, { callerId: actor.userId });
+    const { database, messages, messageReader } = this.options;
+    const whole = await database.readTogether(messages.whole(messages.selectOne(conversationId, id), actor.userId));
+    const [message] = await messageReader.present(whole, actor.userId);
+    if (!message) throw new ParleyError('message_not_found');
+    return message;
   }
 
   /**
@@ -135,29 +156,39 @@ export class ChatReader {
    * what became of the message.
    */
   async sent(actor: Actor, { content }: { content: string }, receipt: Receipt): Promise<Message> {
-    const { conversation_id, id } = receipt;
-    if (await this.options.conversations.findMembership(conversation_id, actor.userId)) {
-      return this.message(actor, conversation_id, id);
-    }
+    const { database, conversations, messages, messageReader } = this.options;
     const { known: _, ...first } = receipt;
+    const [found, me, ...whole] = await database.readTogether([
+      ...conversations.membership(receipt.conversation_id, actor.userId),
+      ...messages.whole(messages.selectOne(receipt.conversation_id, receipt.id), actor.userId),
+    ]);
+    if (membershipOf([found, me])) {
+      const [message] = await messageReader.present(whole, actor.userId);
+      return message!;
+    }
     return { ...first, sender_id: actor.userId, sender_username: actor.username, content, type: 'text' };
   }
 
   /** What changed since a `rev` that the caller holds (contract §5.3). */
-  async changes(
-    actor: Actor,
-    conversationId: string,
-    query: { since: number; marks_since?: number; limit: number },
-  ): Promise<Changes> {
-    return this.asParticipant(actor, conversationId, ({ conversation }) =>
-      this.changesOf(conversation, query, actor.userId),
-    );
+  async changes(actor: Actor, conversationId: string, query: ChangesQuery): Promise<Changes> {
+    const { database, conversations } = this.options;
+    const [found, me, ...changed] = await database.readTogether([
+      ...conversations.membership(conversationId, actor.userId),
+      ...this.changed(conversationId, query, actor.userId),
+    ]);
+    const { conversation } = requireFound(membershipOf([found, me]));
+    return this.presentChanges(conversation, query, changed, actor.userId);
   }
 
   /** The same for all who are in a conversation: what the hub tells when the live stream had a gap. */
   async changesForAll(conversationId: string, since: number, limit: number): Promise<Changes | undefined> {
-    const conversation = await this.options.conversations.findConversation(conversationId);
-    return conversation && this.changesOf(conversation, { since, limit });
+    const { database, conversations } = this.options;
+    const query = { since, limit };
+    const [[conversation], ...changed] = await database.readTogether([
+      conversations.conversation(conversationId),
+      ...this.changed(conversationId, query),
+    ]);
+    return conversation && this.presentChanges(conversation, query, changed);
   }
 
   /** A page of where all of the caller's conversations stand, in id order. */
@@ -173,58 +204,73 @@ export class ChatReader {
     };
   }
 
-  private async changesOf(
-    { id, rev, marks_rev }: ConversationRow,
-    { since, marks_since, limit }: { since: number; marks_since?: number; limit: number },
+  private changed(id: string, { since, marks_since, limit }: ChangesQuery, callerId?: string) {
+    const { messages, conversations } = this.options;
+    return [
+      conversations.changedParticipants(id, since),
+      conversations.changedMarks(id, marks_since ?? Number.MAX_SAFE_INTEGER),
+      ...messages.whole(messages.selectChanged(id, since, limit + 1), callerId),
+    ] as const;
+  }
+
+  private async presentChanges(
+    conversation: ConversationRow,
+    { since, marks_since, limit }: ChangesQuery,
+    [participants, marks, rows, ...shownWith]: RowsOf<ReturnType<ChatReader['changed']>>,
     callerId?: string,
   ): Promise<Changes> {
-    const { epoch, messages, conversations, messageReader, users } = this.options;
+    const { epoch, messageReader, users } = this.options;
+    const { rev, marks_rev } = conversation;
     if (since > rev || (marks_since ?? 0) > marks_rev) throw new ParleyError('resync_required');
     if (rev - since > MAX_CHANGES_BEHIND) {
       return { epoch, reset: true, messages: [], rev, marks_rev, has_more: false };
     }
-    // The head was read first: whatever is read after it is at least as new, and newer does no harm.
-    const rows = await messages.listChangedMessages(id, since, limit + 1);
     const shown = rows.slice(0, limit);
     const hasMore = rows.length > limit;
-    const [participants, marks, conversation] = await Promise.all([
-      conversations.listChangedParticipants(id, since),
-      marks_since === undefined ? undefined : conversations.listChangedMarks(id, marks_since),
-      conversations.findConversation(id),
-    ]);
     const people = await users.publicUsers(participants.map((row) => row.user_id));
     return {
       epoch,
-      messages: await messageReader.present(shown, { callerId }),
-      conversation: conversation && conversation.meta_rev > since ? presentConversation(conversation) : undefined,
+      messages: await messageReader.present([shown, ...shownWith], callerId),
+      conversation: conversation.meta_rev > since ? presentConversation(conversation) : undefined,
       participants: participants.length > 0 ? participants.map((row) => presentParticipant(row, people)) : undefined,
-      marks,
-      rev: hasMore ? Math.min(rev, shown.at(-1)!.rev) : rev,
+      marks: marks_since === undefined ? undefined : marks,
+      rev: hasMore ? shown.at(-1)!.rev : rev,
       marks_rev,
       has_more: hasMore,
     };
   }
 
-  /** Entries cost a handful of queries, however many there are. */
-  private async entries(actor: Actor, memberships: Membership[]): Promise<Entry[]> {
-    const { conversations, messages, messageReader } = this.options;
-    const ids = memberships.map(({ conversation }) => conversation.id);
-    const [participants, counts, lastRows] = await Promise.all([
-      conversations.firstParticipants(ids, ENTRY_PARTICIPANTS),
-      conversations.countParticipants(ids),
-      messages.lastMessages(ids),
+  /** The entries of those conversations that the actor is in, all as of one moment, in the order of `ids`. */
+  private async entries(actor: Actor, ids: string[]): Promise<Entry[]> {
+    if (ids.length === 0) return [];
+    const { database, conversations, messages, messageReader } = this.options;
+    const [found, places, participants, counts, ...lastMessages] = await database.readTogether([
+      ...conversations.memberships(ids, actor.userId),
+      ...conversations.participantsOfEach(ids, ENTRY_PARTICIPANTS),
+      ...messages.whole(messages.selectLast(ids), actor.userId),
     ]);
-    const lastMessages = await messageReader.present(lastRows, { callerId: actor.userId });
-    const users = await this.options.users.publicUsers(participants.map((row) => row.user_id));
+    const conversationOf = new Map(found.map((row) => [row.id, row]));
+    const placeOf = new Map(places.map((row) => [row.conversation_id, row]));
     const participantsOf = Map.groupBy(participants, (row) => row.conversation_id);
-    const lastMessageOf = new Map(lastMessages.map((message) => [message.conversation_id, message]));
-    return memberships.map(({ conversation, me }) =>
-      presentEntry(conversation, me, {
-        participants: participantsOf.get(conversation.id) ?? [],
-        participantCount: counts.get(conversation.id) ?? 0,
-        lastMessage: lastMessageOf.get(conversation.id),
+    const countOf = new Map(counts.map((row) => [row.conversation_id, Number(row.count)]));
+    const shown = await messageReader.present(lastMessages, actor.userId);
+    const lastMessageOf = new Map(shown.map((message) => [message.conversation_id, message]));
+    const users = await this.options.users.publicUsers(participants.map((row) => row.user_id));
+    return ids.flatMap((id) => {
+      const [conversation, me] = [conversationOf.get(id), placeOf.get(id)];
+      if (!conversation || !me) return [];
+      return presentEntry(conversation, me, {
+        participants: participantsOf.get(id) ?? [],
+        participantCount: countOf.get(id) ?? 0,
+        lastMessage: lastMessageOf.get(id),
         users,
-      }),
-    );
+      });
+    });
   }
+}
+
+/** What somebody is not in does not exist for them. */
+function requireFound(membership: Membership | undefined): Membership {
+  if (!membership) throw new ParleyError('conversation_not_found');
+  return membership;
 }

@@ -187,8 +187,11 @@ export class ParleyClient {
     if (!user) return;
     this.tabs.tell({ kind: 'signed_out', user_id: user.id });
     this.leave();
-    await this.session.logout();
-    await this.storage.clear(prefixOf(user.id));
+    try {
+      await this.storage.clear(prefixOf(user.id));
+    } finally {
+      await this.session.logout();
+    }
     this.emitter.emit('signed_out', { reason: 'logout' });
   }
 
@@ -364,12 +367,9 @@ export class ParleyClient {
     this.copies.clear();
     this.copies.me = user;
     this.tabs.open();
-    try {
-      await this.persistence.load(prefixOf(user.id));
-      await this.outbox.load(`${prefixOf(user.id)}outbox/`);
-    } catch (error) {
-      this.storageFailed(error); // what cannot be read is fetched again
-    }
+    const failed = (error: unknown) => this.storageFailed(error); // what cannot be read is fetched again
+    await this.persistence.load(prefixOf(user.id)).catch(failed);
+    await this.outbox.load(`${prefixOf(user.id)}outbox/`).catch(failed);
     this.setState('offline');
     return user;
   }

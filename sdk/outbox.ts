@@ -7,7 +7,7 @@ import { uuidv7 } from './uuid.ts';
 
 /** A message on its way. Never changed: what becomes of it is a new object. */
 export interface Outgoing {
-  /** Where it stands among the others in the storage: the lowest is sent first. */
+  /** Where it stands among the others: the lowest is sent first. */
   position: string;
   client_id: string;
   conversation_id: string;
@@ -75,7 +75,11 @@ export class Outbox {
   /** Reads what was left over from last time. */
   async load(prefix: string): Promise<void> {
     this.prefix = prefix;
-    for (const [, item] of await this.options.storage.list(prefix)) this.put(item as Outgoing);
+    for (const item of await this.stored()) {
+      this.put(item);
+      // The tab that wrote it may have gone before it could say so.
+      if (!item.error) this.options.tell('queued', item);
+    }
   }
 
   /** Messages of one conversation, first to last. */
@@ -87,14 +91,19 @@ export class Outbox {
     return this.items.size;
   }
 
-  /** Queues a message. `saved`: it will survive a reload; `acked`: the server stored it, or refused it. */
+  /**
+   * Queues a message. `saved`: it is stored on the device; `acked`: the server stored it, or refused it. Where the device
+   * can keep something at once (`isUrgent` of its storage), the message survives from the moment that this returns.
+   */
   add(message: Pick<Outgoing, 'conversation_id' | 'content' | 'reply_to'>): Sending {
     if (this.items.size >= MAX_ITEMS) throw new ParleyError('outbox_full');
     const client_id = uuidv7();
     const item: Outgoing = { ...message, position: client_id, client_id, created_at: Date.now() };
     const acked = new Promise<Ack>((resolve, reject) => this.waiters.set(client_id, { resolve, reject }));
     acked.catch(() => {}); // nobody has to wait for it: the message itself shows that it failed
-    return { client_id, saved: this.queue(item), acked };
+    const saved = this.queue(item);
+    saved.catch(() => {}); // nor for this: it is told as an error of the background too
+    return { client_id, saved, acked };
   }
 
   /** Sends a failed message again, behind those that wait. */
@@ -102,7 +111,6 @@ export class Outbox {
     const item = this.items.get(clientId);
     if (!item?.error) return;
     const { error: _, ...again } = item;
-    await this.save({ [this.keyOf(item)]: undefined });
     await this.queue({ ...again, position: uuidv7() });
   }
 
@@ -118,7 +126,7 @@ export class Outbox {
   // What other tabs did
 
   hearQueued(item: Outgoing): void {
-    this.put(item);
+    if (this.items.get(item.client_id)?.position !== item.position) this.put(item);
     this.drain();
   }
 
@@ -139,11 +147,9 @@ export class Outbox {
   async lead(): Promise<void> {
     this.isLeading = true;
     try {
-      for (const [, item] of await this.options.storage.list(this.prefix)) {
-        if (!this.items.has((item as Outgoing).client_id)) this.put(item as Outgoing);
-      }
+      for (const item of await this.stored()) if (!this.items.has(item.client_id)) this.put(item);
     } catch (error) {
-      this.options.onError(new ParleyError('storage', undefined, { cause: error }));
+      this.storageFailed(error);
     }
     this.drain();
   }
@@ -151,6 +157,7 @@ export class Outbox {
   /** The connection is there. */
   open(): void {
     this.isOpen = true;
+    this.expectLead();
     this.drain();
   }
 
@@ -218,22 +225,35 @@ export class Outbox {
   }
 
   private async queue(item: Outgoing): Promise<void> {
+    // First: what is shown is kept.
+    const saved = this.options.storage.write({ [this.keyOf(item)]: item }, { isUrgent: true });
     this.put(item);
     this.drain();
-    if (!this.isLeading) this.impatience ??= setTimeout(() => this.takeOver(), IMPATIENT_MS);
-    await this.save({ [this.keyOf(item)]: item });
-    // Only now, for whoever sends it may delete it.
-    this.options.tell('queued', item);
+    this.expectLead();
+    try {
+      await saved;
+    } catch (error) {
+      // A device that cannot store it sends it all the same.
+      throw this.storageFailed(error);
+    } finally {
+      // Only now, for whoever sends it may delete it.
+      this.options.tell('queued', item);
+    }
+  }
+
+  /** Whatever waits while another tab leads is watched. */
+  private expectLead(): void {
+    if (this.isLeading || ![...this.items.values()].some(isWaiting)) return;
+    this.impatience ??= setTimeout(() => this.takeOver(), IMPATIENT_MS);
   }
 
   /** A tab that the system froze may hold the lead. */
   private takeOver(): void {
     this.impatience = undefined;
     const now = Date.now();
-    const isStuck = [...this.items.values()].some(
-      ({ ack, error, created_at }) => !ack && !error && now - created_at >= IMPATIENT_MS,
-    );
+    const isStuck = [...this.items.values()].some((item) => isWaiting(item) && now - item.created_at >= IMPATIENT_MS);
     if (isStuck && this.isOpen) void this.lead();
+    else this.expectLead();
   }
 
   private drain(): void {
@@ -241,7 +261,7 @@ export class Outbox {
     const busy = new Set([...this.inFlight.keys()].map((id) => this.items.get(id)?.conversation_id));
     for (const item of this.items.values()) {
       if (this.inFlight.size >= WINDOW) return;
-      if (item.ack || item.error || busy.has(item.conversation_id)) continue;
+      if (!isWaiting(item) || busy.has(item.conversation_id)) continue;
       if (sizeOf(item) > MAX_FRAME_BYTES) {
         this.refuse(item, new ParleyError('payload_too_large'));
         continue;
@@ -322,14 +342,24 @@ export class Outbox {
     this.resting = undefined;
   }
 
-  private keyOf({ position }: Outgoing): string {
-    return this.prefix + position;
+  private keyOf({ client_id }: Outgoing): string {
+    return this.prefix + client_id;
   }
 
-  private save(batch: Record<string, unknown>): Promise<void> {
-    const saved = this.options.storage.write(batch);
-    // A device that cannot store it sends it all the same.
-    return saved.catch((error) => this.options.onError(new ParleyError('storage', undefined, { cause: error })));
+  /** What the device holds, first to last. */
+  private async stored(): Promise<Outgoing[]> {
+    const items = (await this.options.storage.list(this.prefix)).map(([, item]) => item as Outgoing);
+    return items.sort((one, other) => (one.position < other.position ? -1 : 1));
+  }
+
+  private async save(batch: Record<string, unknown>): Promise<void> {
+    await this.options.storage.write(batch).catch((error) => this.storageFailed(error));
+  }
+
+  private storageFailed(cause: unknown): ParleyError {
+    const error = new ParleyError('storage', undefined, { cause });
+    this.options.onError(error);
+    return error;
   }
 }
 
@@ -337,10 +367,14 @@ export class Outbox {
 export interface Sending {
   /** Names it, for `retry` and `discard`; it is the `key` of its view. */
   client_id: string;
-  /** Resolves once it would survive a reload. */
+  /** Resolves once it is stored on the device; rejects with `storage` where that failed, and is sent all the same. */
   saved: Promise<void>;
   /** Resolves once the server has it on stable storage; rejects where the server refused it. May take days. */
   acked: Promise<Ack>;
+}
+
+function isWaiting({ ack, error }: Outgoing): boolean {
+  return !ack && !error;
 }
 
 function frameOf({ client_id, conversation_id, content, reply_to }: Outgoing): ClientFrame {

@@ -3,7 +3,7 @@ import { ParleyError } from './errors.ts';
 import type { Http } from './http.ts';
 import type { Locks } from './locks.ts';
 import type { Tokens, User } from './protocol.ts';
-import type { Storage } from './storage/storage.ts';
+import type { Batch, Storage } from './storage/storage.ts';
 
 /** `token`: the SDK keeps the tokens. `cookie`: the browser does, and no script sees them. */
 export type AuthMode = 'token' | 'cookie';
@@ -42,7 +42,7 @@ export interface SessionOptions {
 }
 
 const SESSION_KEY = 'session';
-/** Set where a sign-out by cookie could not be told to the server: only the server can delete those cookies. */
+/** Set until a sign-out by cookie has been told to the server: only the server can delete those cookies. */
 const LEAVING_KEY = 'leaving';
 /** Tokens are exchanged this long before they expire, or after three quarters of a life that is short. */
 const REFRESH_MARGIN_MS = 60_000;
@@ -84,7 +84,7 @@ export class Session {
   /** Signs out. Nothing is left on this device, whether or not the server could be told. */
   async logout(): Promise<void> {
     const headers = this.held && authorizationOf(this.held);
-    await this.forget();
+    await this.forget(this.options.mode === 'cookie' ? { [LEAVING_KEY]: true } : {});
     await this.tellLogout(headers);
   }
 
@@ -139,11 +139,11 @@ export class Session {
     this.timer = undefined;
   }
 
-  /** Forgets the session on this device. */
-  async forget(): Promise<void> {
+  /** Forgets the session on this device; what is to be remembered instead is stored with that. */
+  async forget(instead: Batch = {}): Promise<void> {
     this.rest();
     this.held = undefined;
-    await this.options.storage.write({ [SESSION_KEY]: undefined });
+    await this.options.storage.write({ [SESSION_KEY]: undefined, ...instead });
   }
 
   /** The session that this one stood for is over: ended elsewhere, or expired. */
@@ -225,13 +225,13 @@ export class Session {
   }
 
   private async tellLogout(headers: Record<string, string> = {}): Promise<void> {
-    const { http, storage, mode } = this.options;
+    const { http, storage } = this.options;
     try {
       await http.request('POST', '/auth/logout', { body: {}, headers });
-      await storage.write({ [LEAVING_KEY]: undefined });
     } catch {
-      if (mode === 'cookie') await storage.write({ [LEAVING_KEY]: true });
+      return; // it is told when there is a network, if it was by cookie
     }
+    await storage.write({ [LEAVING_KEY]: undefined });
   }
 
   private modeHeaders(): Record<string, string> {

@@ -1,39 +1,59 @@
-import type { Batch, Storage } from './storage.ts';
+import { Journal } from './journal.ts';
+import { type Batch, entriesUnder, type Storage, type WriteOptions } from './storage.ts';
 
 const STORE = 'entries';
 
-/** Keeps everything in the browser, in one IndexedDB database. */
+/**
+ * Keeps everything in the browser, in one IndexedDB database; what is urgent in a journal too until the database has it.
+ * Transactions are as durable as the browser makes them by itself: they survive its end, not always a loss of power.
+ */
 export class IndexedDbStorage implements Storage {
   private database: Promise<IDBDatabase> | undefined;
+  private readonly journal: Journal;
 
-  constructor(readonly name = 'parley') {}
+  constructor(readonly name = 'parley') {
+    this.journal = new Journal(name);
+  }
 
-  get(key: string): Promise<unknown> {
-    return this.run('readonly', (store) => store.get(key));
+  async get(key: string): Promise<unknown> {
+    const ahead = this.journal.get(key);
+    return ahead === undefined ? this.run('readonly', (store) => store.get(key)) : ahead;
   }
 
   async list(prefix: string): Promise<[string, unknown][]> {
+    // Before the database is read: what leaves the journal meanwhile is found there.
+    const ahead = this.journal.list(prefix);
     const range = rangeOf(prefix);
     let keys!: IDBRequest<IDBValidKey[]>;
     const values = await this.run<unknown[]>('readonly', (store) => {
       keys = store.getAllKeys(range);
       return store.getAll(range);
     });
-    return values.map((value, index) => [keys.result[index] as string, value]);
+    const stored = values.map((value, index): [string, unknown] => [keys.result[index] as string, value]);
+    return ahead.length === 0 ? stored : entriesUnder(new Map([...stored, ...ahead]), prefix);
   }
 
-  async write(batch: Batch): Promise<void> {
-    const entries = Object.entries(batch);
-    await this.run('readwrite', (store) => {
-      for (const [key, value] of entries) {
-        if (value === undefined) store.delete(key);
-        else store.put(value, key);
-      }
-      return store.count();
-    });
+  async write(batch: Batch, { isUrgent = false }: WriteOptions = {}): Promise<void> {
+    const isNoted = isUrgent && this.journal.put(batch);
+    const noted = this.journal.noted(batch);
+    try {
+      await this.run('readwrite', (store) => {
+        for (const [key, value] of Object.entries(batch)) {
+          if (value === undefined) store.delete(key);
+          else store.put(value, key);
+        }
+        return store.count();
+      });
+    } catch (error) {
+      // A full database, say. What stands in the journal is kept there.
+      if (isNoted) return;
+      throw error;
+    }
+    this.journal.settle(noted);
   }
 
   async clear(prefix: string): Promise<void> {
+    this.journal.noted(Object.fromEntries(this.journal.list(prefix).map(([key]) => [key, undefined])));
     await this.run('readwrite', (store) => store.delete(rangeOf(prefix)));
   }
 
@@ -51,6 +71,8 @@ export class IndexedDbStorage implements Storage {
       const request = work(transaction.objectStore(STORE));
       transaction.oncomplete = () => resolve(request.result);
       transaction.onabort = () => reject(transaction.error ?? new Error('The transaction was aborted'));
+      // Now, rather than when the answers have come: a page that is being left hears none.
+      if (mode === 'readwrite') transaction.commit();
     });
   }
 

@@ -1,6 +1,14 @@
 /** What is to be stored, by key; `undefined` deletes. */
 export type Batch = Record<string, unknown>;
 
+export interface WriteOptions {
+  /**
+   * It should survive even a program that ends before `write` has resolved, where the device has a way to keep it at
+   * once. For what nobody could fetch again, and little of it.
+   */
+  isUrgent?: boolean;
+}
+
 /**
  * Where a client keeps what must outlive it: the session, what it holds of conversations, the outbox. Values are plain
  * data, such as JSON can hold. Calls take effect in the order in which they were made.
@@ -12,7 +20,7 @@ export interface Storage {
   /** All under a prefix, in the order of their keys. */
   list(prefix: string): Promise<[key: string, value: unknown][]>;
   /** All of it or, should the device fail, nothing. */
-  write(batch: Batch): Promise<void>;
+  write(batch: Batch, options?: WriteOptions): Promise<void>;
   /** Deletes all under a prefix. */
   clear(prefix: string): Promise<void>;
   /** Lets go of files and connections; a later call may open them again. */

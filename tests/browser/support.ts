@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { eventually } from '../support/eventually.ts';
 import type { Person } from '../support/people.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { canTest } from '../support/untested.ts';
@@ -148,6 +149,11 @@ export class Visitor {
     await this.composer.press('Enter');
   }
 
+  /** Resolves when the device has stored a message as read: it is there without a network. */
+  async stored(text: string): Promise<void> {
+    await eventually(`"${text}" is stored`, () => this.page.evaluate(isStored, text));
+  }
+
   /** Something from the menu of a message. */
   async choose(text: string, item: string): Promise<void> {
     const row = this.message(text);
@@ -164,6 +170,19 @@ export class Visitor {
         this.failures.push(line.text());
     });
   }
+}
+
+/** In the page: whether a stored conversation has the text. The names are those of the SDK's storage. */
+async function isStored(text: string): Promise<boolean> {
+  const result = <T>(request: IDBRequest<T>) =>
+    new Promise<T>((resolve, reject) => {
+      request.onsuccess = () => resolve(request.result);
+      request.onerror = () => reject(request.error);
+    });
+  const database = await result(indexedDB.open(`parley ${location.origin}`));
+  const records = await result(database.transaction('entries').objectStore('entries').getAll());
+  database.close();
+  return records.some((record) => 'messages' in Object(record) && JSON.stringify(record).includes(text));
 }
 
 /** The middle of some figures. */

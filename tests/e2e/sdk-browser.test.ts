@@ -140,6 +140,146 @@ describe.if(isPossible)('in a browser', () => {
     expect(left).toEqual([]);
   }, 60_000);
 
+  describe('what is written in the last moment of a page', () => {
+    let id: string;
+    let page: Page;
+
+    beforeAll(async () => {
+      id = await alice.group([bob]);
+      page = await tab({ username: alice.user.username, password: alice.password });
+      await isOnline(page);
+      await page.evaluate((conversation) => client.open(conversation), id);
+    });
+    afterAll(() => page.close());
+
+    /** Writes, and leaves the page before anything else can happen in it: what the database has begun is lost, and no tab is told. */
+    async function writeAndLeave(texts: string[]): Promise<void> {
+      const left = page.waitForEvent('framenavigated');
+      await page.evaluate(
+        ([conversation, contents]) => {
+          const { put } = IDBObjectStore.prototype;
+          IDBObjectStore.prototype.put = function (this: IDBObjectStore, ...args: Parameters<typeof put>) {
+            const request = put.apply(this, args);
+            this.transaction.abort();
+            return request;
+          };
+          BroadcastChannel.prototype.postMessage = () => {};
+          setTimeout(() => {
+            for (const content of contents) client.send(conversation, content);
+            location.reload();
+          });
+        },
+        [id, texts] as const,
+      );
+      await left;
+    }
+
+    const stored = async () =>
+      (await alice.history(id)).filter(({ type }) => type === 'text').map(({ content }) => content);
+    const entries = () => page.evaluate(() => Object.keys(localStorage));
+
+    test('is sent by the next one, once and in order', async () => {
+      const texts = Array.from({ length: 20 }, (_, index) => `at the last moment ${String(index).padStart(2, '0')}`);
+      await writeAndLeave(texts);
+      expect((await entries()).length).toBeGreaterThan(0);
+      await load(page);
+      await eventually('all are stored', async () => (await stored()).length === texts.length);
+      expect(await stored()).toEqual(texts);
+      await eventually('the journal is empty', async () => (await entries()).length === 0);
+    });
+
+    test('is sent by the tab that leads, where that is another', async () => {
+      const other = await tab();
+      await isOnline(other);
+      await page.close();
+      page = await tab(); // it opened last: the other leads
+      await isOnline(page);
+      await other.evaluate((conversation) => client.open(conversation), id);
+      const texts = ['one', 'two', 'three'].map((which) => `for the other tab ${which}`);
+      await writeAndLeave(texts);
+      await load(page);
+      await eventually('it is stored', async () => (await stored()).at(-1) === texts[2]);
+      expect((await stored()).slice(-3)).toEqual(texts);
+      await other.close();
+    });
+
+    test('is wiped by a log-out', async () => {
+      await context.setOffline(true);
+      const left = await page.evaluate(async (conversation) => {
+        const look = () => JSON.stringify({ ...localStorage });
+        client.send(conversation, 'nobody is to find this');
+        const noted = look();
+        const leaving = client.logout();
+        const left = look();
+        await leaving;
+        return { noted, left, after: look() };
+      }, id);
+      expect(left).toEqual({ noted: expect.stringContaining('nobody is to find this'), left: '{}', after: '{}' });
+      await context.setOffline(false);
+      await load(page, { username: alice.user.username, password: alice.password });
+      await isOnline(page);
+      expect(await shown(page, id)).not.toContain('nobody is to find this pending');
+    });
+
+    test('a device without that storage, or without room in it, sends and stores it all the same', async () => {
+      for (const broken of ['forbidden', 'full'] as const) {
+        await load(page);
+        await page.evaluate((how) => {
+          const fail = () => {
+            throw new DOMException(how, how === 'full' ? 'QuotaExceededError' : 'SecurityError');
+          };
+          if (how === 'full') Storage.prototype.setItem = fail;
+          else Object.defineProperty(window, 'localStorage', { get: fail });
+        }, broken);
+        await page.evaluate(
+          async ([conversation, content]) => {
+            const { saved, acked } = client.send(conversation, content);
+            await saved;
+            await acked;
+          },
+          [id, broken] as const,
+        );
+        expect((await stored()).at(-1)).toBe(broken);
+      }
+    });
+
+    test('a full database leaves it in the journal; where that is full too, it is said, and sent all the same', async () => {
+      await load(page);
+      const before = await page.evaluate(() => {
+        const { put } = IDBObjectStore.prototype;
+        IDBObjectStore.prototype.put = function (this: IDBObjectStore, ...args: Parameters<typeof put>) {
+          const request = put.apply(this, args);
+          this.transaction.abort(); // as where there is no room
+          return request;
+        };
+        return Object.keys(localStorage).length;
+      });
+      expect(before).toBe(0);
+      await context.setOffline(true);
+      await page.evaluate(() => client.disconnect());
+      await page.evaluate((conversation) => client.send(conversation, 'kept in the journal').saved, id);
+      expect(await entries()).toHaveLength(1);
+      await context.setOffline(false);
+      await load(page);
+      await eventually('it is stored', async () => (await stored()).at(-1) === 'kept in the journal');
+
+      const code = await page.evaluate(async (conversation) => {
+        Storage.prototype.setItem = () => {
+          throw new DOMException('full', 'QuotaExceededError');
+        };
+        IDBObjectStore.prototype.put = () => {
+          throw new DOMException('full', 'QuotaExceededError');
+        };
+        const { saved, acked } = client.send(conversation, 'not kept');
+        const failure = await saved.catch((error) => error.code);
+        await acked;
+        return failure;
+      }, id);
+      expect(code).toBe('storage');
+      expect((await stored()).at(-1)).toBe('not kept');
+    });
+  });
+
   test('with cookies a page of a trusted origin signs in, and no script sees a token', async () => {
     const page = await context.newPage();
     await page.goto(`http://127.0.0.1:${pages.port}/`);

@@ -60,7 +60,9 @@ export class Chat {
     }
     void toasts.attempt(async () => {
       const { saved } = parley.send(this.id, text, { replyTo: this.replyTo?.id });
-      drafts.sent(this.id, saved);
+      // From here on the outbox keeps it, through a reload too.
+      drafts.put(this.id, '');
+      saved.catch(() => toasts.say(strings.chat.notStored, true));
       this.replyTo = undefined;
       this.timeline.newFrom = undefined;
       this.timeline.follow();

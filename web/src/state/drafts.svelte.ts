@@ -3,7 +3,6 @@ import { SvelteMap } from 'svelte/reactivity';
 /** What was typed and not sent, by conversation. Kept on this device, shared by its tabs, gone with a log-out. */
 class Drafts {
   readonly #texts = new SvelteMap<string, string>();
-  readonly #unsaved = new Map<string, string>();
   #key = '';
 
   of(conversationId: string): string {
@@ -14,17 +13,6 @@ class Drafts {
     if (text.trim() === '') this.#texts.delete(conversationId);
     else this.#texts.set(conversationId, text);
     this.#save();
-  }
-
-  /** It was sent. On this device it stays until the message is `saved`, so that a reload in between loses nothing. */
-  sent(conversationId: string, saved: Promise<void>): void {
-    const text = this.of(conversationId);
-    this.#unsaved.set(conversationId, text);
-    this.#texts.delete(conversationId);
-    void saved.finally(() => {
-      if (this.#unsaved.get(conversationId) === text) this.#unsaved.delete(conversationId);
-      this.#save();
-    });
   }
 
   /** Reads what this user had typed; follows the other tabs from then on. */
@@ -61,7 +49,7 @@ class Drafts {
 
   #save(): void {
     try {
-      localStorage.setItem(this.#key, JSON.stringify(Object.fromEntries([...this.#unsaved, ...this.#texts])));
+      localStorage.setItem(this.#key, JSON.stringify(Object.fromEntries(this.#texts)));
     } catch {
       // A full or forbidden storage: the draft lives as long as the tab.
     }

@@ -13,6 +13,7 @@ import { Tokens } from './auth/tokens.ts';
 import type { Bus } from './bus/bus.ts';
 import { MemoryBus } from './bus/memory.ts';
 import { OutboxReader } from './bus/outbox-reader.ts';
+import { RedisBus } from './bus/redis.ts';
 import { ConversationRepository } from './chat/conversation-repository.ts';
 import { conversationRoutes } from './chat/conversation-routes.ts';
 import type { LogDriver } from './chat/log/log-driver.ts';
@@ -54,6 +55,7 @@ import { mountAsyncApi } from './pages/asyncapi.ts';
 import { mountOpenApi } from './pages/openapi.ts';
 import { pageRoutes } from './pages/routes.ts';
 import { createRateLimits, type RateLimits } from './rate-limits.ts';
+import { Redis } from './redis/redis.ts';
 import { UsersRepository } from './users/repository.ts';
 import { usersRoutes } from './users/routes.ts';
 import { UsersService } from './users/service.ts';
@@ -142,10 +144,12 @@ export interface App {
 
 /** Parts that can be exchanged for others: the chaos tests bring a bus that loses, delays and reorders. */
 export interface ExchangeableParts {
-  createBus(log: Logger): Bus;
+  createBus(log: Logger, redis: Redis | undefined): Bus;
 }
 
-const PARTS: ExchangeableParts = { createBus: (log) => new MemoryBus(log) };
+const PARTS: ExchangeableParts = {
+  createBus: (log, redis) => (redis ? new RedisBus(redis, log) : new MemoryBus(log)),
+};
 
 /** Builds every part from the configuration and starts it. Nothing else wires. */
 export async function startApp(
@@ -160,7 +164,8 @@ export async function startApp(
 
   let draining = false;
   const isDraining = () => draining;
-  const bus = parts.createBus(log);
+  const redis = Redis.isConfigured(config.redis) ? await Redis.connect(config.redis, log) : undefined;
+  const bus = parts.createBus(log, redis);
   const limits = createRateLimits(config);
   const { auth, users, sessions, tokens } = createAccounts(config, database, bus, limits, log);
 
@@ -292,6 +297,7 @@ export async function startApp(
       await outbox.stop();
       await database.close();
       await bus.close();
+      redis?.close();
       metrics.stop();
     },
   };

@@ -85,6 +85,17 @@ const databaseAddress = z
     error: 'must be an address such as postgres://user:password@host:5432/database, or empty',
   });
 
+/** A host and perhaps a port, IPv6 in brackets. */
+const address = z
+  .string()
+  .refine((value) => value === '' || /^(\[[0-9a-fA-F:.]+\]|[^\s:/@]+)(:\d{1,5})?$/.test(value), {
+    error: 'must be a host and a port, such as 127.0.0.1:6379',
+  });
+
+const redisUrl = z.string().refine((value) => value === '' || (/^rediss?:\/\//.test(value) && URL.canParse(value)), {
+  error: 'must be an address such as redis://:password@redis.example.com:6379/0',
+});
+
 const secret = z.string().refine((value) => value === '' || value.length >= 32, {
   error: 'must have 32 characters or more: make one with "openssl rand -base64 48"',
 });
@@ -110,6 +121,13 @@ const SETTINGS = {
     sqlite_readers: setting('SQLITE_READERS', 2, number(1, 16)),
     url: setting('DATABASE_URL', '', databaseAddress),
     pool_size: setting('DATABASE_POOL_SIZE', 10, number(4, 1000)),
+  },
+  redis: {
+    addr: setting('REDIS_ADDR', '', address),
+    url: setting('REDIS_URL', '', redisUrl),
+    password: setting('REDIS_PASSWORD', '', z.string()),
+    db: setting('REDIS_DB', 0, number(0, 1_000_000)),
+    prefix: setting('REDIS_PREFIX', 'parley:', z.string().min(1)),
   },
   auth: {
     jwt_secret: setting('JWT_SECRET', '', secret),
@@ -214,7 +232,7 @@ function readOne(one: Setting, inFile: unknown, env: Record<string, string | und
 
 /** Repeats the wrong value, unless it is a secret. */
 function quoted(variable: string, given: unknown): string {
-  return /SECRET|TOKEN$|^DATABASE_URL$/.test(variable) ? '' : `; it is ${JSON.stringify(given)}`;
+  return /SECRET|TOKEN$|PASSWORD$|^(DATABASE|REDIS)_URL$/.test(variable) ? '' : `; it is ${JSON.stringify(given)}`;
 }
 
 function join(path: string, key: string): string {

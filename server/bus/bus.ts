@@ -45,5 +45,10 @@ export interface Bus {
   tellHere<C extends keyof Channels & string>(channel: C, news: Channels[C]): void;
   /** Calls `hear` for all that is published from now on, until the returned function is called. */
   subscribe<C extends keyof Channels & string>(channel: C, hear: (news: Channels[C]) => void): () => void;
+  /**
+   * Resolves when all that was subscribed to until now is heard from other nodes too; undefined where it is already.
+   * What they published before may have been missed.
+   */
+  settled(): Promise<void> | undefined;
   close(): Promise<void>;
 }

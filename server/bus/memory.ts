@@ -32,6 +32,10 @@ export class MemoryBus implements Bus {
     };
   }
 
+  settled(): undefined {
+    return undefined;
+  }
+
   async close(): Promise<void> {
     this.channels.clear();
   }

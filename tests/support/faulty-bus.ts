@@ -68,6 +68,10 @@ export class FaultyBus implements Bus {
     return this.inner.subscribe(channel, hear);
   }
 
+  settled(): Promise<void> | undefined {
+    return this.inner.settled();
+  }
+
   async close(): Promise<void> {
     for (const timer of this.timers) clearTimeout(timer);
     await this.inner.close();

@@ -1,0 +1,144 @@
+import { createClient } from 'redis';
+import { type Config, ConfigError } from '../config.ts';
+import type { Logger } from '../monitoring/logger.ts';
+
+/** How long the start waits for Redis before it goes on without it. */
+const START_MS = 2000;
+/** A command that is not answered in this time fails: what Redis is asked for is never worth a longer wait. */
+const COMMAND_MS = 1000;
+/** Between attempts to connect, with full jitter, so that nodes do not come back all at once. */
+const RECONNECT_MS = { first: 50, most: 2000 };
+/** A connection on which nothing comes for this long is dead; pings see to it that something does. */
+const SILENCE_MS = 10_000;
+const PING_MS = 3000;
+/** Commands that wait for their answers; beyond that new ones fail. */
+const MAX_WAITING = 20_000;
+const OLDEST = { major: 6, minor: 2 };
+
+export type RedisClient = ReturnType<typeof createRedisClient>;
+
+/**
+ * The connections to Redis (6.2 and newer, or Valkey). They come back by themselves, for ever; while Redis is away every
+ * command fails at once, and nothing queues up. Nothing in Redis is the only copy of anything.
+ */
+export class Redis {
+  /** For commands. Keys get the configured prefix by themselves; channels do not. */
+  readonly commands: RedisClient;
+  private readonly clients: RedisClient[] = [];
+
+  private constructor(
+    private readonly config: Config['redis'],
+    private readonly log: Logger,
+  ) {
+    this.commands = this.open('commands');
+  }
+
+  /** Whether the settings name a Redis. */
+  static isConfigured(config: Config['redis']): boolean {
+    return config.url !== '' || config.addr !== '';
+  }
+
+  /**
+   * Connects. Where Redis is not there in time it goes on trying in the background; where it is too old this fails with
+   * a ConfigError.
+   */
+  static async connect(config: Config['redis'], log: Logger): Promise<Redis> {
+    const redis = new Redis(config, log);
+    if (await redis.isThereInTime()) {
+      try {
+        await redis.checkVersion();
+      } catch (error) {
+        redis.close();
+        throw error;
+      }
+    } else {
+      log.warn('Redis is not there: starting without it, and trying on');
+    }
+    return redis;
+  }
+
+  get isUp(): boolean {
+    return this.commands.isReady;
+  }
+
+  get prefix(): string {
+    return this.config.prefix;
+  }
+
+  /** One more connection, such as for subscriptions or for commands that block. It is closed with the others. */
+  open(purpose: string): RedisClient {
+    const client = createRedisClient(this.config, purpose);
+    this.clients.push(client);
+    this.watch(client, purpose);
+    // It tries for ever, so that this ends only when the client is closed.
+    client.connect().catch((error) => this.log.debug({ err: error, purpose }, 'a Redis client was closed early'));
+    return client;
+  }
+
+  /** Fails where Redis does not answer. */
+  async check(): Promise<void> {
+    await this.commands.ping();
+  }
+
+  close(): void {
+    for (const client of this.clients) client.destroy();
+  }
+
+  /** Says once that the connection was lost, and once that it is back, however many attempts lie between. */
+  private watch(client: RedisClient, purpose: string): void {
+    let lost = false;
+    client.on('error', (error: Error) => {
+      if (!lost) this.log.warn({ err: error, purpose }, 'the connection to Redis is lost');
+      lost = true;
+    });
+    client.on('ready', () => {
+      if (lost) this.log.info({ purpose }, 'the connection to Redis is back');
+      lost = false;
+    });
+  }
+
+  private isThereInTime(): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const timer = setTimeout(() => resolve(false), START_MS);
+    this.commands.once('ready', () => resolve(true));
+    if (this.commands.isReady) resolve(true);
+    return promise.finally(() => clearTimeout(timer));
+  }
+
+  private async checkVersion(): Promise<void> {
+    const version = /redis_version:(\d+)\.(\d+)/.exec(await this.commands.info('server'));
+    if (!version) return;
+    const [major, minor] = [Number(version[1]), Number(version[2])];
+    if (major > OLDEST.major || (major === OLDEST.major && minor >= OLDEST.minor)) return;
+    throw new ConfigError(`Redis must be ${OLDEST.major}.${OLDEST.minor} or newer, or Valkey; it is ${major}.${minor}`);
+  }
+}
+
+function createRedisClient(config: Config['redis'], purpose: string) {
+  return createClient({
+    ...address(config),
+    name: `parley-${purpose}`,
+    keyPrefix: config.prefix,
+    disableOfflineQueue: true,
+    commandsQueueMaxLength: MAX_WAITING,
+    pingInterval: PING_MS,
+    commandOptions: { timeout: COMMAND_MS },
+  });
+}
+
+function address(config: Config['redis']) {
+  const socket = { connectTimeout: START_MS, socketTimeout: SILENCE_MS, reconnectStrategy };
+  const password = config.password === '' ? {} : { password: config.password };
+  const database = config.db === 0 ? {} : { database: config.db };
+  if (config.url !== '') return { url: config.url, socket, ...password, ...database };
+  const [, host, port] = /^(.*?)(?::(\d+))?$/.exec(config.addr)!;
+  return {
+    socket: { ...socket, host: host!.replace(/^\[|\]$/g, ''), port: Number(port ?? 6379) },
+    ...password,
+    ...database,
+  };
+}
+
+function reconnectStrategy(attempts: number): number {
+  return Math.random() * Math.min(RECONNECT_MS.most, RECONNECT_MS.first * 2 ** Math.min(attempts, 10));
+}

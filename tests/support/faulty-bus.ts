@@ -13,8 +13,8 @@ export interface FaultPlan {
 const MAX_DELAY_MS = 300;
 const MAX_HOLD_MS = 100;
 
-/** What the outbox, or nobody, makes good; typing and presence travel on other channels or may be lost. */
-const TARGETS = ['conversation', 'user', 'accounts'];
+/** Every kind of channel. What is lost on them the outbox makes good, or may be lost: typing, and who is there. */
+const TARGETS = ['conversation', 'user', 'presence', 'accounts'];
 
 /** A channel in trouble. */
 interface Trouble {

@@ -21,6 +21,8 @@ export type Snapshot = Map<string, ConversationCopy>;
 export interface ModelClient {
   readonly person: Person;
   readonly network: Network;
+  /** Why it believes that its session is over, which it never is. */
+  readonly signedOutBy: string | undefined;
   /** Resolves when it is connected and up to date for the first time. */
   start(): Promise<void>;
   /** Asks for the messages of all conversations that it knows and has none of. */

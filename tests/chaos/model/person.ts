@@ -17,6 +17,9 @@ export class Person {
   record = new Record();
   /** For calls over REST, and for sockets without a store. */
   desk = new Network(this.record);
+  /** One of these is the password: the change to the first may have gone wrong half-way. */
+  private passwords: string[];
+  private changes = 0;
   private lines = new Map<'v1' | 'plain', Line>();
 
   private constructor(
@@ -24,12 +27,15 @@ export class Person {
     readonly id: string,
     readonly username: string,
     readonly token: string,
-    readonly account: { user: any; tokens: any; password: string },
-  ) {}
+    readonly account: { user: any; tokens: any },
+    password: string,
+  ) {
+    this.passwords = [password];
+  }
 
   static async signUp(host: Host, name: string): Promise<Person> {
     const { user, tokens, password } = await signUp(host.server, name);
-    return new Person(host, user.id, user.username, tokens.access_token, { user, tokens, password });
+    return new Person(host, user.id, user.username, tokens.access_token, { user, tokens }, password);
   }
 
   /** One call over REST, written down; undefined where the server could not be reached or could not do it. */
@@ -46,6 +52,32 @@ export class Person {
     } catch {
       return undefined;
     }
+  }
+
+  /** Another session; its token, or undefined where that could not be. */
+  async signIn(): Promise<string | undefined> {
+    const { user } = this.account;
+    for (const password of this.passwords) {
+      const answer = await this.call('POST', '/auth/login', { username: user.username, password });
+      if (answer?.status === 200) return answer.body.tokens.access_token;
+    }
+    return undefined;
+  }
+
+  /** Takes another password, by which every other session ends. */
+  async changePassword(): Promise<boolean> {
+    const next = `another correct horse ${++this.changes}`;
+    for (const current of [...this.passwords]) {
+      this.passwords.unshift(next);
+      const answer = await this.call('POST', '/auth/password', { current_password: current, new_password: next });
+      if (answer === undefined) return false; // nobody knows which it is now
+      if (answer.status === 200) {
+        this.passwords = [next];
+        return true;
+      }
+      this.passwords.shift();
+    }
+    return false;
   }
 
   /** A socket without a store, opened when it is first needed and after it was lost. */

@@ -13,6 +13,7 @@ const DAY_MS = 86_400_000;
 /** The SDK as an application uses it, on one device of somebody. */
 export class SdkClient implements ModelClient {
   readonly network: Network;
+  signedOutBy: string | undefined;
   private readonly storage = new MemoryStorage();
   private readonly client: ParleyClient;
 
@@ -32,6 +33,9 @@ export class SdkClient implements ModelClient {
       backoff: BACKOFF,
     });
     this.client.on('conversation', () => this.openAll());
+    this.client.on('signed_out', ({ reason }) => {
+      this.signedOutBy = reason;
+    });
   }
 
   async start(): Promise<void> {

@@ -1,6 +1,7 @@
 import type { CreateClient, ModelClient } from './client.ts';
 import { FAULTS, fallBehind, restart } from './faults.ts';
 import type { Lane } from './lane.ts';
+import { namesOf } from './names.ts';
 import { disorders } from './order.ts';
 import { leaks, strangePresence, unheardRemovals } from './secrecy.ts';
 import { settle } from './settle.ts';
@@ -44,7 +45,9 @@ const WEIGHTS: Record<StepName, number> = {
   'read over a socket': 5,
   'delivered over a socket': 5,
   'read in a store': 6,
-  'signed out': 3,
+  'signed out': 2,
+  'password changed': 2,
+  'profile changed': 8,
   typing: 5,
   'presence watched and set': 2,
   'attempt of an outsider': 6,
@@ -57,7 +60,7 @@ const BUS_FAULTS = { lose: 0.12, delay: 0.12, reorder: 0.12 };
 const FAULT_SHARE = 0.06;
 /** One seed in so many has somebody fall too far behind, and one a second session: passwords are dear to check. */
 const BURST_EVERY = 25;
-const SPARE_EVERY = 4;
+const SPARE_EVERY = 2;
 const PAUSE_MS = 8;
 const WAIT_SHARE = 0.15;
 
@@ -94,9 +97,12 @@ export async function playSeed(lane: Lane, seed: number, createClient: CreateCli
   await world.allDone();
   await lane.host.setFaults(undefined);
   const quietSince = Date.now();
-  for (const text of await settle(clients)) world.found(text);
+  for (const text of await settle(clients, await namesOf(world.people))) world.found(text);
   const settledAfterMs = Date.now() - quietSince;
   world.spare?.check(world);
+  for (const { person, signedOutBy } of clients) {
+    if (signedOutBy !== undefined) world.found(`${person.username} was signed out: ${signedOutBy}`);
+  }
   lookThrough(world, lane);
   await close(world, clients);
   return { seed, findings: world.findings, counts: world.counters.counts, settledAfterMs };
@@ -130,7 +136,8 @@ async function play(world: World): Promise<void> {
       if (FAULTS[fault](world)) world.did(fault);
     }
     const name = random.weighted(WEIGHTS);
-    world.meanwhile(Promise.resolve(STEP_TABLE[name](world)).then((done) => done && world.did(name)));
+    const work = async () => (await STEP_TABLE[name](world)) && world.did(name);
+    world.meanwhile(work());
     if (random.chance(WAIT_SHARE)) await world.allDone();
     else await Bun.sleep(random.int(PAUSE_MS));
   }

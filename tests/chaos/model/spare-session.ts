@@ -7,9 +7,10 @@ const SESSION_OVER = 4401;
 /** Within this its sockets are closed, whatever the bus loses (contract §2), on a busy machine. */
 const BOUND_MS = 7000;
 
-/** A session of somebody that is signed out while its socket listens. */
+/** A session of somebody that ends while its socket listens. */
 export class SpareSession {
   private endedAt = 0;
+  private isEnding = false;
 
   private constructor(
     private readonly person: Person,
@@ -18,20 +19,29 @@ export class SpareSession {
   ) {}
 
   static async begin(person: Person): Promise<SpareSession | undefined> {
-    const { user, password } = person.account;
-    const answer = await person.call('POST', '/auth/login', { username: user.username, password });
-    const token: string | undefined = answer?.body.tokens?.access_token;
+    const token = await person.signIn();
     const record = new Record();
     const line = token && (await Line.open(new Network(record), person.host.server.socketUrl, token, 'v1'));
     return line ? new SpareSession(person, token, record.sockets[0]!) : undefined;
   }
 
-  async signOut(): Promise<boolean> {
-    if (this.endedAt > 0 || this.socket.closedAt !== undefined) return false;
+  signOut(): Promise<boolean> {
+    return this.end(async () => (await this.person.call('POST', '/auth/logout', {}, this.token))?.status === 200);
+  }
+
+  /** Ends it, and every other session but the person's own. */
+  changePassword(): Promise<boolean> {
+    return this.end(() => this.person.changePassword());
+  }
+
+  private async end(work: () => Promise<boolean>): Promise<boolean> {
+    if (this.isEnding || this.endedAt > 0 || this.socket.closedAt !== undefined) return false;
+    this.isEnding = true;
     const at = Date.now();
-    if ((await this.person.call('POST', '/auth/logout', {}, this.token))?.status !== 200) return false;
-    this.endedAt = at;
-    return true;
+    const isEnded = await work();
+    if (isEnded) this.endedAt = at;
+    this.isEnding = false;
+    return isEnded;
   }
 
   /** To be called at the end, when all that was lost is made good. */

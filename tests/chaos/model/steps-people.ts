@@ -86,6 +86,14 @@ export const PEOPLE_STEPS = {
 
   'signed out': (world) => world.spare?.signOut() ?? false,
 
+  'password changed': (world) => world.spare?.changePassword() ?? false,
+
+  async 'profile changed'(world) {
+    const person = world.random.pick(world.people)!;
+    const display_name = `Somebody ${world.random.int(1_000_000)}`;
+    return (await person.call('PATCH', '/users/me', { display_name }))?.status === 200;
+  },
+
   async typing(world) {
     const room = world.room();
     const person = world.member(room);

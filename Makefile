@@ -9,7 +9,7 @@ WEB_SOURCES := $(shell find web/src web/public web/index.html web/vite.config.ts
 
 .DEFAULT_GOAL := help
 .PHONY: all run dev setup web sdk build test test-unit test-e2e chaos bench lint lint-fix fmt types \
-        api chat migrate-up migrate-down migrate-status help
+        api chat migrate-up migrate-down migrate-status docker-build docker-up docker-down docker-logs help
 
 all: lint test-unit test-e2e build ## lint, test and build
 
@@ -80,6 +80,26 @@ migrate-down: setup ## take the last step of the schema back, with the data that
 
 migrate-status: setup ## say which steps of the schema are applied
 	@$(BUN) server/main.ts migrate status
+
+docker-build: .env ## build the image of compose.yaml: parley:local
+	docker compose build
+
+docker-up: .env ## start PostgreSQL, Redis, two nodes and a proxy in containers: http://localhost:8080
+	docker compose up --build --detach --wait
+
+docker-down: .env ## stop them; their data stays in its volumes
+	docker compose down
+
+docker-logs: .env ## follow what they write
+	docker compose logs --follow --tail=100
+
+# Secrets of one's own, for nobody else's eyes.
+.env: | .env.example
+	@umask 077 && sed \
+	  -e "s/^COMPOSE_POSTGRES_PASSWORD=$$/&$$(openssl rand -hex 24)/" \
+	  -e "s/^COMPOSE_REDIS_PASSWORD=$$/&$$(openssl rand -hex 24)/" \
+	  -e "s/^COMPOSE_JWT_SECRET=$$/&$$(openssl rand -hex 48)/" .env.example > .env
+	@echo "Made .env, with secrets of its own"
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

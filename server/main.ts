@@ -6,6 +6,7 @@ import { type Config, ConfigError, loadConfig } from './config.ts';
 import type { Database } from './database/database.ts';
 import { SchemaMigrator } from './database/migrator.ts';
 import { createLogger } from './monitoring/logger.ts';
+import { probeReadiness } from './monitoring/probe.ts';
 
 const USAGE = `Parley ${version}, a messenger back end
 
@@ -15,6 +16,7 @@ Usage: parley [command]
   migrate up            bring the schema up to date
   migrate down          take its last step back, with the data that it holds
   migrate status        say which steps are applied
+  health                ask the server here whether it is ready: ends with 0, or with 1
   admin …               accounts: create-user, set-role, reset-password, deactivate (admin --help)
   help, version
 
@@ -32,6 +34,7 @@ async function main(argv: string[]): Promise<number> {
   if (values.version || command === 'version') return say(`${version}\n`);
   const config = loadConfig();
   if (command === 'serve') return serve(config);
+  if (command === 'health') return health(config);
   if (command === 'migrate') return migrate(config, rest[0]);
   if (command === 'admin') return admin(config, argv.slice(1));
   process.stderr.write(`There is no command "${command}".\n\n${USAGE}`);
@@ -87,6 +90,13 @@ function welcome(url: string): string {
       -d '{"email": "alice@example.com", "username": "alice", "password": "correct horse"}'
 
 `;
+}
+
+/** For the probe of a container, whose image has nothing else to ask with. */
+async function health(config: Config): Promise<number> {
+  const { ready, text } = await probeReadiness(config.server);
+  (ready ? process.stdout : process.stderr).write(`${text}\n`);
+  return ready ? 0 : 1;
 }
 
 async function migrate(config: Config, direction: string | undefined): Promise<number> {

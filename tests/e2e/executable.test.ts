@@ -3,6 +3,7 @@ import { existsSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Subprocess } from 'bun';
 import { request, signUpAll } from '../support/people.ts';
+import { fixedPort } from '../support/ports.ts';
 import { endServers, type TestServer, temporaryFolder } from '../support/server.ts';
 
 setDefaultTimeout(60_000);
@@ -49,8 +50,8 @@ async function listening({ stdout, stderr }: Subprocess<'ignore', 'pipe', 'pipe'
 }
 
 /** Runs it to its end. */
-async function run(...args: string[]): Promise<{ code: number; stdout: string }> {
-  const process = Bun.spawn([executable, ...args], { cwd: home, env, stdout: 'pipe', stderr: 'inherit' });
+async function run(args: string[], settings = env): Promise<{ code: number; stdout: string }> {
+  const process = Bun.spawn([executable, ...args], { cwd: home, env: settings, stdout: 'pipe', stderr: 'ignore' });
   const [code, stdout] = await Promise.all([process.exited, new Response(process.stdout).text()]);
   return { code, stdout };
 }
@@ -98,13 +99,22 @@ describe('the one file, in an empty folder and an empty environment,', () => {
     expect((await bob.call('GET', `/conversations/${group}`)).body.conversation.name).toBe('Of one file');
   });
 
+  test('says whether it is ready, for the probe of a container', async () => {
+    const port = new URL(server.url).port;
+    expect(await run(['health'], { SERVER_PORT: port })).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('"ok"'),
+    });
+    expect(await run(['health'], { SERVER_PORT: String(fixedPort()) })).toMatchObject({ code: 1, stdout: '' });
+  });
+
   test('does its other commands', async () => {
-    expect((await run('version')).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
-    const status = await run('migrate', 'status');
+    expect((await run(['version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+    const status = await run(['migrate', 'status']);
     expect(status.code).toBe(0);
     expect(status.stdout).toContain('applied');
     expect(status.stdout).not.toContain('pending');
-    const made = await run('admin', 'create-user', '--email', 'root@example.com', '--role', 'admin');
+    const made = await run(['admin', 'create-user', '--email', 'root@example.com', '--role', 'admin']);
     expect(made.code).toBe(0);
     const password = /^password: (\S+)$/m.exec(made.stdout)?.[1];
     const login = await request(server, 'POST', '/auth/login', { body: { email: 'root@example.com', password } });

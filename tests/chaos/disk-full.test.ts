@@ -33,7 +33,11 @@ afterAll(endServers);
 async function limitedBySystem(): Promise<Crampable> {
   const server = await startServer();
   const limit = (bytes: number | 'unlimited') => {
-    const { exitCode, stderr } = Bun.spawnSync(['prlimit', `--pid=${server.pid}`, `--fsize=${bytes}:unlimited`]);
+    const { exitCode, stderr } = Bun.spawnSync([
+      'prlimit',
+      `--pid=${server.nodes[0]!.pid}`,
+      `--fsize=${bytes}:unlimited`,
+    ]);
     if (exitCode !== 0) throw new Error(`prlimit failed: ${stderr}`);
   };
   return {

@@ -94,7 +94,7 @@ async function talkTraced(server: TestServer, trace: Trace) {
     sent.push({ key, answer: 'HTTP/1.1 201' });
   }
   await his.find((frame) => frame.client_id === sent.at(-1)!.key);
-  const { pid } = server;
+  const { pid } = server.nodes[0]!;
   await server.stop();
   const calls = await trace.calls(pid);
   return sent.map(({ key, answer }) => ({ key, syncedFirst: wasSyncedFirst(calls, key, answer) }));

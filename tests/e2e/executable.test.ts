@@ -30,7 +30,7 @@ beforeAll(async () => {
   renameSync(built, executable);
   child = Bun.spawn([executable], { cwd: home, env, stdin: 'ignore', stdout: 'pipe', stderr: 'pipe' });
   const url = (await listening(child)).replace('localhost', '127.0.0.1');
-  server = { url, socketUrl: `${url.replace('http', 'ws')}/ws` } as TestServer;
+  server = { url, socketUrl: `${url.replace('http', 'ws')}/ws`, nodes: [] as TestServer['nodes'] } as TestServer;
 });
 afterAll(async () => {
   child?.kill('SIGKILL');

@@ -1,17 +1,17 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Subprocess } from 'bun';
-import { sharedPostgres } from './postgres.ts';
+import { TestCluster } from './cluster.ts';
+import { engineSettings } from './engines.ts';
+import { environment, PARLEY, ROOT, TestNode } from './node.ts';
 
 /**
- * The program as a user starts it: a process of its own, on a free port, with its data in a temporary folder. With
- * TEST_DATABASE=postgres each has a database of its own in one PostgreSQL beside that.
+ * The program as a user starts it: processes of their own, on free ports, with data in a temporary folder. What it stands
+ * on is the run's: SQLite in that folder; with TEST_DATABASE=postgres a database of its own in one PostgreSQL; and with
+ * TEST_TOPOLOGY=cluster three nodes on such a database and one Redis.
  */
 
-const ROOT = join(import.meta.dir, '../..');
-/** From the start of the process to its first answer; generous, for a busy machine. */
-const START_MS = 15_000;
+export { PARLEY };
 
 export type Environment = Record<string, string>;
 
@@ -20,119 +20,34 @@ export interface LogLine {
   [field: string]: unknown;
 }
 
-/** The command line of the program. */
-export const PARLEY = [process.execPath, join(ROOT, 'server/main.ts')];
-
-/** The environment of a test's process: this one's, without what a developer set for their own Parley. */
-export function environment(overrides: Environment): Environment {
-  const { PATH = '', HOME = '' } = process.env;
-  return {
-    PATH,
-    HOME,
-    ENV: 'dev',
-    LOG_FORMAT: 'json',
-    RATE_LIMITS: 'off',
-    SERVER_HOST: '127.0.0.1',
-    SERVER_PORT: '0',
-    ...overrides,
-  };
-}
-
-export class TestServer {
-  url = '';
+/** What a test talks to: one process, or several that are one server to their clients. */
+export interface TestServer {
+  readonly dataDir: string;
+  /** Where its PostgreSQL is; undefined on SQLite. */
+  readonly databaseUrl: string | undefined;
+  /** Where to ask. Of a cluster each look names the next node, so that nobody stays with one. */
+  readonly url: string;
+  /** `ws://…/ws`, in the same way. */
+  readonly socketUrl: string;
+  /** Its processes. */
+  readonly nodes: readonly TestNode[];
   /** All that was logged, and all that was written to stderr. */
-  readonly lines: LogLine[] = [];
-  errors = '';
-  private process!: Subprocess<'ignore', 'pipe', 'pipe'>;
-  private reading: Promise<unknown> = Promise.resolve();
-
-  constructor(
-    readonly dataDir: string,
-    private readonly env: Environment,
-    private readonly command: string[],
-  ) {}
-
-  get pid(): number {
-    return this.process.pid;
-  }
-
-  /** `ws://…/ws` */
-  get socketUrl(): string {
-    return `${this.url.replace('http', 'ws')}/ws`;
-  }
-
-  /** Starts the process, or starts it again on the same data; resolves when it listens. */
-  async start(): Promise<void> {
-    this.process = Bun.spawn([...this.command, 'serve'], {
-      cwd: ROOT,
-      env: environment({ DATA_DIR: this.dataDir, ...this.env }),
-      stdin: 'ignore',
-      stdout: 'pipe',
-      stderr: 'pipe',
-    });
-    const listening = Promise.withResolvers<string>();
-    const timer = setTimeout(() => listening.reject(new Error('the server did not listen in time')), START_MS);
-    this.reading = Promise.all([
-      this.readLog(this.process.stdout, (line) => {
-        if (line.msg === 'listening') listening.resolve(String(line.url));
-      }),
-      this.readErrors(this.process.stderr),
-    ]);
-    void this.process.exited.then((code) =>
-      listening.reject(new Error(`the server ended with ${code}: ${this.errors}${JSON.stringify(this.lines.at(-1))}`)),
-    );
-    try {
-      this.url = await listening.promise;
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  /** Asks it to stop and resolves with its exit code. */
-  async stop(signal: 'SIGTERM' | 'SIGINT' = 'SIGTERM'): Promise<number> {
-    this.process.kill(signal);
-    const code = await this.process.exited;
-    await this.reading;
-    return code;
-  }
-
+  readonly lines: LogLine[];
+  readonly errors: string;
+  /** Starts it again on the same data; resolves when it listens. */
+  start(): Promise<void>;
+  /** Asks it to stop and resolves with its exit code, the highest of several. */
+  stop(signal?: 'SIGTERM' | 'SIGINT'): Promise<number>;
   /** Ends it without warning. */
-  async kill(): Promise<void> {
-    this.process.kill('SIGKILL');
-    await this.process.exited;
-    await this.reading;
-  }
-
-  /** Resident memory, in bytes. */
-  async memory(): Promise<number> {
-    const status = await Bun.file(`/proc/${this.pid}/status`).text();
-    return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1024;
-  }
-
-  private async readLog(stream: ReadableStream<Uint8Array>, onLine: (line: LogLine) => void): Promise<void> {
-    for await (const text of linesOf(stream)) {
-      if (!text.startsWith('{')) continue;
-      const line = JSON.parse(text) as LogLine;
-      this.lines.push(line);
-      onLine(line);
-    }
-  }
-
-  private async readErrors(stream: ReadableStream<Uint8Array>): Promise<void> {
-    for await (const text of linesOf(stream)) this.errors += `${text}\n`;
-  }
+  kill(): Promise<void>;
+  /** Resident memory, in bytes, of all its processes. */
+  memory(): Promise<number>;
 }
 
-async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
-  const decoder = new TextDecoder();
-  let rest = '';
-  for await (const chunk of stream) {
-    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
-    rest = lines.pop()!;
-    yield* lines;
-  }
-  if (rest !== '') yield rest;
-}
+/** Whether a server is three nodes in this run. A test of what one process does is registered only where it is one. */
+export const onCluster = process.env.TEST_TOPOLOGY === 'cluster';
+/** The engine that this run is on. A test of SQLite's own file or threads is registered on SQLite only. */
+export const onSqlite = process.env.TEST_DATABASE !== 'postgres' && !onCluster;
 
 const running = new Set<TestServer>();
 const folders = new Set<string>();
@@ -144,27 +59,11 @@ export function temporaryFolder(): string {
   return folder;
 }
 
-/** The engine that this run is on. A test of SQLite's own file or threads is registered on SQLite only. */
-export const onSqlite = process.env.TEST_DATABASE !== 'postgres';
-
-/** Which database belongs to a data folder in this run. */
-const databases = new Map<string, Promise<string>>();
-
-/** The settings of the run's engine for a data folder: what is started on the folder again finds its data again. */
-async function engineSettings(dataDir: string): Promise<Environment> {
-  if (onSqlite) return {};
-  let url = databases.get(dataDir);
-  if (!url || dataDir === ':memory:') {
-    url = sharedPostgres().then((postgres) => postgres.createDatabase());
-    databases.set(dataDir, url);
-  }
-  return { DATABASE_URL: await url };
-}
-
 /** Starts a server of the test's own. `env` overrides settings; limits are off unless it says otherwise. */
 export async function startServer(env: Environment = {}, command: string[] = PARLEY): Promise<TestServer> {
   const dataDir = env.DATA_DIR ?? temporaryFolder();
-  const server = new TestServer(dataDir, { ...(await engineSettings(dataDir)), ...env }, command);
+  const settings = { ...(await settingsOf(dataDir)), ...env };
+  const server = onCluster ? new TestCluster(dataDir, settings, command) : new TestNode(dataDir, settings, command);
   running.add(server);
   await server.start();
   return server;
@@ -180,7 +79,7 @@ export async function endServers(): Promise<void> {
 
 /** Runs the program to its end with other arguments than `serve`. */
 export async function runParley(args: string[], env: Environment = {}) {
-  const settings = env.DATA_DIR === undefined ? {} : await engineSettings(env.DATA_DIR);
+  const settings = env.DATA_DIR === undefined ? {} : await settingsOf(env.DATA_DIR);
   const child = Bun.spawn([...PARLEY, ...args], {
     cwd: ROOT,
     env: environment({ ...settings, ...env }),
@@ -193,4 +92,8 @@ export async function runParley(args: string[], env: Environment = {}) {
     new Response(child.stderr).text(),
   ]);
   return { code, stdout, stderr };
+}
+
+function settingsOf(dataDir: string): Environment | Promise<Environment> {
+  return onSqlite ? {} : engineSettings(dataDir, onCluster);
 }

@@ -14,6 +14,10 @@ export interface SocketOptions {
 /** How long something that must happen may take, in milliseconds. */
 const PATIENCE_MS = 5000;
 
+/** What the way from node to node may take, beside the time in which they answer; and how often nothing must come. */
+const BETWEEN_NODES_MS = 30;
+const QUIET_ROUNDS = 2;
+
 type Wanted = string | ((frame: Frame) => boolean);
 
 /** A real WebSocket that remembers what it heard, and waits for what it has not heard yet. */
@@ -25,7 +29,10 @@ export class TestSocket {
   /** Frames up to here were handed out by `next`. */
   private taken = 0;
 
-  private constructor(readonly raw: WebSocket) {
+  private constructor(
+    readonly raw: WebSocket,
+    private readonly server: TestServer,
+  ) {
     raw.addEventListener('message', ({ data }) => {
       this.frames.push(JSON.parse(String(data)));
       for (const hear of [...this.hearers]) hear();
@@ -42,7 +49,7 @@ export class TestSocket {
   static open(server: TestServer, { path, protocols, query = '', headers }: SocketOptions): Promise<TestSocket> {
     const address = path === undefined ? server.socketUrl : server.url.replace('http', 'ws') + path;
     const raw = new WebSocket(address + query, { protocols, headers } as unknown as string[]);
-    const socket = new TestSocket(raw);
+    const socket = new TestSocket(raw, server);
     return new Promise((resolve, reject) => {
       raw.addEventListener('open', () => resolve(socket));
       void socket.closed.then(({ code }) => reject(new Error(`the socket was refused (${code})`)));
@@ -91,15 +98,30 @@ export class TestSocket {
     this.taken = 0;
   }
 
-  /** Resolves when all that was sent to this socket before has come: the answer to a frame sent now. */
+  /**
+   * Resolves when all that was sent to this socket before has come: the answer to a frame sent now. What is on its way
+   * between several nodes has come when they were asked, all of them, and nothing more did, twice in a row.
+   */
   async settle(): Promise<void> {
-    if (this.raw.protocol === '') return this.settlePlain();
+    if (this.server.nodes.length < 2) return this.pingOnce();
+    for (let quiet = 0; quiet < QUIET_ROUNDS; quiet++) {
+      const before = this.frames.length;
+      await Promise.all(this.server.nodes.map(({ url }) => fetch(`${url}/api/v1/health/ready`)));
+      await Bun.sleep(BETWEEN_NODES_MS);
+      await this.pingOnce();
+      const answers = this.raw.protocol === '' ? 0 : 1;
+      if (this.frames.length > before + answers) quiet = 0;
+    }
+  }
+
+  private async pingOnce(): Promise<void> {
+    if (this.raw.protocol === '') return this.pingPlain();
     this.send({ event: 'ping' });
     await this.next('pong');
   }
 
   /** Plain mode has no events: a ping of the WebSocket protocol, which is answered in its turn. */
-  private settlePlain(): Promise<void> {
+  private pingPlain(): Promise<void> {
     const raw = this.raw as unknown as EventTarget & { ping(): void };
     return new Promise((resolve, reject) => {
       raw.addEventListener('pong', () => resolve(), { once: true });

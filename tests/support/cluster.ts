@@ -1,0 +1,75 @@
+import { TestNode } from './node.ts';
+import { fixedPort } from './ports.ts';
+import type { Environment, LogLine, TestServer } from './server.ts';
+
+export const CLUSTER_NODES = 3;
+
+/**
+ * Several nodes on one PostgreSQL and one Redis, as a proxy without stickiness shows them: whoever looks for the address
+ * is sent to the next node, for each request and each socket.
+ */
+export class TestCluster implements TestServer {
+  readonly nodes: readonly TestNode[];
+  private turn = 0;
+
+  constructor(
+    readonly dataDir: string,
+    env: Environment,
+    command: string[],
+  ) {
+    // In memory each would sign with a secret of its own.
+    const secret: Environment = dataDir === ':memory:' ? { JWT_SECRET: crypto.randomUUID() } : {};
+    this.nodes = Array.from({ length: CLUSTER_NODES }, (_, index) => {
+      return new TestNode(dataDir, { ...secret, ...env, ...portOf(index, env.SERVER_PORT) }, command);
+    });
+  }
+
+  get url(): string {
+    return this.next.url;
+  }
+
+  get socketUrl(): string {
+    return this.next.socketUrl;
+  }
+
+  get databaseUrl(): string | undefined {
+    return this.nodes[0]!.databaseUrl;
+  }
+
+  get lines(): LogLine[] {
+    return this.nodes.flatMap(({ lines }) => lines);
+  }
+
+  get errors(): string {
+    return this.nodes.map(({ errors }) => errors).join('');
+  }
+
+  async start(): Promise<void> {
+    await Promise.all(this.nodes.map((node) => node.start()));
+  }
+
+  async stop(signal?: 'SIGTERM' | 'SIGINT'): Promise<number> {
+    return Math.max(...(await Promise.all(this.nodes.map((node) => node.stop(signal)))));
+  }
+
+  async kill(): Promise<void> {
+    await Promise.all(this.nodes.map((node) => node.kill()));
+  }
+
+  async memory(): Promise<number> {
+    const each = await Promise.all(this.nodes.map((node) => node.memory()));
+    return each.reduce((sum, one) => sum + one, 0);
+  }
+
+  /** The next of those that run, as a proxy finds it. */
+  private get next(): TestNode {
+    const running = this.nodes.filter(({ isRunning }) => isRunning);
+    const candidates = running.length > 0 ? running : this.nodes;
+    return candidates[this.turn++ % candidates.length]!;
+  }
+}
+
+/** A port that was asked for goes to the first; the others keep theirs too when they come back. */
+function portOf(index: number, asked: string | undefined): Environment {
+  return index > 0 && Number(asked) > 0 ? { SERVER_PORT: String(fixedPort()) } : {};
+}

@@ -1872,7 +1872,7 @@ export interface paths {
     };
     /**
      * Whether to send it requests
-     * @description Asks what this node depends on, and says no while it is shutting down.
+     * @description Asks what this node stands on, and says no while it is shutting down. `degraded` is ready too: without Redis everything is accepted and kept, and other nodes hear of it some seconds later.
      */
     get: {
       parameters: {
@@ -2332,13 +2332,45 @@ export interface components {
     Health: {
       /** @enum {string} */
       status: 'ok';
+      /**
+       * @description What this node does (`ROLES`), and what each part of that stands on
+       * @example {
+       *       "api": [
+       *         "database",
+       *         "redis"
+       *       ],
+       *       "realtime": [
+       *         "database",
+       *         "redis"
+       *       ]
+       *     }
+       */
+      roles: {
+        [key: string]: string[];
+      };
       version: string;
       /** @description Since the start of this process */
       uptime_seconds: number;
     };
     Ready: {
       /** @enum {string} */
-      status: 'ok';
+      status: 'ok' | 'degraded';
+      /**
+       * @description What this node does (`ROLES`), and what each part of that stands on
+       * @example {
+       *       "api": [
+       *         "database",
+       *         "redis"
+       *       ],
+       *       "realtime": [
+       *         "database",
+       *         "redis"
+       *       ]
+       *     }
+       */
+      roles: {
+        [key: string]: string[];
+      };
       /**
        * @example {
        *       "database": "ok"
@@ -2359,6 +2391,22 @@ export interface components {
       request_id: string;
       /** @enum {string} */
       status: 'unavailable' | 'draining';
+      /**
+       * @description What this node does (`ROLES`), and what each part of that stands on
+       * @example {
+       *       "api": [
+       *         "database",
+       *         "redis"
+       *       ],
+       *       "realtime": [
+       *         "database",
+       *         "redis"
+       *       ]
+       *     }
+       */
+      roles: {
+        [key: string]: string[];
+      };
       /**
        * @example {
        *       "database": "ok"

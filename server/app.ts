@@ -35,8 +35,8 @@ import { Hub } from './chat/ws/hub.ts';
 import { Presence } from './chat/ws/presence.ts';
 import { Realtime } from './chat/ws/realtime.ts';
 import { TypingSignals } from './chat/ws/typing.ts';
-import { upgrade } from './chat/ws/upgrade.ts';
-import { type Config, ConfigError } from './config.ts';
+import { refuseUpgrade, upgrade } from './chat/ws/upgrade.ts';
+import { type Config, ConfigError, type Role } from './config.ts';
 import type { Database } from './database/database.ts';
 import { readEpoch } from './database/meta.ts';
 import { SchemaMigrator } from './database/migrator.ts';
@@ -47,6 +47,7 @@ import { ParleyError } from './errors.ts';
 import { answerUnknownRoutes, createHttpApp } from './http/http-app.ts';
 import { OriginPolicy } from './http/origin.ts';
 import { ProxyTrust } from './http/proxy-trust.ts';
+import { refuseApi } from './http/refuse-api.ts';
 import { type BoundAddress, serveHttp } from './http/serve.ts';
 import type { Logger } from './monitoring/logger.ts';
 import { Metrics } from './monitoring/metrics.ts';
@@ -240,10 +241,13 @@ export async function startApp(
     observe: (route, method, status, milliseconds) => metrics.requested(route, method, status, milliseconds),
     failed: (code) => metrics.failed(code),
   });
-  http.route('/', authRoutes({ auth, users, tokens, cookies, origins, limits }));
-  http.route('/', usersRoutes({ users, auth, cookies }));
-  http.route('/', conversationRoutes(chat));
-  http.route('/', messageRoutes(chat));
+  const does = (role: Role) => config.roles.includes(role);
+  if (does('api')) {
+    http.route('/', authRoutes({ auth, users, tokens, cookies, origins, limits }));
+    http.route('/', usersRoutes({ users, auth, cookies }));
+    http.route('/', conversationRoutes(chat));
+    http.route('/', messageRoutes(chat));
+  }
   http.route(
     '/',
     monitoringRoutes({
@@ -252,20 +256,25 @@ export async function startApp(
       log,
       metrics,
       metricsToken: config.monitoring.metrics_token,
+      roles: Object.fromEntries(config.roles.map((role) => [role, redis ? ['database', 'redis'] : ['database']])),
       checks: { database: () => database.check() },
+      optionalChecks: redis ? { redis: () => redis.check() } : {},
       isDraining,
     }),
   );
-  http.route('/', pageRoutes({ version }));
-  mountOpenApi(http, version);
-  mountAsyncApi(http, version);
-
   const client = { chat, marks, typing, presence, log, isDraining, failed: metrics.failed.bind(metrics) };
   const upgradeDeps = { auth, hub, origins, proxies, queryToken: config.websocket.query_token, client };
   for (const path of SOCKET_PATHS) {
     http.get(path, (c) => {
       throw c.env.refusal ?? new ParleyError('upgrade_required');
     });
+  }
+  if (does('api')) {
+    http.route('/', pageRoutes({ version }));
+    mountOpenApi(http, version);
+    mountAsyncApi(http, version);
+  } else {
+    refuseApi(http);
   }
   answerUnknownRoutes(http, client.failed);
 
@@ -278,7 +287,7 @@ export async function startApp(
     http,
     websocket: realtime.handler,
     socketPaths: SOCKET_PATHS,
-    upgrade: (server, request, url) => upgrade(upgradeDeps, server, request, url),
+    upgrade: does('realtime') ? (...handshake) => upgrade(upgradeDeps, ...handshake) : refuseUpgrade,
   });
   realtime.serveOn(listener.server);
 

@@ -70,6 +70,16 @@ const origin = z.string().refine((value) => URL.canParse(value) && new URL(value
   error: 'must be origins such as https://chat.example.com, without a path',
 });
 
+/** What a node does. Each part can run on nodes of its own. */
+export const ROLES = ['api', 'realtime', 'worker'] as const;
+export type Role = (typeof ROLES)[number];
+
+const roles = list.pipe(
+  z
+    .array(z.enum(ROLES, { error: `must be some of ${ROLES.join(', ')}` }))
+    .min(1, { error: `must name one of ${ROLES.join(', ')}, or more` }),
+);
+
 /** Where `vite` serves the web client to its developers. */
 const WEB_DEV_SERVER = 'http://localhost:5173';
 
@@ -108,6 +118,7 @@ function setting<T extends z.ZodType>(variable: string, fallback: string | numbe
 /** The settings, in the order and under the names of configs/config.yaml, which documents them. */
 const SETTINGS = {
   env: setting('ENV', 'local', choice(['local', 'dev', 'prod'])),
+  roles: setting('ROLES', ROLES.join(','), roles),
   server: {
     host: setting('SERVER_HOST', '0.0.0.0', z.string().min(1)),
     port: setting('SERVER_PORT', 8080, number(0, 65535)),

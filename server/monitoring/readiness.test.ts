@@ -31,6 +31,14 @@ test.each([
   });
 });
 
+test('a server is ready, and says what it is worse for, when something fails that it goes on without', async () => {
+  const isDraining = () => false;
+  const one = (database: Check) =>
+    new Readiness({ checks: { database }, optionalChecks: { redis: fails }, isDraining, log }).report();
+  expect(await one(works)).toEqual({ status: 'degraded', checks: { database: 'ok', redis: 'failed' } });
+  expect(await one(fails)).toEqual({ status: 'unavailable', checks: { database: 'failed', redis: 'failed' } });
+});
+
 test('a server that is about to go says so, and checks nothing', async () => {
   let asked = 0;
   const check = async () => void asked++;

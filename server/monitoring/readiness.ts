@@ -6,6 +6,8 @@ export type Check = () => Promise<void>;
 export interface ReadinessOptions {
   /** What must work for this node to take requests, by name. */
   checks: Record<string, Check>;
+  /** What it goes on without, by name: said, and no reason to send its requests elsewhere. */
+  optionalChecks?: Record<string, Check>;
   /** Whether the server is about to go, and wants no more work. */
   isDraining(): boolean;
   log: Logger;
@@ -14,7 +16,7 @@ export interface ReadinessOptions {
 }
 
 export interface ReadinessReport {
-  status: 'ok' | 'unavailable' | 'draining';
+  status: 'ok' | 'degraded' | 'unavailable' | 'draining';
   checks: Record<string, 'ok' | 'failed'>;
 }
 
@@ -34,18 +36,26 @@ export class Readiness {
   }
 
   private async runChecks(): Promise<ReadinessReport> {
-    const names = Object.keys(this.options.checks);
-    const results = await Promise.all(names.map((name) => this.run(name)));
-    const checks = Object.fromEntries(names.map((name, index) => [name, results[index]!]));
-    return { status: results.includes('failed') ? 'unavailable' : 'ok', checks };
+    const [needed, optional] = await Promise.all([
+      this.runAll(this.options.checks),
+      this.runAll(this.options.optionalChecks ?? {}),
+    ]);
+    const checks = { ...needed, ...optional };
+    if (Object.values(needed).includes('failed')) return { status: 'unavailable', checks };
+    return { status: Object.values(optional).includes('failed') ? 'degraded' : 'ok', checks };
   }
 
-  private async run(name: string): Promise<'ok' | 'failed'> {
-    const { checks, log, timeLimitMs = 2000 } = this.options;
+  private async runAll(checks: Record<string, Check>): Promise<ReadinessReport['checks']> {
+    const results = Object.entries(checks).map(async ([name, check]) => [name, await this.run(name, check)] as const);
+    return Object.fromEntries(await Promise.all(results));
+  }
+
+  private async run(name: string, check: Check): Promise<'ok' | 'failed'> {
+    const { log, timeLimitMs = 2000 } = this.options;
     const tooLate = Promise.withResolvers<never>();
     const timer = setTimeout(() => tooLate.reject(new Error(`no answer in ${timeLimitMs} ms`)), timeLimitMs);
     try {
-      await Promise.race([checks[name]!(), tooLate.promise]);
+      await Promise.race([check(), tooLate.promise]);
       return 'ok';
     } catch (error) {
       log.warn({ err: error, check: name }, 'readiness check failed');

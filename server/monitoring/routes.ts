@@ -24,27 +24,39 @@ export interface MonitoringOptions {
   metrics: Metrics;
   /** Lets others than this machine read the metrics in prod; empty: nobody else. */
   metricsToken: string;
+  /** What this node does, and what each part of that stands on, by name. */
+  roles: Record<string, string[]>;
   /** What must work for this node to be ready, by name. */
   checks: Record<string, Check>;
+  /** What it goes on without, by name. */
+  optionalChecks: Record<string, Check>;
   /** Whether the server is about to go. */
   isDraining(): boolean;
 }
 
 const Checks = z.record(z.string(), z.enum(['ok', 'failed'])).meta({ example: { database: 'ok' } });
 
+const Roles = z.record(z.string(), z.array(z.string())).meta({
+  description: 'What this node does (`ROLES`), and what each part of that stands on',
+  example: { api: ['database', 'redis'], realtime: ['database', 'redis'] },
+});
+
 const Health = z
   .object({
     status: z.literal('ok'),
+    roles: Roles,
     version: z.string(),
     uptime_seconds: z.int().meta({ description: 'Since the start of this process' }),
   })
   .meta({ id: 'Health' });
 
-const Ready = z.object({ status: z.literal('ok'), checks: Checks }).meta({ id: 'Ready' });
+const Ready = z.object({ status: z.enum(['ok', 'degraded']), roles: Roles, checks: Checks }).meta({ id: 'Ready' });
 
-const NotReady = ErrorBodySchema.extend({ status: z.enum(['unavailable', 'draining']), checks: Checks }).meta({
-  id: 'NotReady',
-});
+const NotReady = ErrorBodySchema.extend({
+  status: z.enum(['unavailable', 'draining']),
+  roles: Roles,
+  checks: Checks,
+}).meta({ id: 'NotReady' });
 
 const getHealth = createRoute({
   method: 'get',
@@ -60,7 +72,9 @@ const getReadiness = createRoute({
   path: '/api/v1/health/ready',
   tags: ['Health'],
   summary: 'Whether to send it requests',
-  description: 'Asks what this node depends on, and says no while it is shutting down.',
+  description:
+    'Asks what this node stands on, and says no while it is shutting down. `degraded` is ready too: without Redis ' +
+    'everything is accepted and kept, and other nodes hear of it some seconds later.',
   responses: {
     200: jsonAnswer('It is ready', Ready),
     503: jsonAnswer('`unavailable`: something that it needs does not work, or it is about to go', NotReady),
@@ -69,22 +83,22 @@ const getReadiness = createRoute({
 
 /** Health for probes, metrics for Prometheus, and the same as live charts for people (styled by the pages' base.css). */
 export function monitoringRoutes(options: MonitoringOptions): Router {
-  const { env, version, log, metrics, metricsToken, checks, isDraining } = options;
+  const { env, version, log, metrics, metricsToken, roles, checks, optionalChecks, isDraining } = options;
   const access = new MetricsAccess({ env, token: metricsToken });
-  const readiness = new Readiness({ checks, isDraining, log });
+  const readiness = new Readiness({ checks, optionalChecks, isDraining, log });
   const app = createRouter();
 
   app.openapi(getHealth, (c) => {
     c.header('Cache-Control', 'no-store');
-    return c.json({ status: 'ok' as const, version, uptime_seconds: Math.floor(process.uptime()) }, 200);
+    return c.json({ status: 'ok' as const, roles, version, uptime_seconds: Math.floor(process.uptime()) }, 200);
   });
 
   app.openapi(getReadiness, async (c) => {
     c.header('Cache-Control', 'no-store');
     const { status, checks } = await readiness.report();
-    if (status === 'ok') return c.json({ status, checks }, 200);
+    if (status === 'ok' || status === 'degraded') return c.json({ status, roles, checks }, 200);
     const message = status === 'draining' ? 'This server is about to go' : 'Something that this server needs fails';
-    return c.json({ code: 'unavailable', message, request_id: c.var.requestId, status, checks }, 503);
+    return c.json({ code: 'unavailable', message, request_id: c.var.requestId, status, roles, checks }, 503);
   });
 
   app.get('/metrics', async (c) => {

@@ -25,6 +25,8 @@ async function failsToStart(env: Environment): Promise<string> {
 describe('a wrong setting stops the start with one line that names it:', () => {
   const wrong: [string, string][] = [
     ['ENV', 'production'],
+    ['ROLES', ''],
+    ['ROLES', 'api,workers'],
     ['SERVER_PORT', 'http'],
     ['SERVER_PORT', '65536'],
     ['SERVER_PORT', '-1'],

@@ -195,13 +195,14 @@ describe('the OpenAPI document', () => {
 
 describe('health', () => {
   test('says that it lives, and that it is ready', async () => {
+    const roles = { api: ['database'], realtime: ['database'], worker: ['database'] };
     const health = await request(server, 'GET', '/health');
     expect([health.status, health.body]).toEqual([
       200,
-      { status: 'ok', version: expect.any(String), uptime_seconds: expect.any(Number) },
+      { status: 'ok', roles, version: expect.any(String), uptime_seconds: expect.any(Number) },
     ]);
     const ready = await request(server, 'GET', '/health/ready');
-    expect([ready.status, ready.body]).toEqual([200, { status: 'ok', checks: { database: 'ok' } }]);
+    expect([ready.status, ready.body]).toEqual([200, { status: 'ok', roles, checks: { database: 'ok' } }]);
     for (const { headers } of [health, ready]) expect(headers.get('cache-control')).toBe('no-store');
   });
 });

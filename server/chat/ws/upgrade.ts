@@ -55,6 +55,11 @@ export async function upgrade(deps: UpgradeDeps, server: Server<Client>, request
   deps.client.log.info({ request_id: headers.get('x-request-id'), ...line, mode }, 'request');
 }
 
+/** Answers every handshake on a node that takes no sockets. Whoever was sent here tries again, and another node answers. */
+export async function refuseUpgrade(): Promise<never> {
+  throw new ParleyError('unavailable', 'This node takes no sockets: another one does');
+}
+
 function offeredProtocols(headers: Headers): string[] {
   return (headers.get('sec-websocket-protocol') ?? '').split(',').map((one) => one.trim());
 }

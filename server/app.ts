@@ -38,7 +38,7 @@ import { TypingSignals } from './chat/ws/typing.ts';
 import { refuseUpgrade, upgrade } from './chat/ws/upgrade.ts';
 import { type Config, ConfigError, type Role } from './config.ts';
 import type { Database } from './database/database.ts';
-import { readEpoch } from './database/meta.ts';
+import { Epoch } from './database/epoch.ts';
 import { SchemaMigrator } from './database/migrator.ts';
 import { PostgresDatabase } from './database/postgres/postgres-database.ts';
 import { RequirementError } from './database/postgres/requirements.ts';
@@ -170,7 +170,12 @@ export async function startApp(
   const limits = createRateLimits(config);
   const { auth, users, sessions, tokens } = createAccounts(config, database, bus, limits, log);
 
-  const epoch = await readEpoch(database);
+  const epoch = new Epoch(database, log, async () => {
+    await outbox.skip();
+    users.forgetPublicUsers();
+    hub.startAnew();
+  });
+  await epoch.start();
   const conversations = new ConversationRepository(database);
   const messages = new MessageRepository(database);
   const messageReader = new MessageReader(messages, users);
@@ -304,6 +309,7 @@ export async function startApp(
       await listener.stop();
       await presence.stop();
       await outbox.stop();
+      await epoch.stop();
       await database.close();
       await bus.close();
       redis?.close();

@@ -4,6 +4,7 @@ import { createAccounts, openStorage, startApp, version } from './app.ts';
 import { MemoryBus } from './bus/memory.ts';
 import { type Config, ConfigError, loadConfig } from './config.ts';
 import type { Database } from './database/database.ts';
+import { renewEpoch } from './database/epoch.ts';
 import { SchemaMigrator } from './database/migrator.ts';
 import { createLogger } from './monitoring/logger.ts';
 import { probeReadiness } from './monitoring/probe.ts';
@@ -16,7 +17,11 @@ Usage: parley [command]
   migrate up            bring the schema up to date
   migrate down          take its last step back, with the data that it holds
   migrate status        say which steps are applied
+<<<<<<< HEAD
   health                ask the server here whether it is ready: ends with 0, or with 1
+=======
+  epoch new             name the history anew, after a backup was restored: clients drop their copies
+>>>>>>> b7ce31a (Let readers of the outbox miss no late commit, and a failover be another epoch)
   admin …               accounts: create-user, set-role, reset-password, deactivate (admin --help)
   help, version
 
@@ -36,6 +41,7 @@ async function main(argv: string[]): Promise<number> {
   if (command === 'serve') return serve(config);
   if (command === 'health') return health(config);
   if (command === 'migrate') return migrate(config, rest[0]);
+  if (command === 'epoch') return epoch(config, rest[0]);
   if (command === 'admin') return admin(config, argv.slice(1));
   process.stderr.write(`There is no command "${command}".\n\n${USAGE}`);
   return 2;
@@ -114,6 +120,17 @@ async function migrate(config: Config, direction: string | undefined): Promise<n
     }
     const done = await (direction === 'up' ? migrator.up() : migrator.down());
     return say(done.length > 0 ? done.map((name) => `${direction}: ${name}\n`).join('') : 'nothing to do\n');
+  });
+}
+
+async function epoch(config: Config, action: string | undefined): Promise<number> {
+  if (action !== 'new') {
+    process.stderr.write('Say what: epoch new.\n');
+    return 2;
+  }
+  return withDatabase(config, async (database) => {
+    await new SchemaMigrator(database).up();
+    return say(`the epoch is ${await renewEpoch(database)} now\n`);
   });
 }
 

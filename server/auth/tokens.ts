@@ -1,6 +1,7 @@
 import { createSecretKey, type KeyObject } from 'node:crypto';
 import { errors, jwtVerify, SignJWT } from 'jose';
 import type { Tokens as TokensAnswer } from '../../protocol/resources.ts';
+import { Id } from '../../protocol/schemas.ts';
 import { ParleyError } from '../errors.ts';
 import type { Session } from './model.ts';
 
@@ -89,8 +90,9 @@ export class Tokens {
   private async read(token: string, type: TokenType, at: Date): Promise<TokenClaims & { generation?: number }> {
     const payload = await this.verify(token, at);
     const { sub, sid, typ, gen } = payload;
-    if (typ !== type || typeof sub !== 'string' || typeof sid !== 'string') throw new ParleyError('invalid_token');
-    return { userId: sub, sessionId: sid, generation: gen as number | undefined };
+    const [user, session] = [Id.safeParse(sub), Id.safeParse(sid)];
+    if (typ !== type || !user.success || !session.success) throw new ParleyError('invalid_token');
+    return { userId: user.data, sessionId: session.data, generation: gen as number | undefined };
   }
 
   private async verify(token: string, currentDate: Date) {

@@ -1,5 +1,6 @@
 import type { Selectable } from 'kysely';
 import type { Database } from '../database/database.ts';
+import { type OutboxMoment, outboxMoment, writtenAfter } from '../database/outbox-moment.ts';
 import type { OutboxTable } from '../database/schema.ts';
 import type { Logger } from '../monitoring/logger.ts';
 import type { Bus } from './bus.ts';
@@ -29,7 +30,7 @@ export interface OutboxHearers {
  * nothing.
  */
 export class OutboxReader {
-  private lastId = 0;
+  private seen: OutboxMoment | undefined;
   private timer: Timer | undefined;
   private sweeper: Timer | undefined;
   private working: Promise<void> = Promise.resolve();
@@ -43,9 +44,15 @@ export class OutboxReader {
 
   /** Begins behind what stands there now. */
   async start(): Promise<void> {
-    this.lastId = await this.newestId();
+    await this.skip();
     this.timer = setInterval(() => this.enqueue(() => this.poll()), POLL_MS);
     this.sweeper = setInterval(() => this.enqueue(() => this.sweep()), SWEEP_MS);
+  }
+
+  /** Goes on behind what stands there now, as after the log went back: nothing of before is told. */
+  async skip(): Promise<void> {
+    const [[now]] = await this.database.readTogether([outboxMoment(this.database)]);
+    this.seen = now!.moment;
   }
 
   /** Resolves once nothing is under way any more. */
@@ -61,19 +68,25 @@ export class OutboxReader {
   }
 
   private async poll(): Promise<void> {
-    const newest = await this.newestId();
-    if (newest <= this.lastId) return;
-    const fresh = () => this.database.read.selectFrom('outbox').where('id', '>', this.lastId).where('id', '<=', newest);
-    const rows = await fresh()
-      .select(['kind', 'conversation_id', 'user_id', 'session_id', 'rev'])
-      .where('kind', 'not in', ['conversation', 'marks'])
-      .orderBy('id')
-      .execute();
-    const heads = await fresh()
-      .select((eb) => ['kind', 'conversation_id', eb.fn.max('rev').as('rev')])
-      .where('kind', 'in', ['conversation', 'marks'])
-      .groupBy(['kind', 'conversation_id'])
-      .execute();
+    const { database, seen } = this;
+    const fresh = () => database.read.selectFrom('outbox').where(writtenAfter(database.engine, seen!));
+    const [[now], rows, heads] = await database.readTogether([
+      outboxMoment(database),
+      fresh()
+        .select(['kind', 'conversation_id', 'user_id', 'session_id', 'rev'])
+        .where('kind', 'not in', ['conversation', 'marks'])
+        .orderBy('id')
+        .compile(),
+      fresh()
+        .select((eb) => ['kind', 'conversation_id', eb.fn.max('rev').as('rev')])
+        .where('kind', 'in', ['conversation', 'marks'])
+        .groupBy(['kind', 'conversation_id'])
+        .compile(),
+    ]);
+    if (rows.length + heads.length === 0) {
+      this.seen = now!.moment;
+      return;
+    }
     // What was committed this moment is being published: only what is not heard by then was lost.
     await Bun.sleep(SETTLE_MS);
     for (const { kind, conversation_id, rev } of heads) {
@@ -81,7 +94,8 @@ export class OutboxReader {
       else this.hearers.heardOf(conversation_id!, Number(rev));
     }
     for (const row of rows) await this.tell(row);
-    this.lastId = newest;
+    // What was skipped to meanwhile stays.
+    if (this.seen === seen) this.seen = now!.moment;
   }
 
   private async tell({ kind, conversation_id, user_id, session_id, rev }: FreshRow): Promise<void> {
@@ -92,29 +106,19 @@ export class OutboxReader {
     }
   }
 
-  private async newestId(): Promise<number> {
-    const { id } = await this.database.read
-      .selectFrom('outbox')
-      .select((eb) => eb.fn.max('id').as('id'))
-      .executeTakeFirstOrThrow();
-    return id ?? 0;
-  }
-
   /** Deletes old rows in small steps, so that no message waits long for its turn to write. */
   private async sweep(): Promise<void> {
+    const { write, engine } = this.database;
     for (;;) {
-      const oldest = this.database.read
-        .selectFrom('outbox')
-        .select(['id', 'created_at'])
-        .orderBy('id')
-        .limit(SWEEP_CHUNK);
-      const { id } = await this.database.read
+      let oldest = write.selectFrom('outbox').select(['id', 'created_at']).orderBy('id').limit(SWEEP_CHUNK);
+      // Every node sweeps: what another is about to delete is left to it.
+      if (engine === 'postgres') oldest = oldest.forUpdate().skipLocked();
+      const old = write
         .selectFrom(oldest.as('oldest'))
-        .select((eb) => eb.fn.max('id').as('id'))
-        .where('created_at', '<', Date.now() - KEPT_MS)
-        .executeTakeFirstOrThrow();
-      if (id === null) return;
-      await this.database.write.deleteFrom('outbox').where('id', '<=', id).execute();
+        .select('id')
+        .where('created_at', '<', Date.now() - KEPT_MS);
+      const { numDeletedRows } = await write.deleteFrom('outbox').where('id', 'in', old).executeTakeFirstOrThrow();
+      if (numDeletedRows < SWEEP_CHUNK) return;
     }
   }
 }

@@ -24,7 +24,7 @@ export interface ChatReaderOptions {
   messageReader: MessageReader;
   users: UsersService;
   /** Which history the log tells (contract §5.4). */
-  epoch: string;
+  epoch: { readonly current: string };
 }
 
 export interface Page {
@@ -198,7 +198,7 @@ export class ChatReader {
     const shown = heads.slice(0, page.limit);
     const last = heads.length > page.limit ? shown.at(-1) : undefined;
     return {
-      epoch: this.options.epoch,
+      epoch: this.options.epoch.current,
       conversations: shown,
       next_cursor: last && headPlace.encode({ after: last.id }),
     };
@@ -219,8 +219,9 @@ export class ChatReader {
     [participants, marks, rows, ...shownWith]: RowsOf<ReturnType<ChatReader['changed']>>,
     callerId?: string,
   ): Promise<Changes> {
-    const { epoch, messageReader, users } = this.options;
+    const { messageReader, users } = this.options;
     const { rev, marks_rev } = conversation;
+    const epoch = this.options.epoch.current;
     if (since > rev || (marks_since ?? 0) > marks_rev) throw new ParleyError('resync_required');
     if (rev - since > MAX_CHANGES_BEHIND) {
       return { epoch, reset: true, messages: [], rev, marks_rev, has_more: false };

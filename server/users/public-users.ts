@@ -44,6 +44,12 @@ export class PublicUsers {
     return found;
   }
 
+  /** Forgets what was kept: the database may have gone back. */
+  forget(): void {
+    this.heard++;
+    this.kept.clear();
+  }
+
   private keep(user: PublicUser): void {
     if (this.kept.size >= MAX_USERS) this.kept.delete(this.kept.keys().next().value!);
     this.kept.set(user.id, user);

@@ -48,6 +48,11 @@ export class UsersService {
     return this.publics.get(ids);
   }
 
+  /** Forgets what it keeps of them in memory: the database may have gone back. */
+  forgetPublicUsers(): void {
+    this.publics.forget();
+  }
+
   /** Those of `ids` that are accounts in use. */
   async activeIds(ids: Iterable<string>): Promise<Set<string>> {
     const users = await this.publics.get(ids);

@@ -1,8 +1,7 @@
-import { Database } from 'bun:sqlite';
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
-import { join } from 'node:path';
 import { type Person, request, signUp, signUpAll } from '../support/people.ts';
 import { endServers, startServer, type TestServer } from '../support/server.ts';
+import { runStored } from '../support/stored.ts';
 
 setDefaultTimeout(20_000);
 
@@ -132,11 +131,10 @@ describe('signing up', () => {
     const refused = answers.filter(({ status, body }) => status === 409 && body.code === 'email_taken');
     expect([made.length, refused.length]).toEqual([1, 49]);
 
-    const database = new Database(join(server.dataDir, 'parley.db'), { readonly: true });
-    expect(database.query('select count(*) as n from users where email = ?').get('rush@example.com')).toEqual({ n: 1 });
-    const sessions = 'select count(*) as n from sessions join users on users.id = user_id where email = ?';
-    expect(database.query(sessions).get('rush@example.com')).toEqual({ n: 1 });
-    database.close();
+    const count = (from: string) =>
+      runStored(server, `select count(*) as n from ${from} where email = ?`, 'rush@example.com');
+    expect(await count('users')).toEqual([{ n: 1 }]);
+    expect(await count('sessions join users on users.id = user_id')).toEqual([{ n: 1 }]);
   });
 
   test('at once with one name but other addresses gives each account a name of its own', async () => {

@@ -3,12 +3,16 @@ import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'no
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { request, signUp, signUpAll } from '../support/people.ts';
-import { type Environment, endServers, runParley, startServer, temporaryFolder } from '../support/server.ts';
+import { type Environment, endServers, onSqlite, runParley, startServer, temporaryFolder } from '../support/server.ts';
 
 setDefaultTimeout(30_000);
 afterAll(endServers);
 
 const SECRET = 'the-secret-that-signs-the-tokens-of-these-tests';
+/** A test of SQLite's own file. */
+const ifSqlite = (name: string, run: () => Promise<void>) => {
+  if (onSqlite) test(name, run);
+};
 /** The permissions of a file, without its kind. */
 const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8);
 
@@ -40,8 +44,12 @@ describe('a wrong setting stops the start with one line that names it:', () => {
     ['CORS_ORIGINS', '*'],
     ['SHUTDOWN_TIMEOUT', '8'],
     ['DATA_DIR', ''],
-    ['DATA_DIR', '/dev/null'],
+    ...(onSqlite ? [['DATA_DIR', '/dev/null'] as [string, string]] : []),
     ['SQLITE_READERS', '0'],
+    ['DATABASE_URL', 'mysql://user:hidden-word@127.0.0.1/parley'],
+    ['DATABASE_URL', 'postgres://'],
+    ['DATABASE_URL', 'postgres://user:hidden-word@127.0.0.1:1/parley'],
+    ['DATABASE_POOL_SIZE', '3'],
     ['JWT_SECRET', 'too short'],
     ['JWT_SECRET_PREVIOUS', 'too short'],
     ['JWT_ACCESS_EXPIRY', '15'],
@@ -72,6 +80,7 @@ describe('a wrong setting stops the start with one line that names it:', () => {
     const said = await failsToStart({ [name]: value });
     expect(said).toContain(name);
     if (name.startsWith('JWT_SECRET')) expect(said).not.toContain(value);
+    expect(said).not.toContain('hidden-word');
   });
 
   test('in a file too, where a setting that does not exist is one as well', async () => {
@@ -130,7 +139,7 @@ test('the made secret and the database are for their owner only, and survive a r
   const secret = readFileSync(join(DATA_DIR, 'jwt-secret'), 'utf8');
   expect(secret.trim().length).toBeGreaterThanOrEqual(32);
   expect(modeOf(DATA_DIR)).toBe('700');
-  for (const file of ['jwt-secret', 'parley.db', 'parley.db-wal', 'parley.db-shm']) {
+  for (const file of ['jwt-secret', ...(onSqlite ? ['parley.db', 'parley.db-wal', 'parley.db-shm'] : [])]) {
     expect({ file, mode: modeOf(join(DATA_DIR, file)) }).toEqual({ file, mode: '600' });
   }
   expect(await server.stop()).toBe(0);
@@ -140,7 +149,7 @@ test('the made secret and the database are for their owner only, and survive a r
   expect((await person.call('GET', '/auth/me')).body).toEqual(person.user);
 });
 
-test('the database is for its owner only in a folder that others may read', async () => {
+ifSqlite('the database is for its owner only in a folder that others may read', async () => {
   const DATA_DIR = join(temporaryFolder(), 'open');
   mkdirSync(DATA_DIR, { mode: 0o755 });
   expect((await runParley(['migrate', 'up'], { DATA_DIR })).code).toBe(0);
@@ -154,7 +163,7 @@ test('without a secret of its own each installation makes another', async () => 
   expect(answer.body.code).toBe('invalid_token');
 });
 
-test('in memory everything works, groups as well, and nothing is left', async () => {
+ifSqlite('in memory everything works, groups as well, and nothing is left', async () => {
   const server = await startServer({ DATA_DIR: ':memory:' });
   const [alice, bob, carol] = await signUpAll(server, 'alice', 'bob', 'carol');
   const socket = await bob.connect();

@@ -1,9 +1,8 @@
-import { Database } from 'bun:sqlite';
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { join } from 'node:path';
 import type { Entry } from '../../protocol/resources.ts';
 import { type Person, signUp, signUpAll } from '../support/people.ts';
 import { endServers, startServer, type TestServer } from '../support/server.ts';
+import { runStored } from '../support/stored.ts';
 
 const NOBODY = '0199a3f0-8c00-7a00-8000-00000000dead';
 
@@ -358,10 +357,9 @@ describe('the list of conversations', () => {
   test('is paged without a hole or a double, also where many changed in the same millisecond', async () => {
     const dan = await signUp(server, 'dan');
     const ids = await Promise.all(Array.from({ length: 23 }, (_, index) => dan.group([], `group ${index}`)));
-    const file = new Database(join(server.dataDir, 'parley.db'));
-    const ties = ids.slice(0, 15).map((id) => `x'${id.replaceAll('-', '')}'`);
-    file.run(`update conversations set updated_at = 1900000000000 where id in (${ties})`);
-    file.close();
+    const ties = ids.slice(0, 15);
+    const places = ties.map(() => '?').join(', ');
+    await runStored(server, `update conversations set updated_at = 1900000000000 where id in (${places})`, ...ties);
 
     const whole = await listAll(dan, 100);
     expect(whole.pages).toBe(1);

@@ -1,8 +1,7 @@
-import { Database } from 'bun:sqlite';
 import { afterAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
-import { join } from 'node:path';
 import { type Answer, request } from '../support/people.ts';
 import { endServers, startServer, type TestServer, temporaryFolder } from '../support/server.ts';
+import { runStored } from '../support/stored.ts';
 
 setDefaultTimeout(30_000);
 afterAll(endServers);
@@ -12,15 +11,11 @@ const register = (server: TestServer, email: string, password: unknown) =>
 const login = (server: TestServer, email: string, password: string) =>
   request(server, 'POST', '/auth/login', { body: { email, password } });
 
-/** The hash of an account, as it stands in the file of the database. */
-function hashOf(server: TestServer, email: string): string {
-  const database = new Database(join(server.dataDir, 'parley.db'), { readonly: true });
-  try {
-    const row = database.query<{ password_hash: string }, [string]>('select password_hash from users where email = ?');
-    return row.get(email)!.password_hash;
-  } finally {
-    database.close();
-  }
+/** The hash of an account, as it stands in the database. */
+async function hashOf(server: TestServer, email: string): Promise<string> {
+  const sql = 'select password_hash from users where email = ?';
+  const [row] = await runStored<{ password_hash: string }>(server, sql, email);
+  return row!.password_hash;
 }
 
 const ARGON2ID = /^\$argon2id\$v=19\$m=19456,t=2,p=1\$/;
@@ -33,25 +28,25 @@ test('either kind of hash verifies, and one of the other kind is renewed at the 
 
   let server = await startServer({ DATA_DIR, PASSWORD_HASH: 'argon2id' });
   await register(server, ada, hers);
-  expect(hashOf(server, ada)).toMatch(ARGON2ID);
+  expect(await hashOf(server, ada)).toMatch(ARGON2ID);
   await server.stop();
 
   server = await startServer({ DATA_DIR, PASSWORD_HASH: 'bcrypt' });
   await register(server, bea, other);
-  expect(hashOf(server, bea)).toMatch(BCRYPT);
+  expect(await hashOf(server, bea)).toMatch(BCRYPT);
   expect((await login(server, ada, 'wrong horse battery')).status).toBe(401);
-  expect(hashOf(server, ada)).toMatch(ARGON2ID);
+  expect(await hashOf(server, ada)).toMatch(ARGON2ID);
   expect((await login(server, ada, hers)).status).toBe(200);
-  const renewed = hashOf(server, ada);
+  const renewed = await hashOf(server, ada);
   expect(renewed).toMatch(BCRYPT);
   expect((await login(server, ada, hers)).status).toBe(200);
-  expect(hashOf(server, ada)).toBe(renewed);
+  expect(await hashOf(server, ada)).toBe(renewed);
   expect((await login(server, ada, other)).status).toBe(401);
   await server.stop();
 
   server = await startServer({ DATA_DIR, PASSWORD_HASH: 'argon2id' });
   expect((await login(server, bea, other)).status).toBe(200);
-  expect(hashOf(server, bea)).toMatch(ARGON2ID);
+  expect(await hashOf(server, bea)).toMatch(ARGON2ID);
   expect((await login(server, bea, other)).status).toBe(200);
   expect((await login(server, ada, hers)).status).toBe(200);
 });
@@ -61,12 +56,9 @@ test('a hash of lower cost is renewed at the next log-in', async () => {
   const [email, password] = ['cheap@example.com', 'correct horse battery'];
   await register(server, email, password);
   const cheap = await Bun.password.hash(password, { algorithm: 'argon2id', memoryCost: 8192, timeCost: 1 });
-  const database = new Database(join(server.dataDir, 'parley.db'));
-  database.run('PRAGMA busy_timeout = 5000');
-  database.run('update users set password_hash = ? where email = ?', [cheap, email]);
-  database.close();
+  await runStored(server, 'update users set password_hash = ? where email = ?', cheap, email);
   expect((await login(server, email, password)).status).toBe(200);
-  expect(hashOf(server, email)).toMatch(ARGON2ID);
+  expect(await hashOf(server, email)).toMatch(ARGON2ID);
   expect((await login(server, email, password)).status).toBe(200);
 });
 

@@ -1,4 +1,3 @@
-import { Database } from 'bun:sqlite';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test';
 import { join } from 'node:path';
 import { FileStorage } from '../../sdk/file.ts';
@@ -8,6 +7,7 @@ import { eventually } from '../support/eventually.ts';
 import { type Person, signUp, signUpAll } from '../support/people.ts';
 import { fixedPort } from '../support/ports.ts';
 import { endServers, startServer, type TestServer, temporaryFolder } from '../support/server.ts';
+import { openStored } from '../support/stored.ts';
 
 let server: TestServer;
 let alice: Person;
@@ -301,12 +301,12 @@ describe('missing nothing', () => {
     await holds(his, id, 'before');
     await own.stop();
     // As a restored backup would have it: another name for the history, and a log without its end.
-    const database = new Database(join(own.dataDir, 'parley.db'));
-    database.run("update meta set value = 'another' where key = 'epoch'");
-    database.run("delete from messages where content = 'before'");
-    database.run('update conversations set seq = 0, rev = 1');
-    database.run('update participants set read_seq = 0, delivered_seq = 0');
-    database.close();
+    const stored = await openStored(own);
+    await stored.run("update meta set value = 'another' where key = 'epoch'");
+    await stored.run("delete from messages where content = 'before'");
+    await stored.run('update conversations set seq = 0, rev = 1');
+    await stored.run('update participants set read_seq = 0, delivered_seq = 0');
+    await stored.close();
     await own.start();
     await until('the copy is dropped', his.store.conversation(id), (view) => view?.conversation.seq === 0);
     await until('online', his.state, (state) => state === 'online');

@@ -201,7 +201,7 @@ export class TestPostgres {
     const ready = Promise.withResolvers<boolean>();
     const timer = setTimeout(() => ready.resolve(false), deadline - Date.now());
     void this.read(child.stderr, (line) => {
-      if (line.includes('ready to accept connections')) ready.resolve(true);
+      if (/ready to accept (read-only )?connections/.test(line)) ready.resolve(true);
     });
     void child.exited.then(() => ready.resolve(false));
     const started = await ready.promise;

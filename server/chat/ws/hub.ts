@@ -22,7 +22,7 @@ export interface HubOptions {
   bus: Bus;
   log: Logger;
   /** Which history the log tells (contract §5.4). */
-  epoch: string;
+  epoch: { readonly current: string };
   /** Which conversations a user is in, with the `rev` at which each stands. */
   listHeads(userId: string): Promise<Head[]>;
   /** Where a conversation stands, if the user is in it at this moment. */
@@ -114,6 +114,10 @@ export class Hub {
   /** From here on the socket hears its user's conversations. */
   open(client: Client): void {
     this.clients.set(client.key, client);
+    if (this.users.get(client.user.id) !== client.user) {
+      client.close(CLOSE.RESTARTING);
+      return;
+    }
     client.user.sockets.set(client.key, client);
     for (const conversation of client.user.conversations.values())
       client.socket.subscribe(conversation.topicFor(client));
@@ -156,12 +160,26 @@ export class Hub {
     const conversation = this.listenTo(head);
     this.link(user, conversation);
     const { rev, marksRev: marks_rev } = conversation;
-    const { epoch } = this.options;
+    const epoch = this.options.epoch.current;
     const changes = { epoch, reset: true as const, messages: [], rev, marks_rev, has_more: false };
     this.sendTo(user, { event: 'changes', conversation_id, since: 0, ...changes });
     // Nobody listened to it yet, and so nothing was made good.
     if (conversation.isBehind(head.rev)) this.repair.start(conversation);
     this.tellMarksTo(conversation, [user]);
+  }
+
+  /** Sends every socket home and forgets what it knew: the log may have gone back, and be behind what was told here. */
+  startAnew(): void {
+    const users = [...this.users.values()];
+    // Handshakes that are under way belong to who was forgotten, and are sent home by `open`.
+    this.users.clear();
+    for (const client of [...this.clients.values()]) client.close(CLOSE.RESTARTING);
+    for (const user of users) {
+      user.stopListening();
+      user.stopListening = () => {};
+    }
+    for (const conversation of this.conversations.values()) conversation.close();
+    this.conversations.clear();
   }
 
   stop(): void {
@@ -325,7 +343,7 @@ export class Hub {
     conversation.users--;
     if (conversation.users > 0) return;
     conversation.close();
-    this.conversations.delete(conversation.id);
+    if (this.conversations.get(conversation.id) === conversation) this.conversations.delete(conversation.id);
   }
 
   private hearUser(user: LocalUser, { conversation_id, rev }: UserNews): void {

@@ -104,6 +104,7 @@ export class LocalConversation {
 
   close(): void {
     this.stopListening();
+    this.stopListening = () => {};
     this.clearTimer();
     this.early.clear();
   }

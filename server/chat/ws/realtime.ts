@@ -18,7 +18,7 @@ export interface RealtimeOptions {
   /** Time between pings, in milliseconds; two of them in silence end a socket. */
   heartbeatMs: number;
   /** Which history the log tells (contract §5.4). */
-  epoch: string;
+  epoch: { readonly current: string };
 }
 
 /** After how long the clients of a server that goes are told to come back, spread so that they do not come at once. */
@@ -81,7 +81,7 @@ export class Realtime {
         session_id: client.options.sessionId,
         server_time: Date.now(),
         heartbeat_ms: this.options.heartbeatMs,
-        epoch: this.options.epoch,
+        epoch: this.options.epoch.current,
       });
     }
     // It may have ended while the handshake was under way, before this socket could hear of it.

@@ -87,6 +87,15 @@ export const conversations = (types: ColumnTypes) => ({
       .addColumn('created_at', types.time, (column) => column.notNull())
       .execute();
 
+    if (types.engine === 'postgres') {
+      // There a lower id may be committed after a higher one: readers go by the transaction that wrote a row.
+      await sql`alter table outbox add column txid xid8 not null default pg_current_xact_id()`.execute(db);
+      await db.schema.createIndex('outbox_txid').on('outbox').column('txid').execute();
+      // Rows that are updated with every message: room beside them, so that their indexes stay as they are.
+      await sql`alter table conversations set (fillfactor = 70)`.execute(db);
+      await sql`alter table participants set (fillfactor = 70)`.execute(db);
+    }
+
     await db.schema
       .createTable('meta')
       .addColumn('key', types.key, (column) => column.primaryKey().notNull())

@@ -1,0 +1,107 @@
+import { sql } from 'kysely';
+import type { Logger } from '../monitoring/logger.ts';
+import type { Database, Executor } from './database.ts';
+
+/** Between two looks at whether the history is still the same, in milliseconds. */
+const LOOK_MS = 2000;
+
+/**
+ * The name of this history: it changes when the log may have gone back, as after a restored backup or a failover
+ * (contract §5.4).
+ *
+ * PostgreSQL says by itself when that may be: a standby that was promoted, and a backup that was rolled forward, begin
+ * another timeline, and another cluster has another identifier. What is not seen from there is told by `parley epoch new`.
+ */
+export class Epoch {
+  private known = '';
+  private timer: Timer | undefined;
+  private looking: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly database: Database,
+    private readonly log: Logger,
+    /** Told when the epoch is another one, while the server runs. */
+    private readonly onChange: () => Promise<void>,
+  ) {}
+
+  get current(): string {
+    return this.known;
+  }
+
+  async start(): Promise<void> {
+    await followHistory(this.database);
+    this.known = await readEpoch(this.database);
+    this.timer = setInterval(() => this.look(), LOOK_MS);
+  }
+
+  /** Resolves once nothing is under way any more. */
+  async stop(): Promise<void> {
+    clearInterval(this.timer);
+    await this.looking;
+  }
+
+  private look(): void {
+    this.looking = this.looking
+      .then(() => this.compare())
+      .catch((error) => this.log.warn({ err: error }, 'the epoch could not be read'));
+  }
+
+  private async compare(): Promise<void> {
+    await followHistory(this.database);
+    const epoch = await readEpoch(this.database);
+    if (epoch === this.known) return;
+    this.known = epoch;
+    this.log.warn({ epoch }, 'the log may have gone back: there is a new epoch, and clients load anew');
+    await this.onChange();
+  }
+}
+
+/** Gives the history another name: clients drop what they hold and load anew. For after a restored backup. */
+export async function renewEpoch(database: Database): Promise<string> {
+  const epoch = newName();
+  await database.transaction((tx) => setMeta(tx, 'epoch', epoch));
+  return epoch;
+}
+
+async function readEpoch(database: Database): Promise<string> {
+  return (await readMeta(database.read, 'epoch'))!;
+}
+
+/** Renews the epoch where PostgreSQL has come to another timeline, once, whichever node is the first to see it. */
+async function followHistory(database: Database): Promise<void> {
+  if (database.engine !== 'postgres') return;
+  const history = await currentHistory(database.read);
+  if ((await readMeta(database.read, 'history')) === history) return;
+  await database.transaction(async (tx) => {
+    await sql`select 1 from meta where key = 'epoch' for update`.execute(tx);
+    const before = await readMeta(tx, 'history');
+    if (before === history) return;
+    await setMeta(tx, 'history', history);
+    if (before !== undefined) await setMeta(tx, 'epoch', newName());
+  });
+}
+
+/** Which cluster this is, and on which timeline: the first eight digits of the file of the log that it writes. */
+async function currentHistory(executor: Executor): Promise<string> {
+  const { rows } = await sql<{ history: string }>`
+    select system_identifier || '/' || left(pg_walfile_name(pg_current_wal_lsn()), 8) as history
+    from pg_control_system()`.execute(executor);
+  return rows[0]!.history;
+}
+
+async function readMeta(executor: Executor, key: string): Promise<string | undefined> {
+  const row = await executor.selectFrom('meta').select('value').where('key', '=', key).executeTakeFirst();
+  return row?.value;
+}
+
+async function setMeta(tx: Executor, key: string, value: string): Promise<void> {
+  await tx
+    .insertInto('meta')
+    .values({ key, value })
+    .onConflict((conflict) => conflict.column('key').doUpdateSet({ value }))
+    .execute();
+}
+
+function newName(): string {
+  return Bun.randomUUIDv7().replaceAll('-', '');
+}

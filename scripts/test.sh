@@ -54,11 +54,12 @@ suite() {
   passed=$((passed + good))
   failed=$((failed + bad))
   skipped=$((skipped + left_out))
-  summary+=("$(printf '%-6s %5d passed, %d failed%s, %d s' "$name" "$good" "$bad" "$note" "$((SECONDS - started))")")
+  summary+=("$(printf '%-7s %5d passed, %d failed%s, %d s' "$name" "$good" "$bad" "$note" "$((SECONDS - started))")")
 }
 
 suite unit 3 10000 ./server ./protocol ./bench ./sdk ./web/src
 suite e2e 6 20000 ./tests/e2e
+suite cluster 4 60000 ./tests/cluster
 suite chaos 9 240000 ./tests/chaos
 suite browser 6 60000 ./tests/browser
 

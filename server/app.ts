@@ -9,6 +9,7 @@ import { loadSecret } from './auth/secret.ts';
 import { AuthService } from './auth/service.ts';
 import { SessionCache } from './auth/session-cache.ts';
 import { SessionsService } from './auth/sessions.ts';
+import { SharedSessions } from './auth/shared-sessions.ts';
 import { Tokens } from './auth/tokens.ts';
 import type { Bus } from './bus/bus.ts';
 import { MemoryBus } from './bus/memory.ts';
@@ -34,6 +35,7 @@ import type { Client } from './chat/ws/client.ts';
 import { Hub } from './chat/ws/hub.ts';
 import { Presence } from './chat/ws/presence.ts';
 import { Realtime } from './chat/ws/realtime.ts';
+import { SharedPresence } from './chat/ws/shared-presence.ts';
 import { TypingSignals } from './chat/ws/typing.ts';
 import { refuseUpgrade, upgrade } from './chat/ws/upgrade.ts';
 import { type Config, ConfigError, type Role } from './config.ts';
@@ -111,7 +113,14 @@ async function openPostgres({ url, pool_size: poolSize }: Config['data']) {
 }
 
 /** Accounts, and who is signed in: what the server and the command line share. */
-export function createAccounts(config: Config, database: Database, bus: Bus, limits: RateLimits, log: Logger) {
+export function createAccounts(
+  config: Config,
+  database: Database,
+  bus: Bus,
+  limits: RateLimits,
+  log: Logger,
+  redis?: Redis,
+) {
   const changes = new AccountChanges(database, bus);
   const sessionsRepository = new SessionsRepository(database);
   const sessions = new SessionsService({ repository: sessionsRepository, changes, config: config.auth, log });
@@ -131,7 +140,7 @@ export function createAccounts(config: Config, database: Database, bus: Bus, lim
     accessExpiryMs: config.auth.jwt_access_expiry,
   });
   const passwords = new Passwords(config.auth);
-  const cache = new SessionCache(bus);
+  const cache = new SessionCache(bus, redis && new SharedSessions(redis));
   const auth = new AuthService({ users, sessions, passwords, tokens, cache, changes, limits, log });
   return { auth, users, sessions, tokens };
 }
@@ -167,8 +176,8 @@ export async function startApp(
   const isDraining = () => draining;
   const redis = Redis.isConfigured(config.redis) ? await Redis.connect(config.redis, log) : undefined;
   const bus = parts.createBus(log, redis);
-  const limits = createRateLimits(config);
-  const { auth, users, sessions, tokens } = createAccounts(config, database, bus, limits, log);
+  const limits = createRateLimits(config, redis);
+  const { auth, users, sessions, tokens } = createAccounts(config, database, bus, limits, log, redis);
 
   const epoch = new Epoch(database, log, async () => {
     await outbox.skip();
@@ -195,6 +204,7 @@ export async function startApp(
     activeUsers: () => hub.userCount,
     queued: () => messageLog.queued,
     deliveries: () => hub.deliveries,
+    redis: redis && { isUp: () => redis.isUp, dropped: () => (bus instanceof RedisBus ? bus.dropped : 0) },
   });
   const messageLog = new MessageLog({
     driver: logDriver,
@@ -223,7 +233,7 @@ export async function startApp(
   });
 
   const origins = new OriginPolicy({ publicUrl: config.server.public_url, corsOrigins: config.server.cors_origins });
-  const presence = new Presence(new PresenceRepository(database), bus, log);
+  const presence = new Presence(new PresenceRepository(database), bus, log, redis && new SharedPresence(redis, log));
   const typing = new TypingSignals(bus);
   const realtime = new Realtime({
     hub,

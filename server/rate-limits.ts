@@ -1,17 +1,32 @@
 import ipaddr from 'ipaddr.js';
-import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
+import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
 import type { Config, Limit } from './config.ts';
 import { ParleyError } from './errors.ts';
+import type { Redis } from './redis/redis.ts';
 
-/** One limit, counted for each key: an address, or an account. */
+/**
+ * One limit, counted for each key: an address, or an account. With Redis all nodes count together; while it is away each
+ * counts by itself.
+ */
 export class RateLimit {
-  private readonly limiter: RateLimiterMemory;
+  private readonly limiter: RateLimiterAbstract;
 
   constructor(
     private readonly name: string,
     private readonly limit: Limit,
+    redis?: Redis,
   ) {
-    this.limiter = new RateLimiterMemory({ keyPrefix: name, points: limit.points, duration: limit.seconds });
+    const options = { keyPrefix: `limit:${name}`, points: limit.points, duration: limit.seconds };
+    const memory = new RateLimiterMemory(options);
+    this.limiter = redis
+      ? new RateLimiterRedis({
+          ...options,
+          storeClient: redis.commands,
+          useRedisPackage: true,
+          rejectIfRedisNotReady: true,
+          insuranceLimiter: memory,
+        })
+      : memory;
   }
 
   /** Counts `points` uses of `key`. Fails with `rate_limited` when there were too many. */
@@ -36,9 +51,9 @@ export class RateLimit {
 /** What is limited (contract §2–§4; ASVS 2.4.1, 6.3.1). Where limits are off, each is undefined. */
 export type RateLimits = { [K in keyof Config['limits']]?: RateLimit };
 
-export function createRateLimits(config: Pick<Config, 'rate_limits' | 'limits'>): RateLimits {
+export function createRateLimits(config: Pick<Config, 'rate_limits' | 'limits'>, redis?: Redis): RateLimits {
   if (!config.rate_limits) return {};
-  const entries = Object.entries(config.limits).map(([name, limit]) => [name, new RateLimit(name, limit)]);
+  const entries = Object.entries(config.limits).map(([name, limit]) => [name, new RateLimit(name, limit, redis)]);
   return Object.fromEntries(entries);
 }
 

@@ -122,7 +122,7 @@ export class AuthService {
    */
   async authenticate(accessToken: string): Promise<CheckedSession> {
     const { userId, sessionId } = await this.deps.tokens.readAccess(accessToken);
-    const session = await this.deps.cache.get(sessionId, () => this.checkSession(sessionId));
+    const session = await this.deps.cache.get(userId, sessionId, () => this.checkSession(sessionId));
     if (session.userId !== userId) throw new ParleyError('invalid_token');
     return session;
   }

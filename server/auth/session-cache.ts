@@ -1,13 +1,14 @@
 import type { Bus } from '../bus/bus.ts';
 import type { CheckedSession } from './model.ts';
+import type { SharedSessions } from './shared-sessions.ts';
 
 /** How long a session is believed without asking the database: what a lost publication may cost (contract §2). */
 const BELIEVED_MS = 5000;
 const MAX_SESSIONS = 10_000;
 
 /**
- * Sessions that were found to hold a moment ago, so that most requests ask no database. What ends or changes one is heard
- * on the bus and forgets it at once.
+ * Sessions that were found to hold a moment ago, by this node or by one that shares what it found, so that most requests
+ * ask no database. What ends or changes one is heard on the bus and forgets it at once.
  */
 export class SessionCache {
   private readonly sessions = new Map<string, { session: CheckedSession; until: number }>();
@@ -16,29 +17,39 @@ export class SessionCache {
 
   constructor(
     bus: Bus,
+    private readonly shared?: SharedSessions,
     private readonly now: () => number = Date.now,
   ) {
     bus.subscribe('accounts', (news) => {
       this.heard++;
+      this.shared?.forget(news.user_id);
       if (news.kind === 'sessions_ended') for (const id of news.session_ids) this.sessions.delete(id);
       else this.forgetUser(news.user_id);
     });
   }
 
-  /** The session as it was within the last 5 s, or else as `load` finds it. One that does not hold is not kept. */
-  async get(id: string, load: () => Promise<CheckedSession>): Promise<CheckedSession> {
+  /** A user's session as it was within the last 5 s, or else as `load` finds it. One that does not hold is not kept. */
+  async get(userId: string, id: string, load: () => Promise<CheckedSession>): Promise<CheckedSession> {
     const kept = this.sessions.get(id);
     if (kept && kept.until > this.now()) return kept.session;
     this.sessions.delete(id);
     const { heard } = this;
+    const found = await this.shared?.find(userId, id);
+    if (found && heard === this.heard) {
+      this.keep(found.session, found.believedMs);
+      return found.session;
+    }
     const session = await load();
-    if (heard === this.heard) this.keep(session);
+    if (heard === this.heard) {
+      this.keep(session, BELIEVED_MS);
+      this.shared?.keep(session, BELIEVED_MS);
+    }
     return session;
   }
 
-  private keep(session: CheckedSession): void {
+  private keep(session: CheckedSession, believedMs: number): void {
     if (this.sessions.size >= MAX_SESSIONS) this.sessions.delete(this.sessions.keys().next().value!);
-    const until = Math.min(this.now() + BELIEVED_MS, session.expiresAt);
+    const until = Math.min(this.now() + Math.min(believedMs, BELIEVED_MS), session.expiresAt);
     this.sessions.set(session.sessionId, { session, until });
   }
 

@@ -13,6 +13,8 @@ export interface MetricSources {
   queued(): number;
   /** Messages handed to sockets since the start, counted once a socket. */
   deliveries?(): number;
+  /** Where nodes are joined: whether Redis is there, and the publications it was not given since the start. */
+  redis?: { isUp(): boolean; dropped(): number };
 }
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
@@ -132,6 +134,7 @@ function addSourceMetrics(registry: Registry, sources: MetricSources): void {
       this.set(sources.queued());
     },
   });
+  if (sources.redis) addRedisMetrics(registry, sources.redis);
   const { deliveries } = sources;
   if (!deliveries) return;
   new Counter({
@@ -141,6 +144,27 @@ function addSourceMetrics(registry: Registry, sources: MetricSources): void {
     collect() {
       this.reset();
       this.inc(deliveries.call(sources));
+    },
+  });
+}
+
+function addRedisMetrics(registry: Registry, redis: NonNullable<MetricSources['redis']>): void {
+  const registers = [registry];
+  new Gauge({
+    name: 'parley_redis_up',
+    help: 'Whether Redis is there: 1 or 0',
+    registers,
+    collect() {
+      this.set(redis.isUp() ? 1 : 0);
+    },
+  });
+  new Counter({
+    name: 'parley_bus_dropped_total',
+    help: 'Publications that other nodes were not sent, and learn of through the outbox',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(redis.dropped());
     },
   });
 }

@@ -191,6 +191,9 @@ export class Hub {
     user.meanwhile = [];
     user.stopListening = this.options.bus.subscribe(`user:${user.id}`, (news) => this.hearUser(user, news));
     for (const head of await this.options.listHeads(user.id)) this.link(user, this.listenTo(head));
+    this.catchUpOnceHeard(async () => {
+      for (const { id, rev } of await this.options.listHeads(user.id)) this.heardOf(id, rev);
+    });
     const meanwhile = user.meanwhile;
     user.meanwhile = undefined;
     for (const apply of meanwhile) apply();
@@ -348,7 +351,15 @@ export class Hub {
 
   private hearUser(user: LocalUser, { conversation_id, rev }: UserNews): void {
     // Listened to from just before the change that lets them in; the change itself makes them a listener.
-    if (this.users.get(user.id) === user) this.listenTo({ id: conversation_id, rev: rev - 1 });
+    if (this.users.get(user.id) !== user) return;
+    this.listenTo({ id: conversation_id, rev: rev - 1 });
+    this.catchUpOnceHeard(() => this.heardOf(conversation_id, rev));
+  }
+
+  /** Another node may have published before this one was heard to listen: then the log is asked, as soon as it is. */
+  private catchUpOnceHeard(catchUp: () => void | Promise<void>): void {
+    const failed = (error: unknown) => this.options.log.warn({ err: error }, 'could not catch up with other nodes');
+    this.options.bus.settled()?.then(catchUp).catch(failed);
   }
 
   private hearAccount(news: AccountNews): void {

@@ -1,16 +1,14 @@
 import { OFFLINE_AFTER_MS } from '../../../protocol/limits.ts';
-import type { PresenceStatus } from '../../../protocol/resources.ts';
 import type { Bus, PresenceNews } from '../../bus/bus.ts';
 import type { Logger } from '../../monitoring/logger.ts';
 import type { PresenceRepository } from '../presence-repository.ts';
 import type { Client } from './client.ts';
+import type { Chosen, SharedPresence } from './shared-presence.ts';
 
 /** A choice is told at most this often for each user, in milliseconds; the last one counts. */
 const CHOICE_MS = 1000;
 /** Last-seen times are written behind, in one batch at most every so many milliseconds. */
 const WRITE_MS = 1000;
-
-type Chosen = Exclude<PresenceStatus, 'offline'>;
 
 /** Somebody with sockets on this node, or who had some a moment ago. */
 interface Present {
@@ -20,8 +18,8 @@ interface Present {
   leaving?: Timer;
   /** Runs after a choice was told, until the next may be. */
   pausing?: Timer;
-  /** What was told last. */
-  told: Chosen;
+  /** What was told last; unknown where another node may have told something since. */
+  told: Chosen | undefined;
 }
 
 /** One user whom sockets of this node watch. */
@@ -47,7 +45,14 @@ export class Presence {
     private readonly repository: PresenceRepository,
     private readonly bus: Bus,
     private readonly log: Logger,
-  ) {}
+    /** What other nodes know; absent where there are none. */
+    private readonly shared?: SharedPresence,
+  ) {
+    shared?.begin({
+      present: () => this.statuses(),
+      lost: (userId, lastSeenAt) => this.tellGone(userId, lastSeenAt),
+    });
+  }
 
   arrived(userId: string): void {
     const known = this.present.get(userId);
@@ -57,8 +62,10 @@ export class Presence {
       known.leaving = undefined;
       return;
     }
-    this.present.set(userId, { sockets: 1, status: 'online', told: 'online' });
-    this.bus.publish(`presence:${userId}`, { user_id: userId, status: 'online' });
+    const present: Present = { sockets: 1, status: 'online', told: 'online' };
+    this.present.set(userId, present);
+    if (this.shared) this.inBackground(this.enter(userId, present, this.shared));
+    else this.bus.publish(`presence:${userId}`, { user_id: userId, status: 'online' });
   }
 
   left(client: Client): void {
@@ -73,6 +80,10 @@ export class Presence {
     const present = this.present.get(userId);
     if (!present) return;
     present.status = status;
+    if (this.shared) {
+      present.told = undefined;
+      this.inBackground(this.shared.choose(userId, status));
+    }
     if (!present.pausing) this.tellChoice(userId, present);
   }
 
@@ -83,9 +94,10 @@ export class Presence {
     this.watchedBy.set(client, wanted);
     for (const userId of wanted) this.startWatching(client, userId);
     const shared = [...(await this.repository.sharers(client.user.id, [...wanted]))];
-    const lastSeen = await this.repository.lastSeen(shared.filter((id) => !this.present.has(id)));
+    const there = (await this.shared?.find(shared)) ?? new Map(this.statuses());
+    const lastSeen = await this.repository.lastSeen(shared.filter((id) => !there.has(id)));
     for (const user_id of shared) {
-      const status = this.present.get(user_id)?.status;
+      const status = there.get(user_id);
       const last_seen_at = status ? undefined : (this.seen.get(user_id) ?? lastSeen.get(user_id));
       client.send({ event: 'presence', user_id, status: status ?? 'offline', last_seen_at });
     }
@@ -99,9 +111,26 @@ export class Presence {
       clearTimeout(pausing);
       this.seen.set(userId, now);
     }
+    // Other nodes find this one gone a little later: who came back to them meanwhile was never away.
     this.present.clear();
     clearTimeout(this.writer);
     await this.write();
+    await this.shared?.stop();
+  }
+
+  private *statuses(): Iterable<[string, Chosen]> {
+    for (const [userId, { status }] of this.present) yield [userId, status];
+  }
+
+  /** They may be on another node already, as they chose to be seen there. */
+  private async enter(userId: string, present: Present, shared: SharedPresence): Promise<void> {
+    const status = await shared.enter(userId);
+    if (!status) this.bus.publish(`presence:${userId}`, { user_id: userId, status: 'online' });
+    else if (present.told === 'online') present.status = present.told = status;
+  }
+
+  private inBackground(work: Promise<void>): void {
+    work.catch((error) => this.log.warn({ err: error }, 'a presence could not be shared'));
   }
 
   private tellChoice(userId: string, present: Present): void {
@@ -116,7 +145,16 @@ export class Presence {
     clearTimeout(this.present.get(userId)?.pausing);
     this.present.delete(userId);
     // They were last here when their last socket closed.
-    const last_seen_at = Date.now() - OFFLINE_AFTER_MS;
+    const lastSeenAt = Date.now() - OFFLINE_AFTER_MS;
+    if (this.shared) this.inBackground(this.leaveShared(userId, lastSeenAt, this.shared));
+    else this.tellGone(userId, lastSeenAt);
+  }
+
+  private async leaveShared(userId: string, lastSeenAt: number, shared: SharedPresence): Promise<void> {
+    if (await shared.leave(userId)) this.tellGone(userId, lastSeenAt);
+  }
+
+  private tellGone(userId: string, last_seen_at: number): void {
     this.seen.set(userId, last_seen_at);
     this.writer ??= setTimeout(() => this.writeBehind(), WRITE_MS);
     this.bus.publish(`presence:${userId}`, { user_id: userId, status: 'offline', last_seen_at });

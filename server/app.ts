@@ -295,6 +295,10 @@ export async function startApp(
 
   const outbox = new OutboxReader(database, bus, hub, log);
   await outbox.start();
+  redis?.onReturn(() => outbox.look());
+  if (config.data.url !== '' && !redis) {
+    log.info('without Redis, nodes on one PostgreSQL hear of each other from its outbox, within seconds');
+  }
   const sweeper = setInterval(() => sweepSessions(sessions, log), SESSION_SWEEP_MS);
   const listener = serveHttp<Client>({
     config: config.server,

@@ -9,8 +9,8 @@ import type { Bus } from './bus.ts';
 const POLL_MS = 2000;
 const SETTLE_MS = 100;
 const SWEEP_MS = 60_000;
-/** For how long rows are kept for readers that were away. */
-const KEPT_MS = 3_600_000;
+/** For how long rows are kept: for readers that were away, and beyond what the nodes' clocks can differ. */
+const KEPT_MS = 2 * 3_600_000;
 const SWEEP_CHUNK = 5000;
 type FreshRow = Pick<Selectable<OutboxTable>, 'kind' | 'conversation_id' | 'user_id' | 'session_id' | 'rev'>;
 
@@ -45,8 +45,13 @@ export class OutboxReader {
   /** Begins behind what stands there now. */
   async start(): Promise<void> {
     await this.skip();
-    this.timer = setInterval(() => this.enqueue(() => this.poll()), POLL_MS);
+    this.timer = setInterval(() => this.look(), POLL_MS);
     this.sweeper = setInterval(() => this.enqueue(() => this.sweep()), SWEEP_MS);
+  }
+
+  /** Looks at once: something is known to have gone unheard. Does nothing while the reader is stopped. */
+  look(): void {
+    if (this.timer) this.enqueue(() => this.poll());
   }
 
   /** Goes on behind what stands there now, as after the log went back: nothing of before is told. */
@@ -58,6 +63,7 @@ export class OutboxReader {
   /** Resolves once nothing is under way any more. */
   async stop(): Promise<void> {
     clearInterval(this.timer);
+    this.timer = undefined;
     clearInterval(this.sweeper);
     await this.working;
   }

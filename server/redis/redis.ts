@@ -14,6 +14,8 @@ const PING_MS = 3000;
 /** Commands that wait for their answers; beyond that new ones fail. */
 const MAX_WAITING = 20_000;
 const OLDEST = { major: 6, minor: 2 };
+/** How Redis answers a wrong password, and a missing one. */
+const REFUSAL = /^(WRONGPASS|NOAUTH)\b/;
 
 export type RedisClient = ReturnType<typeof createRedisClient>;
 
@@ -25,6 +27,7 @@ export class Redis {
   /** For commands. Keys get the configured prefix by themselves; channels do not. */
   readonly commands: RedisClient;
   private readonly clients: RedisClient[] = [];
+  private readonly hearReturn = new Set<() => void>();
 
   private constructor(
     private readonly config: Config['redis'],
@@ -39,20 +42,17 @@ export class Redis {
   }
 
   /**
-   * Connects. Where Redis is not there in time it goes on trying in the background; where it is too old this fails with
-   * a ConfigError.
+   * Connects. Where Redis is not there in time it goes on trying in the background; where it is too old, or lets nobody in
+   * who has this password, this fails with a ConfigError.
    */
   static async connect(config: Config['redis'], log: Logger): Promise<Redis> {
     const redis = new Redis(config, log);
-    if (await redis.isThereInTime()) {
-      try {
-        await redis.checkVersion();
-      } catch (error) {
-        redis.close();
-        throw error;
-      }
-    } else {
-      log.warn('Redis is not there: starting without it, and trying on');
+    try {
+      if (await redis.isThereInTime()) await redis.checkVersion();
+      else log.warn('Redis is not there: starting without it, and trying on');
+    } catch (error) {
+      redis.close();
+      throw error;
     }
     return redis;
   }
@@ -75,6 +75,11 @@ export class Redis {
     return client;
   }
 
+  /** Calls `hear` whenever one of the connections is back that was lost: what was said meanwhile went unheard. */
+  onReturn(hear: () => void): void {
+    this.hearReturn.add(hear);
+  }
+
   /** Fails where Redis does not answer. */
   async check(): Promise<void> {
     await this.commands.ping();
@@ -92,17 +97,26 @@ export class Redis {
       lost = true;
     });
     client.on('ready', () => {
-      if (lost) this.log.info({ purpose }, 'the connection to Redis is back');
+      if (!lost) return;
       lost = false;
+      this.log.info({ purpose }, 'the connection to Redis is back');
+      for (const hear of this.hearReturn) hear();
     });
   }
 
   private isThereInTime(): Promise<boolean> {
-    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const { promise, resolve, reject } = Promise.withResolvers<boolean>();
     const timer = setTimeout(() => resolve(false), START_MS);
+    const refused = (error: Error) => {
+      if (REFUSAL.test(error.message)) reject(new ConfigError('REDIS_PASSWORD is not the one of this Redis'));
+    };
     this.commands.once('ready', () => resolve(true));
+    this.commands.on('error', refused);
     if (this.commands.isReady) resolve(true);
-    return promise.finally(() => clearTimeout(timer));
+    return promise.finally(() => {
+      clearTimeout(timer);
+      this.commands.off('error', refused);
+    });
   }
 
   private async checkVersion(): Promise<void> {

@@ -50,8 +50,8 @@ module.exports = {
     {
       name: 'a-repository-is-its-own-service-s',
       severity: 'error',
-      from: { path: '^server/(auth|users|chat|admin)/', pathNot: '[.]test[.]ts$' },
-      to: { path: '^server/(auth|users|chat|admin)/repository[.]ts$', pathNot: '^server/$1/' },
+      from: { path: '^server/(auth|users|chat|admin|worker)/', pathNot: '[.]test[.]ts$' },
+      to: { path: '^server/(auth|users|chat|admin|worker)/repository[.]ts$', pathNot: '^server/$1/' },
     },
     {
       name: 'the-server-does-not-reach-into-tests-or-benches',

@@ -17,6 +17,7 @@ import { OutboxReader } from './bus/outbox-reader.ts';
 import { RedisBus } from './bus/redis.ts';
 import { ConversationRepository } from './chat/conversation-repository.ts';
 import { conversationRoutes } from './chat/conversation-routes.ts';
+import { MessageFeed } from './chat/feed.ts';
 import type { LogDriver } from './chat/log/log-driver.ts';
 import { MessageLog } from './chat/log/message-log.ts';
 import { PostgresLog } from './chat/log/postgres-log.ts';
@@ -62,6 +63,7 @@ import { Redis } from './redis/redis.ts';
 import { UsersRepository } from './users/repository.ts';
 import { usersRoutes } from './users/routes.ts';
 import { UsersService } from './users/service.ts';
+import { createWorker } from './worker/create-worker.ts';
 
 export { version };
 
@@ -205,6 +207,7 @@ export async function startApp(
     queued: () => messageLog.queued,
     deliveries: () => hub.deliveries,
     redis: redis && { isUp: () => redis.isUp, dropped: () => (bus instanceof RedisBus ? bus.dropped : 0) },
+    jobs: () => worker?.state(),
   });
   const messageLog = new MessageLog({
     driver: logDriver,
@@ -293,6 +296,17 @@ export async function startApp(
   }
   answerUnknownRoutes(http, client.failed);
 
+  const worker = does('worker')
+    ? createWorker({
+        config,
+        database,
+        feed: new MessageFeed(database, conversations, messages, messageReader),
+        version,
+        log,
+        observe: (outcome) => metrics.jobEnded(outcome),
+      })
+    : undefined;
+
   const outbox = new OutboxReader(database, bus, hub, log);
   await outbox.start();
   redis?.onReturn(() => outbox.look());
@@ -309,6 +323,7 @@ export async function startApp(
     upgrade: does('realtime') ? (...handshake) => upgrade(upgradeDeps, ...handshake) : refuseUpgrade,
   });
   realtime.serveOn(listener.server);
+  worker?.start();
 
   return {
     address: listener.address,
@@ -316,6 +331,7 @@ export async function startApp(
       draining = true;
       realtime.announceDraining();
       clearInterval(sweeper);
+      const workerStopped = worker?.stop(config.server.shutdown_timeout / 2);
       await listener.finishRequests(config.server.shutdown_timeout / 2);
       await messageLog.flush();
       await marks.write();
@@ -324,6 +340,7 @@ export async function startApp(
       await presence.stop();
       await outbox.stop();
       await epoch.stop();
+      await workerStopped;
       await database.close();
       await bus.close();
       redis?.close();

@@ -94,6 +94,16 @@ const databaseAddress = z
   .refine((value) => value === '' || (/^postgres(ql)?:\/\/./.test(value) && URL.canParse(value)), {
     error: 'must be an address such as postgres://user:password@host:5432/database, or empty',
   });
+const receiver = z.string().refine(
+  (value) => {
+    if (value === '') return true;
+    const { protocol, username, password, hash } = URL.canParse(value) ? new URL(value) : new URL('none:');
+    return /^https?:$/.test(protocol) && username === '' && password === '' && hash === '';
+  },
+  {
+    error: 'must be an address such as https://example.com/hooks, without a name, a password and a fragment, or empty',
+  },
+);
 
 /** A host and perhaps a port, IPv6 in brackets. */
 const address = z
@@ -158,6 +168,19 @@ const SETTINGS = {
     query_token: setting('WS_QUERY_TOKEN', true, flag),
     heartbeat: setting('WS_HEARTBEAT', '25s', duration('100ms', '10m')),
   },
+  worker: {
+    concurrency: setting('WORKER_CONCURRENCY', 16, number(1, 256)),
+    tries: setting('WORKER_TRIES', 15, number(1, 100)),
+    retry_base: setting('WORKER_RETRY_BASE', '5s', duration('10ms', '1h')),
+    retry_cap: setting('WORKER_RETRY_CAP', '1h', duration('10ms', '24h')),
+  },
+  webhooks: {
+    url: setting('WEBHOOK_URL', '', receiver),
+    secret: setting('WEBHOOK_SECRET', '', secret),
+    secret_previous: setting('WEBHOOK_SECRET_PREVIOUS', '', secret),
+    timeout: setting('WEBHOOK_TIMEOUT', '10s', duration('100ms', '60s')),
+    allow_private: setting('WEBHOOK_ALLOW_PRIVATE', false, flag),
+  },
   rate_limits: setting('RATE_LIMITS', 'on', flag),
   limits: {
     register: setting('LIMIT_REGISTER', '30/1h', limit),
@@ -192,9 +215,20 @@ export function loadConfig(env: Record<string, string | undefined> = process.env
   if (config.env === 'prod' && config.auth.jwt_secret === '') {
     throw new ConfigError('JWT_SECRET must be given in prod: make one with "openssl rand -base64 48"');
   }
+  checkWebhooks(config.webhooks);
   const devOrigins = config.env === 'prod' ? [] : [WEB_DEV_SERVER];
   config.server.cors_origins = config.server.cors_origins.flatMap((one) => (one === 'auto' ? devOrigins : one));
   return config;
+}
+
+function checkWebhooks({ url, secret, allow_private }: Config['webhooks']): void {
+  if (url === '') return;
+  if (secret === '') {
+    throw new ConfigError('WEBHOOK_SECRET must be given with WEBHOOK_URL: make one with "openssl rand -base64 48"');
+  }
+  if (!allow_private && new URL(url).protocol !== 'https:') {
+    throw new ConfigError('WEBHOOK_URL must begin with https:// unless WEBHOOK_ALLOW_PRIVATE is true');
+  }
 }
 
 function readFile(named: string | undefined): unknown {
@@ -241,9 +275,11 @@ function readOne(one: Setting, inFile: unknown, env: Record<string, string | und
   throw new ConfigError(`${where} ${result.error.issues[0]?.message ?? 'is not valid'}${quoted(one.variable, given)}`);
 }
 
-/** Repeats the wrong value, unless it is a secret. */
+/** Repeats the wrong value, unless it is a secret or may hold one. */
 function quoted(variable: string, given: unknown): string {
-  return /SECRET|TOKEN$|PASSWORD$|^(DATABASE|REDIS)_URL$/.test(variable) ? '' : `; it is ${JSON.stringify(given)}`;
+  return /SECRET|TOKEN$|PASSWORD$|^(DATABASE|REDIS|WEBHOOK)_URL$/.test(variable)
+    ? ''
+    : `; it is ${JSON.stringify(given)}`;
 }
 
 function join(path: string, key: string): string {

@@ -8,6 +8,8 @@ import { renewEpoch } from './database/epoch.ts';
 import { SchemaMigrator } from './database/migrator.ts';
 import { createLogger } from './monitoring/logger.ts';
 import { probeReadiness } from './monitoring/probe.ts';
+import { runJobs } from './worker/commands.ts';
+import { ParkedJobsRepository } from './worker/parked-jobs-repository.ts';
 
 const USAGE = `Parley ${version}, a messenger back end
 
@@ -23,14 +25,18 @@ Usage: parley [command]
   epoch new             name the history anew, after a backup was restored: clients drop their copies
 >>>>>>> b7ce31a (Let readers of the outbox miss no late commit, and a failover be another epoch)
   admin …               accounts: create-user, set-role, reset-password, deactivate (admin --help)
+  jobs …                what the worker gave up: list, show, retry, discard (jobs --help)
   help, version
 
 Settings: configs/config.yaml documents them; the environment overrides each.
 `;
 
+/** They read the rest of the line themselves. */
+const HAVE_COMMANDS = ['admin', 'jobs'];
+
 async function main(argv: string[]): Promise<number> {
   const { positionals, values } = parseArgs({
-    args: argv[0] === 'admin' ? ['admin'] : argv,
+    args: HAVE_COMMANDS.includes(argv[0] ?? '') ? argv.slice(0, 1) : argv,
     allowPositionals: true,
     options: { help: { type: 'boolean', short: 'h' }, version: { type: 'boolean', short: 'v' } },
   });
@@ -43,6 +49,7 @@ async function main(argv: string[]): Promise<number> {
   if (command === 'migrate') return migrate(config, rest[0]);
   if (command === 'epoch') return epoch(config, rest[0]);
   if (command === 'admin') return admin(config, argv.slice(1));
+  if (command === 'jobs') return jobs(config, argv.slice(1));
   process.stderr.write(`There is no command "${command}".\n\n${USAGE}`);
   return 2;
 }
@@ -139,10 +146,23 @@ async function admin(config: Config, args: string[]): Promise<number> {
   return withDatabase(config, async (database) => {
     await new SchemaMigrator(database).up();
     const { auth, users } = createAccounts(config, database, new MemoryBus(log), {}, log);
-    const print = (line: string) => say(`${line}\n`);
-    const complain = (line: string) => process.stderr.write(`${line}\n`);
     return runAdmin(args, { auth, users, print, complain });
   });
+}
+
+async function jobs(config: Config, args: string[]): Promise<number> {
+  return withDatabase(config, async (database) => {
+    await new SchemaMigrator(database).up();
+    return runJobs(args, { jobs: new ParkedJobsRepository(database), print, complain });
+  });
+}
+
+function print(line: string): void {
+  say(`${line}\n`);
+}
+
+function complain(line: string): void {
+  process.stderr.write(`${line}\n`);
 }
 
 async function withDatabase(config: Config, work: (database: Database) => Promise<number>) {

@@ -241,6 +241,17 @@ export class ConversationRepository {
     return query.execute();
   }
 
+  /** Where all conversations stand, in id order. */
+  listPositions(limit: number, afterId?: string): Promise<{ id: string; seq: number }[]> {
+    const query = this.database.read.selectFrom('conversations').select(['id', 'seq']).orderBy('id').limit(limit);
+    return (afterId === undefined ? query : query.where('id', '>', afterId)).execute();
+  }
+
+  async findPositions(ids: string[]): Promise<{ id: string; seq: number }[]> {
+    if (ids.length === 0) return [];
+    return this.database.read.selectFrom('conversations').select(['id', 'seq']).where('id', 'in', ids).execute();
+  }
+
   // What follows writes, inside the transaction of one change.
 
   /** The conversation under its lock: no other change, and no batch of the log, moves it before the transaction ends. */

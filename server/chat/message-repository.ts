@@ -48,6 +48,11 @@ export class MessageRepository {
     return this.selectOf(conversationId).where('messages.rev', '>', rev).orderBy('messages.rev').limit(limit);
   }
 
+  /** Messages from `seq` on, oldest first. */
+  selectFrom(conversationId: string, seq: number, limit: number): MessageSelection {
+    return this.selectOf(conversationId).where('messages.seq', '>=', seq).orderBy('messages.seq').limit(limit);
+  }
+
   selectOne(conversationId: string, id: string): MessageSelection {
     return this.selectOf(conversationId).where('messages.id', '=', id);
   }

@@ -3,6 +3,7 @@ import type { Database } from './database.ts';
 import { accounts } from './migrations/0001-accounts.ts';
 import { conversations } from './migrations/0002-conversations.ts';
 import { realtime } from './migrations/0003-realtime.ts';
+import { jobs } from './migrations/0004-jobs.ts';
 import { type ColumnTypes, POSTGRES_TYPES, SQLITE_TYPES } from './migrations/column-types.ts';
 
 /** The steps of the schema, in order. A step that was released is never changed: the next one mends it. */
@@ -11,6 +12,7 @@ function migrations(types: ColumnTypes): Record<string, Migration> {
     '0001-accounts': accounts(types),
     '0002-conversations': conversations(types),
     '0003-realtime': realtime(types),
+    '0004-jobs': jobs(types),
   };
 }
 

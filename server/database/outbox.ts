@@ -1,4 +1,4 @@
-import type { Executor } from './database.ts';
+import type { Database, Executor } from './database.ts';
 import type { OutboxKind } from './schema.ts';
 
 /** What an outbox row tells; its kind says which of the fields it has. */
@@ -22,4 +22,43 @@ export async function writeOutbox(tx: Executor, notes: OutboxNote[], now: number
     created_at: now,
   }));
   await tx.insertInto('outbox').values(rows).execute();
+}
+
+/** A stretch of the outbox. */
+export interface OutboxPage {
+  /** The conversations that advanced in it, each once. */
+  conversationIds: string[];
+  /** The row to read on behind. */
+  lastId: number;
+  /** When its oldest row was written, in milliseconds since the Unix epoch; undefined for no row. */
+  oldestAt?: number;
+  /** Whether there was nothing more to read at that moment. */
+  isLast: boolean;
+}
+
+/** The id of the newest row; 0 where there is none. */
+export async function newestOutboxId(database: Database): Promise<number> {
+  const { id } = await database.read
+    .selectFrom('outbox')
+    .select((eb) => eb.fn.max('id').as('id'))
+    .executeTakeFirstOrThrow();
+  return Number(id ?? 0);
+}
+
+/** The rows behind `afterId` that tell of conversations, at most `limit` of them. */
+export async function readOutbox(database: Database, afterId: number, limit: number): Promise<OutboxPage> {
+  const rows = await database.read
+    .selectFrom('outbox')
+    .select(['id', 'conversation_id', 'created_at'])
+    .where('id', '>', afterId)
+    .where('kind', '=', 'conversation')
+    .orderBy('id')
+    .limit(limit)
+    .execute();
+  return {
+    conversationIds: [...new Set(rows.map((row) => row.conversation_id!))],
+    lastId: rows.at(-1)?.id ?? afterId,
+    oldestAt: rows[0]?.created_at,
+    isLast: rows.length < limit,
+  };
 }

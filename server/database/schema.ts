@@ -15,6 +15,8 @@ export interface Schema {
   last_seen: LastSeenTable;
   outbox: OutboxTable;
   meta: MetaTable;
+  job_cursors: JobCursorsTable;
+  parked_jobs: ParkedJobsTable;
 }
 
 /** Written once, never changed. */
@@ -148,8 +150,43 @@ export interface OutboxTable {
  */
 export type OutboxKind = 'conversation' | 'marks' | 'membership' | 'session' | 'user';
 
-/** Single values: `epoch`. */
+/** Single values: `epoch`; `jobs:<consumer>`, when that consumer began. */
 export interface MetaTable {
   key: Fixed<string>;
   value: string;
+}
+
+/**
+ * How far a consumer of messages has come in a conversation. A row with `next_at` has work: it waits for its next try, or
+ * a worker holds it (`owner`) until then.
+ */
+export interface JobCursorsTable {
+  conversation_id: Fixed<string>;
+  consumer: Fixed<string>;
+  /** Every message up to this one is done, or parked. */
+  seq: number;
+  /** Tries of the message behind `seq` that failed. */
+  attempts: Generated<number>;
+  /** The turn that works on it now; null for nobody. */
+  owner: string | null;
+  /** By the database's clock: when to look again, or until when `owner` holds it; null where all is done. */
+  next_at: number | null;
+  /** Whether there was news while `owner` held it. */
+  again: Generated<Flag>;
+  /** Since when a message has been failing; null where none is. */
+  waiting_since: number | null;
+}
+
+/** A message that a consumer gave up on: an operator looks, and tries it again or discards it. */
+export interface ParkedJobsTable {
+  id: Fixed<string>;
+  consumer: Fixed<string>;
+  conversation_id: Fixed<string>;
+  seq: Fixed<number>;
+  attempts: number;
+  /** Why the last try failed: a few words, without anything of the message. */
+  reason: string;
+  parked_at: number;
+  /** When it is tried again; null while it is parked. */
+  next_at: number | null;
 }

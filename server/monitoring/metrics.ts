@@ -15,6 +15,18 @@ export interface MetricSources {
   deliveries?(): number;
   /** Where nodes are joined: whether Redis is there, and the publications it was not given since the start. */
   redis?: { isUp(): boolean; dropped(): number };
+  /** The worker's work, where this process has a worker. */
+  jobs?(): JobState | undefined;
+}
+
+/** What the worker knows of its work. */
+export interface JobState {
+  /** Jobs that were given up and wait for an operator. */
+  parked: number;
+  /** Conversations with a job that fails. */
+  waiting: number;
+  /** For how long the oldest job has waited, in milliseconds. */
+  oldestMs: number;
 }
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
@@ -29,6 +41,7 @@ export class Metrics {
   private readonly commitSeconds: Histogram;
   private readonly errors: Counter<'code'>;
   private readonly httpSeconds: Histogram<'method' | 'route' | 'status'>;
+  private readonly jobs: Counter<'outcome'>;
 
   constructor(sources: MetricSources) {
     const registers = [this.registry];
@@ -62,6 +75,12 @@ export class Metrics {
       buckets: SECONDS,
       registers,
     });
+    this.jobs = new Counter({
+      name: 'parley_jobs_total',
+      help: 'Tries of jobs that were done or failed, and jobs that were parked',
+      labelNames: ['outcome'],
+      registers,
+    });
     const lag = new Histogram({
       name: 'parley_event_loop_lag_seconds',
       help: 'By how much a timer was late, in seconds, twenty samples a second',
@@ -78,6 +97,11 @@ export class Metrics {
     this.batchSize.observe(size);
     this.commitSeconds.observe(seconds);
     this.messages.inc(appended);
+  }
+
+  /** A try of a job ended. */
+  jobEnded(outcome: 'done' | 'failed' | 'parked'): void {
+    this.jobs.inc({ outcome });
   }
 
   /** A client was told of a failure. */
@@ -135,6 +159,7 @@ function addSourceMetrics(registry: Registry, sources: MetricSources): void {
     },
   });
   if (sources.redis) addRedisMetrics(registry, sources.redis);
+  addJobMetrics(registers, sources);
   const { deliveries } = sources;
   if (!deliveries) return;
   new Counter({
@@ -167,4 +192,24 @@ function addRedisMetrics(registry: Registry, redis: NonNullable<MetricSources['r
       this.inc(redis.dropped());
     },
   });
+}
+
+const JOB_GAUGES: Record<string, [help: string, read: (state: JobState) => number]> = {
+  parley_jobs_parked: ['Jobs that were given up and wait for an operator', (state) => state.parked],
+  parley_jobs_waiting: ['Conversations with a job that failed and is tried again', (state) => state.waiting],
+  parley_jobs_oldest_seconds: ['For how long the oldest job has waited, in seconds', (state) => state.oldestMs / 1000],
+};
+
+function addJobMetrics(registers: Registry[], sources: MetricSources): void {
+  for (const [name, [help, read]] of Object.entries(JOB_GAUGES)) {
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        const state = sources.jobs?.();
+        if (state) this.set(read(state));
+      },
+    });
+  }
 }

@@ -40,6 +40,11 @@ export class Person {
     return this.user.id;
   }
 
+  /** The same account at another server on the same data. */
+  at(server: TestServer): Person {
+    return new Person(server, this.user, this.tokens, this.password);
+  }
+
   call<T = any>(method: string, path: string, body?: unknown): Promise<Answer<T>> {
     return request<T>(this.server, method, path, { body, token: this.tokens.access_token });
   }

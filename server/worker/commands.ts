@@ -1,0 +1,125 @@
+import { parseArgs } from 'node:util';
+import { Id } from '../../protocol/schemas.ts';
+import type { ParkedJob } from './model.ts';
+import type { ParkedJobsRepository } from './parked-jobs-repository.ts';
+
+export interface JobsDeps {
+  jobs: ParkedJobsRepository;
+  /** Where results are written, and where failures; a line each. */
+  print(line: string): void;
+  complain(line: string): void;
+}
+
+const USAGE = `usage: parley jobs <command>
+
+  list [--limit 100]    jobs that were given up, the oldest first
+  show <id>             one of them
+  retry <id>|all        try again, with all tries: a server that runs on the same database does it at once
+  discard <id>|all      forget them; they are never done
+
+A job is one message for one consumer, such as webhooks. What the message says is not shown.`;
+
+/** How many are listed, at most. */
+const MAX_LISTED = 10_000;
+
+/** The command was not understood: usage is printed, and the exit code is 2. */
+class UsageError extends Error {}
+/** There is no such job: the exit code is 1. */
+class NoSuchJob extends Error {}
+
+type Command = (deps: JobsDeps, argument: string, limit: string) => Promise<void>;
+
+const COMMANDS: Record<string, { run: Command; args: number }> = {
+  list: { run: list, args: 0 },
+  show: { run: show, args: 1 },
+  retry: { run: retry, args: 1 },
+  discard: { run: discard, args: 1 },
+};
+
+/**
+ * Runs `parley jobs …`: what an operator does about parked jobs, whether or not a server is running on the database.
+ * Answers the exit code: 0 done, 1 there is no such job, 2 not understood.
+ */
+export async function runJobs(argv: string[], deps: JobsDeps): Promise<number> {
+  try {
+    const [name = '', ...rest] = argv;
+    if (name === 'help' || argv.includes('--help')) {
+      deps.print(USAGE);
+      return 0;
+    }
+    const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+    if (!command) throw new UsageError(name === '' ? 'a command is missing' : `there is no command ${name}`);
+    const { positionals, values } = parse(rest);
+    if (positionals.length !== command.args) throw new UsageError(`${name} takes ${command.args} arguments`);
+    if (values.limit !== undefined && name !== 'list') throw new UsageError(`${name} takes no --limit`);
+    await command.run(deps, positionals[0] ?? '', values.limit ?? '100');
+    return 0;
+  } catch (error) {
+    if (error instanceof UsageError) {
+      deps.complain(`${error.message}\n\n${USAGE}`);
+      return 2;
+    }
+    if (error instanceof NoSuchJob) {
+      deps.complain(error.message);
+      return 1;
+    }
+    throw error;
+  }
+}
+
+async function list({ jobs, print }: JobsDeps, _argument: string, limit: string): Promise<void> {
+  if (!/^[1-9]\d*$/.test(limit) || Number(limit) > MAX_LISTED) {
+    throw new UsageError(`--limit must be a whole number from 1 to ${MAX_LISTED}`);
+  }
+  for (const job of await jobs.list(Number(limit))) {
+    print([job.id, job.consumer, `${job.conversation_id}/${job.seq}`, stateOf(job), job.reason].join('  '));
+  }
+}
+
+async function show({ jobs, print }: JobsDeps, argument: string): Promise<void> {
+  const id = checkId(argument);
+  const job = await jobs.find(id);
+  if (!job) throw new NoSuchJob(`there is no job ${id}`);
+  print(`id            ${job.id}`);
+  print(`consumer      ${job.consumer}`);
+  print(`conversation  ${job.conversation_id}`);
+  print(`seq           ${job.seq}`);
+  print(`tries         ${job.attempts}`);
+  print(`last failure  ${job.reason}`);
+  print(`state         ${stateOf(job)}`);
+}
+
+async function retry({ jobs, print }: JobsDeps, argument: string): Promise<void> {
+  print(`${await changed(argument, (id) => jobs.retry(id))} to be tried again`);
+}
+
+async function discard({ jobs, print }: JobsDeps, argument: string): Promise<void> {
+  print(`${await changed(argument, (id) => jobs.discard(id))} discarded`);
+}
+
+async function changed(argument: string, change: (id?: string) => Promise<number>): Promise<number> {
+  if (argument === 'all') return change();
+  const id = checkId(argument);
+  const count = await change(id);
+  if (count === 0) throw new NoSuchJob(`there is no job ${id}`);
+  return count;
+}
+
+function stateOf({ parked_at, next_at }: ParkedJob): string {
+  const since = new Date(Number(parked_at)).toISOString();
+  return next_at === null ? `parked ${since}` : `to be tried again, parked ${since}`;
+}
+
+function checkId(text: string): string {
+  const result = Id.safeParse(text);
+  if (!result.success) throw new UsageError(`${text} is no id of a job`);
+  return result.data;
+}
+
+function parse(args: string[]) {
+  try {
+    return parseArgs({ args, options: { limit: { type: 'string' } }, allowPositionals: true, strict: true });
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}

@@ -1,0 +1,4 @@
+import type { Selectable } from 'kysely';
+import type { ParkedJobsTable } from '../database/schema.ts';
+
+export type ParkedJob = Selectable<ParkedJobsTable>;

@@ -1,0 +1,298 @@
+import type { Message } from '../../protocol/resources.ts';
+import type { MessageFeed } from '../chat/feed.ts';
+import type { Logger } from '../monitoring/logger.ts';
+import type { Consumer, Hint, JobSource, Outcome } from './jobs.ts';
+import type { ParkedJob } from './model.ts';
+import type { Claim, JobCounts, JobRepository } from './repository.ts';
+import type { RetryPolicy } from './retry-policy.ts';
+
+/** How often what is due is looked for, and how long a hint is waited for at most, in milliseconds. */
+const DUE_POLL_MS = 500;
+const COUNT_MS = 10_000;
+/** After a failure of the database or of the source, in milliseconds. */
+const RECOVER_MS = 1000;
+/** What a lease leaves for the database beyond a try's own time, in milliseconds. */
+const LEASE_SLACK_MS = 5000;
+/** Messages read at once, and for how long they may be handed over as they were read, in milliseconds. */
+const PAGE = 10;
+const FRESH_MS = 1000;
+/** Messages of one turn: then other conversations that wait for a place have theirs. */
+const TURN_MESSAGES = 100;
+/** Cursors made at once when a consumer begins. */
+const BEGIN_PAGE = 1000;
+/** Beyond so many parked jobs nothing more is parked: conversations wait instead, at the longest delay. */
+const MAX_PARKED = 10_000;
+
+export interface WorkerOptions {
+  consumer: Consumer;
+  source: JobSource;
+  repository: JobRepository;
+  feed: MessageFeed;
+  retry: RetryPolicy;
+  /** Conversations worked on at once. */
+  concurrency: number;
+  /** Whether no other process works on this database: then what is held at the start is held by the dead. */
+  isAlone: boolean;
+  log: Logger;
+  /** A try ended. */
+  observe(outcome: 'done' | 'failed' | 'parked'): void;
+}
+
+/** What is known of a worker's work at a moment. */
+export interface WorkerState extends JobCounts {
+  /** For how long the oldest work has waited, whether for its first try or for another, in milliseconds. */
+  oldestMs: number;
+}
+
+/**
+ * Hands every new message to a consumer: a conversation's in order, conversations beside each other up to a bound.
+ *
+ * What is done stands in the database, as a cursor for each conversation; so does who works on it, and when it is tried
+ * again. Memory holds the turns that run and one page of hints. A message is handed over at least once: again where a crash
+ * or a lost lease came between its being handled and its cursor.
+ */
+export class Worker {
+  private readonly running = new Map<string, Promise<void>>();
+  /** Conversations with news while their turn runs: another follows. */
+  private readonly again = new Map<string, Hint>();
+  private readonly aborter = new AbortController();
+  private loop: Promise<void> = Promise.resolve();
+  private isStopping = false;
+  private dueAt = 0;
+  private countAt = 0;
+  private known: JobCounts = { parked: 0, waiting: 0, oldestMs: 0 };
+
+  constructor(private readonly options: WorkerOptions) {}
+
+  /** Begins in the background: a database that is away delays it, and nothing else. */
+  start(): void {
+    this.loop = this.run();
+  }
+
+  /** Takes nothing new and waits for what runs; what is not done by then is given back. */
+  async stop(graceMs: number): Promise<void> {
+    this.isStopping = true;
+    const timer = setTimeout(() => this.aborter.abort(new Error('the worker stops')), graceMs);
+    await this.loop;
+    await Promise.all(this.running.values());
+    clearTimeout(timer);
+    await this.options.source.stop();
+  }
+
+  state(): WorkerState {
+    return { ...this.known, oldestMs: Math.max(this.known.oldestMs, this.options.source.lagMs()) };
+  }
+
+  private async run(): Promise<void> {
+    await this.untilItWorks(() => this.begin());
+    while (!this.isStopping) await this.untilItWorks(() => this.step());
+  }
+
+  /** What fails is tried again until it works, or the worker stops. */
+  private async untilItWorks(work: () => Promise<void>): Promise<void> {
+    while (!this.isStopping) {
+      try {
+        await work();
+        return;
+      } catch (error) {
+        this.options.log.error({ err: error, consumer: this.options.consumer.name }, 'the worker failed');
+        await Bun.sleep(RECOVER_MS);
+      }
+    }
+  }
+
+  /**
+   * The first time, everything that stands in the log is passed over: cursors are made at its end. A conversation without a
+   * cursor is from then on one that is newer than the consumer.
+   */
+  private async begin(): Promise<void> {
+    const { repository, feed, source, consumer, isAlone, log } = this.options;
+    if (!(await repository.hasBegun())) {
+      let after: string | undefined;
+      for (;;) {
+        const positions = await feed.listPositions(BEGIN_PAGE, after);
+        if (positions.length === 0) break;
+        await repository.insertCursors(positions);
+        after = positions.at(-1)!.id;
+      }
+      await repository.noteBegun();
+      log.info({ consumer: consumer.name }, 'the consumer begins: messages from now on are handed to it');
+    }
+    if (isAlone) await repository.releaseAll();
+    await source.start();
+  }
+
+  private async step(): Promise<void> {
+    await this.count();
+    const free = this.options.concurrency - this.running.size;
+    if (free <= 0) {
+      await Promise.race(this.running.values());
+      return;
+    }
+    if (performance.now() >= this.dueAt) {
+      this.dueAt = performance.now() + DUE_POLL_MS;
+      await this.startDue(free);
+      return;
+    }
+    const hints = await this.options.source.take(free, DUE_POLL_MS);
+    if (hints.length > 0) await this.startHinted(hints);
+  }
+
+  /** What a metric says may be a little old; a scrape costs no query. */
+  private async count(): Promise<void> {
+    if (performance.now() < this.countAt) return;
+    this.countAt = performance.now() + COUNT_MS;
+    this.known = await this.options.repository.counts();
+  }
+
+  private async startDue(limit: number): Promise<void> {
+    const { repository } = this.options;
+    for (const conversationId of await repository.listDue(limit)) this.startTurn(conversationId);
+    const left = this.options.concurrency - this.running.size;
+    if (left <= 0) return;
+    for (const job of await repository.listDueParked(left)) this.startAlone(`parked:${job.id}`, () => this.retry(job));
+  }
+
+  private async startHinted(hints: Hint[]): Promise<void> {
+    const { repository, feed } = this.options;
+    const idle = hints.filter((hint) => !this.noteNews(hint));
+    const ids = idle.map((hint) => hint.conversationId);
+    // Cursors first: what is done meanwhile makes a hint look needed, never needless.
+    const cursors = await repository.cursorsOf(ids);
+    const positions = await feed.positionsOf(ids);
+    for (const hint of idle) {
+      const cursor = cursors.get(hint.conversationId);
+      // What waits for its next try is due by itself, and an edit or a change of name brings no message.
+      const isNeedless = cursor?.isWaiting || (positions.get(hint.conversationId) ?? 0) <= (cursor?.seq ?? 0);
+      if (isNeedless) hint.done();
+      else this.startTurn(hint.conversationId, hint);
+    }
+  }
+
+  /** True where a turn of the conversation runs: another follows it, and one hint is kept for that. */
+  private noteNews(hint: Hint): boolean {
+    if (!this.running.has(hint.conversationId)) return false;
+    if (this.again.has(hint.conversationId)) hint.done();
+    else this.again.set(hint.conversationId, hint);
+    return true;
+  }
+
+  private startTurn(conversationId: string, hint?: Hint): void {
+    this.startAlone(conversationId, () => this.turn(conversationId, hint));
+  }
+
+  private startAlone(key: string, work: () => Promise<void>): void {
+    if (this.running.has(key)) return;
+    const { log, consumer } = this.options;
+    const turn = work()
+      // What it held is due again when the lease ends.
+      .catch((error) => log.error({ err: error, consumer: consumer.name }, 'a turn of the worker failed'))
+      .finally(() => {
+        this.running.delete(key);
+        const hint = this.again.get(key);
+        this.again.delete(key);
+        if (hint && !this.isStopping) this.startTurn(key, hint);
+      });
+    this.running.set(key, turn);
+  }
+
+  private async turn(conversationId: string, hint?: Hint): Promise<void> {
+    const { repository } = this.options;
+    const claim = await repository.claim(conversationId, this.leaseMs);
+    // From here on the database reminds of it.
+    hint?.done();
+    if (!claim) return;
+    let handed = 0;
+    while (handed < TURN_MESSAGES && !this.isStopping) {
+      const messages = await this.options.feed.messagesFrom(conversationId, claim.seq + 1, PAGE);
+      if (messages.length === 0) {
+        await repository.release(claim);
+        return;
+      }
+      const freshUntil = performance.now() + FRESH_MS;
+      for (const message of messages) {
+        if (!(await this.handOver(claim, message))) return;
+        handed++;
+        if (this.isStopping || performance.now() > freshUntil) break;
+      }
+    }
+    await repository.giveBack(claim);
+  }
+
+  /** True where the message is done or parked, and the turn goes on behind it. */
+  private async handOver(claim: Claim, message: Message): Promise<boolean> {
+    const { repository, retry, consumer, log } = this.options;
+    const outcome = await this.attempt(message);
+    if (outcome === undefined) {
+      await repository.giveBack(claim);
+      return false;
+    }
+    if (outcome.kind === 'done') {
+      const isMine = await repository.advance(claim, message.seq, this.leaseMs);
+      Object.assign(claim, { seq: message.seq, attempts: 0 });
+      return isMine;
+    }
+    const { conversation_id, seq } = message;
+    const attempts = claim.attempts + 1;
+    const fields = { consumer: consumer.name, conversation_id, seq, attempts, reason: outcome.reason };
+    if (outcome.kind === 'hopeless' || retry.isOver(attempts)) {
+      if (this.known.parked < MAX_PARKED) {
+        const isMine = await repository.park(claim, attempts, outcome.reason, this.leaseMs);
+        this.known.parked++;
+        this.options.observe('parked');
+        log.error(fields, 'a job is parked: see "parley jobs"');
+        Object.assign(claim, { seq, attempts: 0 });
+        return isMine;
+      }
+      log.error(fields, 'too many jobs are parked: the conversation waits');
+    }
+    const delayMs = retry.delay(attempts, outcome.kind === 'failed' ? outcome.afterMs : undefined);
+    log[attempts === 1 ? 'warn' : 'debug']({ ...fields, delay_ms: delayMs }, 'a job failed and is tried again');
+    await repository.postpone(claim, attempts, delayMs);
+    return false;
+  }
+
+  /** Another try of a job that was parked, apart from its conversation's order. */
+  private async retry(job: ParkedJob): Promise<void> {
+    const { repository, feed, retry, log, consumer } = this.options;
+    if (!(await repository.claimParked(job, this.leaseMs))) return;
+    const [message] = await feed.messagesFrom(job.conversation_id, job.seq, 1);
+    const outcome: Outcome | undefined = message
+      ? await this.attempt(message)
+      : { kind: 'hopeless', reason: 'there is no such message' };
+    if (outcome === undefined) {
+      await repository.postponeParked(job.id, job.attempts, job.reason, 0);
+      return;
+    }
+    if (outcome.kind === 'done') {
+      await repository.deleteParked(job.id);
+      return;
+    }
+    const attempts = job.attempts + 1;
+    const isOver = outcome.kind === 'hopeless' || retry.isOver(attempts);
+    await repository.postponeParked(job.id, attempts, outcome.reason, isOver ? undefined : retry.delay(attempts));
+    if (!isOver) return;
+    this.options.observe('parked');
+    log.error({ consumer: consumer.name, job_id: job.id, attempts, reason: outcome.reason }, 'a job is parked again');
+  }
+
+  /** One try; undefined where it was broken off because the worker stops. */
+  private async attempt(message: Message): Promise<Outcome | undefined> {
+    const { consumer, observe, log } = this.options;
+    const { signal } = this.aborter;
+    let outcome: Outcome;
+    try {
+      outcome = await consumer.handle(message, signal);
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      log.error({ err: error, consumer: consumer.name }, 'a consumer threw');
+      outcome = { kind: 'failed', reason: 'an error of the program: see its log' };
+    }
+    observe(outcome.kind === 'done' ? 'done' : 'failed');
+    return outcome;
+  }
+
+  private get leaseMs(): number {
+    return this.options.consumer.timeoutMs + LEASE_SLACK_MS;
+  }
+}

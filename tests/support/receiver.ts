@@ -1,0 +1,84 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Message } from '../../protocol/resources.ts';
+
+/** A request as it came. */
+export interface Delivery {
+  id: string;
+  headers: IncomingMessage['headers'];
+  /** The bytes, as they were signed. */
+  text: string;
+  body: { type: string; timestamp: string; data: Message };
+  at: number;
+}
+
+/** How a receiver answers: a status, or whatever it does with the response itself. */
+export type Answering = (delivery: Delivery, response: ServerResponse) => number | undefined;
+
+/** Somebody else's server, to whom webhooks go. It writes down all that came. */
+export class Receiver {
+  readonly deliveries: Delivery[] = [];
+  /** Those that it took. */
+  readonly accepted: Delivery[] = [];
+  answer: Answering = () => 204;
+
+  private constructor(private readonly server: Server) {}
+
+  static async open(port = 0): Promise<Receiver> {
+    const server = createServer();
+    const receiver = new Receiver(server);
+    server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+      const chunks: Buffer[] = [];
+      request.on('data', (chunk: Buffer) => chunks.push(chunk));
+      request.on('end', () => receiver.received(request, Buffer.concat(chunks).toString(), response));
+    });
+    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+    return receiver;
+  }
+
+  get port(): number {
+    return (this.server.address() as AddressInfo).port;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}/hooks`;
+  }
+
+  /** The messages that it took, as often as it did. */
+  get taken(): Message[] {
+    return this.accepted.map(({ body }) => body.data);
+  }
+
+  /** What it took of one conversation, each message once, in the order in which they first came. */
+  of(conversationId: string): Message[] {
+    const first = new Map<string, Message>();
+    for (const message of this.taken) {
+      if (message.conversation_id === conversationId && !first.has(message.id)) first.set(message.id, message);
+    }
+    return [...first.values()];
+  }
+
+  onConnection(hear: () => void): void {
+    this.server.on('connection', hear);
+  }
+
+  async close(): Promise<void> {
+    this.server.closeAllConnections();
+    await new Promise((resolve) => this.server.close(resolve));
+  }
+
+  private received({ headers }: IncomingMessage, text: string, response: ServerResponse): void {
+    const delivery = {
+      id: String(headers['webhook-id']),
+      headers,
+      text,
+      body: JSON.parse(text),
+      at: performance.now(),
+    };
+    this.deliveries.push(delivery);
+    const status = this.answer(delivery, response);
+    if (status === undefined) return;
+    if (status < 300) this.accepted.push(delivery);
+    response.writeHead(status).end();
+  }
+}

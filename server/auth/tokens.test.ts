@@ -53,6 +53,26 @@ describe('tokens', () => {
     await expect(latest.readRefresh(refresh_token)).rejects.toMatchObject({ code: 'token_expired' });
   });
 
+  test('expire to the second also for who has seen them hold', async () => {
+    let now = NOW;
+    const tokens = new Tokens({ secret: SECRET, previousSecret: '', accessExpiryMs: 15 * MINUTE, now: () => now });
+    const { access_token, refresh_token } = await tokens.issue(session);
+    for (now of [NOW, NOW + 14 * MINUTE]) expect(await tokens.readAccess(access_token)).toEqual(owner);
+    now = NOW + 15 * MINUTE + 1000;
+    await expect(tokens.readAccess(access_token)).rejects.toMatchObject({ code: 'token_expired' });
+    await expect(tokens.readAccess(refresh_token)).rejects.toMatchObject({ code: 'invalid_token' });
+  });
+
+  test('that were seen to hold make no other hold, and no other type', async () => {
+    const tokens = tokensAt(NOW);
+    const { access_token } = await tokens.issue(session);
+    await tokens.readAccess(access_token);
+    for (const other of [`${access_token}x`, access_token.slice(0, -1), `${access_token}.`, ` ${access_token}`]) {
+      await expect(tokens.readAccess(other)).rejects.toMatchObject({ code: 'invalid_token' });
+    }
+    await expect(tokens.readRefresh(access_token)).rejects.toMatchObject({ code: 'invalid_token' });
+  });
+
   test('that have expired still name the session to sign out of', async () => {
     const { access_token } = await tokensAt(NOW).issue(session);
     const later = tokensAt(NOW + 16 * MINUTE);

@@ -4,6 +4,7 @@ import type { Tokens as TokensAnswer } from '../../protocol/resources.ts';
 import { Id } from '../../protocol/schemas.ts';
 import { ParleyError } from '../errors.ts';
 import type { Session } from './model.ts';
+import { VerifiedTokens } from './verified-tokens.ts';
 
 const ISSUER = 'parley';
 const ALGORITHM = 'HS256';
@@ -30,6 +31,12 @@ export interface RefreshClaims extends TokenClaims {
   generation: number;
 }
 
+interface ReadClaims extends TokenClaims {
+  generation: unknown;
+  /** In milliseconds since the Unix epoch. */
+  expiresAt: number;
+}
+
 /**
  * Access and refresh tokens: JWTs (RFC 7519) with one algorithm, one issuer, and a type that keeps either from being
  * taken for the other (RFC 8725 §3.1, §3.11; ASVS 9.1, 9.2).
@@ -38,12 +45,14 @@ export class Tokens {
   private readonly keys: [KeyObject, ...KeyObject[]];
   private readonly accessExpiryMs: number;
   private readonly now: () => number;
+  private readonly verified: VerifiedTokens;
 
   constructor(options: TokenOptions) {
     const previous = options.previousSecret === '' ? [] : [toKey(options.previousSecret)];
     this.keys = [toKey(options.secret), ...previous];
     this.accessExpiryMs = options.accessExpiryMs;
     this.now = options.now ?? Date.now;
+    this.verified = new VerifiedTokens(this.now);
   }
 
   /**
@@ -66,15 +75,19 @@ export class Tokens {
   }
 
   /** Fails with `token_expired`, or with `invalid_token` for all that is no access token of ours. */
-  readAccess(token: string): Promise<TokenClaims> {
-    return this.read(token, 'access', new Date(this.now()));
+  async readAccess(token: string): Promise<TokenClaims> {
+    const known = this.verified.get(token);
+    if (known) return known;
+    const { userId, sessionId, expiresAt } = await this.read(token, 'access', new Date(this.now()));
+    this.verified.keep(token, { userId, sessionId }, expiresAt);
+    return { userId, sessionId };
   }
 
   /** Fails with `token_expired`, or with `invalid_token` for all that is no refresh token of ours. */
   async readRefresh(token: string): Promise<RefreshClaims> {
-    const claims = await this.read(token, 'refresh', new Date(this.now()));
-    if (!Number.isSafeInteger(claims.generation)) throw new ParleyError('invalid_token');
-    return claims as RefreshClaims;
+    const { userId, sessionId, generation } = await this.read(token, 'refresh', new Date(this.now()));
+    if (!Number.isSafeInteger(generation)) throw new ParleyError('invalid_token');
+    return { userId, sessionId, generation: generation as number };
   }
 
   /** Whose token it is, expired or not: enough to sign out with, and for nothing else. */
@@ -87,12 +100,12 @@ export class Tokens {
     }
   }
 
-  private async read(token: string, type: TokenType, at: Date): Promise<TokenClaims & { generation?: number }> {
+  private async read(token: string, type: TokenType, at: Date): Promise<ReadClaims> {
     const payload = await this.verify(token, at);
-    const { sub, sid, typ, gen } = payload;
+    const { sub, sid, typ, gen, exp } = payload;
     const [user, session] = [Id.safeParse(sub), Id.safeParse(sid)];
     if (typ !== type || !user.success || !session.success) throw new ParleyError('invalid_token');
-    return { userId: user.data, sessionId: session.data, generation: gen as number | undefined };
+    return { userId: user.data, sessionId: session.data, generation: gen, expiresAt: exp! * 1000 };
   }
 
   private async verify(token: string, currentDate: Date) {

@@ -38,9 +38,11 @@ export class MessageRepository {
   constructor(private readonly database: Database) {}
 
   /** Messages below `before`, newest first. */
-  selectBefore(conversationId: string, limit: number, before?: number): MessageSelection {
-    const selection = this.selectOf(conversationId).orderBy('messages.seq', 'desc').limit(limit);
-    return before === undefined ? selection : selection.where('messages.seq', '<', before);
+  selectBefore(conversationId: string, before: number, limit: number): MessageSelection {
+    return this.selectOf(conversationId)
+      .where('messages.seq', '<', before)
+      .orderBy('messages.seq', 'desc')
+      .limit(limit);
   }
 
   /** Messages that changed after `rev`, oldest change first. */

@@ -3,6 +3,7 @@ import { ENTRY_PARTICIPANTS, MAX_CHANGES_BEHIND } from '../../protocol/limits.ts
 import type { Changes, Entry, Message, Participant, Sync } from '../../protocol/resources.ts';
 import { CursorCodec } from '../cursor.ts';
 import type { Database, RowsOf } from '../database/database.ts';
+import { prepared } from '../database/prepared.ts';
 import { ParleyError } from '../errors.ts';
 import type { UsersService } from '../users/service.ts';
 import {
@@ -12,7 +13,7 @@ import {
   type ParticipantPlace,
 } from './conversation-repository.ts';
 import type { Receipt } from './log/message-log.ts';
-import type { MessageRepository, MessageSelection } from './message-repository.ts';
+import type { MessageRepository } from './message-repository.ts';
 import type { Actor, ConversationRow, Membership } from './model.ts';
 import { presentConversation, presentEntry, presentParticipant } from './presenter.ts';
 import type { MessageReader } from './read-messages.ts';
@@ -53,7 +54,15 @@ const headPlace = new CursorCodec(z.object({ after: z.uuid() }));
 
 /** All that clients read of conversations. What somebody is not in does not exist for them. */
 export class ChatReader {
-  constructor(private readonly options: ChatReaderOptions) {}
+  private readonly historyQueries;
+
+  constructor(private readonly options: ChatReaderOptions) {
+    const { conversations, messages } = options;
+    this.historyQueries = prepared((ask: { conversationId: string; userId: string; before: number; limit: number }) => [
+      ...conversations.membership(ask.conversationId, ask.userId),
+      ...messages.whole(messages.selectBefore(ask.conversationId, ask.before, ask.limit), ask.userId),
+    ]);
+  }
 
   /** Fails with `conversation_not_found`, also for one that exists and that the actor is not in. */
   async requireMembership(actor: Actor, conversationId: string): Promise<Membership> {
@@ -107,12 +116,11 @@ export class ChatReader {
     conversationId: string,
     page: HistoryPage,
   ): Promise<{ messages: Message[]; nextCursor?: string; rev: number }> {
-    const selection = await this.selectPage(actor, conversationId, page);
-    const { database, conversations, messages, messageReader } = this.options;
-    const [found, me, ...whole] = await database.readTogether([
-      ...conversations.membership(conversationId, actor.userId),
-      ...messages.whole(selection, actor.userId),
-    ]);
+    const before = await this.endOfPage(actor, conversationId, page);
+    const { database, messageReader } = this.options;
+    const [found, me, ...whole] = await database.readTogether(
+      this.historyQueries({ conversationId, userId: actor.userId, before, limit: page.limit }),
+    );
     const { conversation } = requireFound(membershipOf([found, me]));
     const shown = (await messageReader.present(whole, actor.userId)).reverse();
     const oldest = shown[0]?.seq ?? 1;
@@ -123,24 +131,18 @@ export class ChatReader {
     };
   }
 
-  /** The messages of a page, newest first. */
-  private async selectPage(
-    actor: Actor,
-    id: string,
-    { limit, cursor, around }: HistoryPage,
-  ): Promise<MessageSelection> {
-    const { messages } = this.options;
+  /** The `seq` that a page lies below. */
+  private async endOfPage(actor: Actor, id: string, { limit, cursor, around }: HistoryPage): Promise<number> {
     if (around === undefined) {
-      return messages.selectBefore(id, limit, cursor === undefined ? undefined : historyPlace.decode(cursor).before);
+      return cursor === undefined ? Number.MAX_SAFE_INTEGER : historyPlace.decode(cursor).before;
     }
-    const middle = await messages.findMessage(id, around);
+    const middle = await this.options.messages.findMessage(id, around);
     if (!middle) {
       await this.requireMembership(actor, id);
       throw new ParleyError('message_not_found');
     }
     // A page that would begin before the first message begins with it.
-    const highest = Math.max(limit, middle.seq + Math.floor(limit / 2));
-    return messages.selectBefore(id, limit, highest + 1);
+    return Math.max(limit, middle.seq + Math.floor(limit / 2)) + 1;
   }
 
   async message(actor: Actor, conversationId: string, id: string): Promise<Message> {

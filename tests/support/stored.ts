@@ -34,8 +34,9 @@ function openFile(dataDir: string): Stored {
   database.run('PRAGMA busy_timeout = 5000');
   return {
     async run<Row extends object>(sql: string, ...parameters: (string | number | null)[]) {
-      const rows = database.query(sql).all(...parameters.map(toSql)) as Record<string, unknown>[];
-      return rows.map((row) => fromSql(row) as Row);
+      const statement = database.query(sql);
+      const rows = statement.all(...parameters.map(toSql)) as Record<string, unknown>[];
+      return fromSql(rows, statement.columnNames) as Row[];
     },
     async close() {
       database.close();

@@ -62,9 +62,10 @@ class Connection {
   query({ sql, parameters }: SqlQuery): QueryAnswer {
     const statement = this.prepare(sql);
     const values = parameters.map(toSql);
-    if (statement.columnNames.length > 0) {
+    const { columnNames } = statement;
+    if (columnNames.length > 0) {
       const rows = statement.all(...values) as Record<string, unknown>[];
-      return { rows: rows.map(fromSql), changes: rows.length };
+      return { rows: fromSql(rows, columnNames), changes: rows.length };
     }
     return { rows: [], changes: statement.run(...values).changes };
   }

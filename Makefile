@@ -9,7 +9,7 @@ WEB_SOURCES := $(shell find web/src web/public web/index.html web/vite.config.ts
 
 .DEFAULT_GOAL := help
 .PHONY: all run dev setup web sdk build test test-unit test-e2e chaos bench lint lint-fix fmt types \
-        api chat migrate-up migrate-down migrate-status docker-build docker-up docker-down docker-logs help
+        api chat cluster migrate-up migrate-down migrate-status docker-build docker-up docker-down docker-logs help
 
 all: lint test-unit test-e2e build ## lint, test and build
 
@@ -80,6 +80,9 @@ migrate-down: setup ## take the last step of the schema back, with the data that
 
 migrate-status: setup ## say which steps of the schema are applied
 	@$(BUN) server/main.ts migrate status
+
+cluster: setup web ## PostgreSQL, Redis, three nodes and a proxy on free ports, from this machine's packages
+	@exec $(BUN) scripts/cluster.ts
 
 docker-build: .env ## build the image of compose.yaml: parley:local
 	docker compose build

@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Subprocess } from 'bun';
 
 /** The proxy before several nodes: nginx from the machine's package, with the configuration that compose.yaml uses. */
 
@@ -37,4 +38,33 @@ export function proxyCommand(nginx: string, { folder, listen, nodes }: ProxyOpti
   // Its workers would become nobody, who may not write to a folder of ours.
   const user = process.getuid?.() === 0 ? ' user root;' : '';
   return [nginx, '-e', 'stderr', '-c', path, '-g', `daemon off;${user}`];
+}
+
+const START_MS = 10_000;
+
+/** A running proxy. */
+export class Proxy {
+  private constructor(private readonly process: Subprocess<'ignore', 'ignore', 'pipe'>) {}
+
+  /** Resolves when it takes requests. Fails where nginx is not installed. */
+  static async start(options: ProxyOptions): Promise<Proxy> {
+    const nginx = findNginx();
+    if (!nginx) throw new Error('nginx is not installed');
+    const child = Bun.spawn(proxyCommand(nginx, options), { stdin: 'ignore', stdout: 'ignore', stderr: 'pipe' });
+    const address = /^\d+$/.test(options.listen) ? `127.0.0.1:${options.listen}` : options.listen;
+    for (const deadline = Date.now() + START_MS; ; await Bun.sleep(20)) {
+      if (child.exitCode !== null) throw new Error(`nginx ended: ${await new Response(child.stderr).text()}`);
+      const answer = await fetch(`http://${address}/api/v1/health`).catch(() => undefined);
+      if (answer?.ok) return new Proxy(child);
+      if (Date.now() > deadline) {
+        child.kill('SIGKILL');
+        throw new Error(`the proxy did not answer in ${START_MS} ms`);
+      }
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.process.kill('SIGTERM');
+    await this.process.exited;
+  }
 }

@@ -38,8 +38,9 @@ export class TypingSignals {
     clearTimeout(before.timer);
     places.delete(conversationId);
     if (places.size === 0) this.active.delete(user.id);
-    // Whoever was removed meanwhile says nothing there any more, not even this.
-    if (user.conversations.has(conversationId)) this.tell(user, conversationId, false);
+    // Whoever was removed meanwhile says nothing there any more, not even this. Who is new there may not be known here yet.
+    if (user.conversations.has(conversationId) || !user.toldLeft.has(conversationId))
+      this.tell(user, conversationId, false);
   }
 
   /** Ends what a user who is gone was typing. */

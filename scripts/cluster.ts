@@ -9,7 +9,7 @@ import { CLUSTER_NODES } from '../tests/support/cluster.ts';
 import { PARLEY, TestNode } from '../tests/support/node.ts';
 import { fixedPort } from '../tests/support/ports.ts';
 import { findPostgres, TestPostgres } from '../tests/support/postgres.ts';
-import { findNginx, Proxy } from '../tests/support/proxy.ts';
+import { findNginx, TestProxy } from '../tests/support/proxy.ts';
 import { findRedis, TestRedis } from '../tests/support/redis.ts';
 
 const say = (text: string) => process.stdout.write(`${text}\n`);
@@ -65,7 +65,7 @@ async function start(): Promise<void> {
   parts.push(...nodes);
   await Promise.all(nodes.map((node) => node.start()));
   const hosts = nodes.map((node) => new URL(node.url).host);
-  parts.push(await Proxy.start({ folder: join(folder, 'proxy'), listen: String(port), nodes: hosts }));
+  parts.push(await TestProxy.start({ folder: join(folder, 'proxy'), listen: String(port), nodes: hosts }));
   say(describe(url, settings.DATABASE_URL, redis.addr));
 }
 

@@ -43,11 +43,11 @@ export function proxyCommand(nginx: string, { folder, listen, nodes }: ProxyOpti
 const START_MS = 10_000;
 
 /** A running proxy. */
-export class Proxy {
+export class TestProxy {
   private constructor(private readonly process: Subprocess<'ignore', 'ignore', 'pipe'>) {}
 
   /** Resolves when it takes requests. Fails where nginx is not installed. */
-  static async start(options: ProxyOptions): Promise<Proxy> {
+  static async start(options: ProxyOptions): Promise<TestProxy> {
     const nginx = findNginx();
     if (!nginx) throw new Error('nginx is not installed');
     const child = Bun.spawn(proxyCommand(nginx, options), { stdin: 'ignore', stdout: 'ignore', stderr: 'pipe' });
@@ -55,7 +55,7 @@ export class Proxy {
     for (const deadline = Date.now() + START_MS; ; await Bun.sleep(20)) {
       if (child.exitCode !== null) throw new Error(`nginx ended: ${await new Response(child.stderr).text()}`);
       const answer = await fetch(`http://${address}/api/v1/health`).catch(() => undefined);
-      if (answer?.ok) return new Proxy(child);
+      if (answer?.ok) return new TestProxy(child);
       if (Date.now() > deadline) {
         child.kill('SIGKILL');
         throw new Error(`the proxy did not answer in ${START_MS} ms`);

@@ -116,6 +116,7 @@ export const ServerFrame = z.discriminatedUnion('event', [
     session_id: Id,
     server_time: Milliseconds,
     heartbeat_ms: z.int(),
+    max_message_length: z.int(),
     epoch: z.string(),
   }),
   Message.extend({ event: z.literal('message') }),

@@ -63,6 +63,10 @@ export class ParleyClient {
   /** What the connection is doing. */
   readonly state: Observable<ClientState>;
 
+  /** The most characters that a message may have, as the server last said; undefined until it was heard. */
+  readonly maxMessageLength: Observable<number | undefined>;
+
+  private readonly maxLength = new Value<number | undefined>(undefined);
   private readonly stateValue = new Value<ClientState>('signed_out');
   private readonly emitter = new Emitter();
   private readonly copies: Store;
@@ -155,6 +159,7 @@ export class ParleyClient {
       onDraining: () => this.setState('draining'),
     });
     this.state = this.stateValue;
+    this.maxMessageLength = this.maxLength;
   }
 
   /** Who is signed in. */
@@ -215,6 +220,7 @@ export class ParleyClient {
         reject(new ParleyError('signed_out'));
         return;
       }
+      this.tabs.open();
       this.connection.start();
       this.tabs.lead(() => void this.outbox.lead());
       this.session.keepFresh();
@@ -232,10 +238,14 @@ export class ParleyClient {
     return online;
   }
 
-  /** Disconnects, stores what is not yet stored, and ends what iterates over events. `connect` begins anew. */
+  /**
+   * Disconnects, stores what is not yet stored, and ends what iterates over events. Nothing holds the client any more,
+   * and it hears of no other tab; `connect` begins anew.
+   */
   async disconnect(): Promise<void> {
     this.marks.flush();
     this.rest();
+    this.tabs.close();
     await this.persistence.flush();
     this.emitter.end();
     await this.storage.close();
@@ -418,7 +428,8 @@ export class ParleyClient {
 
   // The life of a connection
 
-  private ready({ epoch }: FrameOf<'ready'>): void {
+  private ready({ epoch, max_message_length }: FrameOf<'ready'>): void {
+    this.maxLength.set(max_message_length);
     const turn = ++this.turn;
     this.setState('syncing');
     this.presence.sayAgain();

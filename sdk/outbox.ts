@@ -243,7 +243,7 @@ export class Outbox {
 
   /** Whatever waits while another tab leads is watched. */
   private expectLead(): void {
-    if (this.isLeading || ![...this.items.values()].some(isWaiting)) return;
+    if (!this.isOpen || this.isLeading || ![...this.items.values()].some(isWaiting)) return;
     this.impatience ??= setTimeout(() => this.takeOver(), IMPATIENT_MS);
   }
 
@@ -252,7 +252,7 @@ export class Outbox {
     this.impatience = undefined;
     const now = Date.now();
     const isStuck = [...this.items.values()].some((item) => isWaiting(item) && now - item.created_at >= IMPATIENT_MS);
-    if (isStuck && this.isOpen) void this.lead();
+    if (isStuck) void this.lead();
     else this.expectLead();
   }
 

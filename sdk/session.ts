@@ -124,14 +124,19 @@ export class Session {
     clearTimeout(this.timer);
     if (!this.held) return;
     const due = attempt > 0 ? backoff(attempt) : this.held.refresh_at - Date.now();
-    this.timer = setTimeout(
+    const again = (next: number) => {
+      // It may be to rest, meanwhile.
+      if (this.timer === timer) this.keepFresh(next);
+    };
+    const timer = setTimeout(
       () =>
         this.authorize().then(
-          () => this.keepFresh(),
-          () => this.keepFresh(attempt + 1),
+          () => again(0),
+          () => again(attempt + 1),
         ),
       Math.min(Math.max(due, 0), MAX_TIMER_MS),
     );
+    this.timer = timer;
   }
 
   rest(): void {

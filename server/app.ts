@@ -245,6 +245,7 @@ export async function startApp(
     auth,
     log,
     heartbeatMs: config.websocket.heartbeat,
+    maxMessageLength: config.chat.max_message_length,
     epoch,
   });
 

@@ -37,23 +37,23 @@ export class Persistence {
     this.storedEpoch = epoch;
     this.dirty.clear();
     this.prefix = prefix;
-    globalThis.addEventListener?.('pagehide', this.onLeaving);
   }
 
-  /** The page is being left. */
-  private readonly onLeaving = () => void this.flush();
+  /** It is time, or the page is being left. */
+  private readonly onDue = () => void this.flush();
 
   /** A copy changed, or went. */
   note(id: string): void {
     if (this.prefix === undefined) return;
     this.dirty.add(id);
-    this.timer ??= setTimeout(() => this.flush(), WRITE_MS);
+    if (this.timer !== undefined) return;
+    this.timer = setTimeout(this.onDue, WRITE_MS);
+    globalThis.addEventListener?.('pagehide', this.onDue);
   }
 
   /** Stores what is not yet stored. */
   async flush(): Promise<void> {
-    clearTimeout(this.timer);
-    this.timer = undefined;
+    this.restTimer();
     const { prefix, store } = this;
     if (prefix === undefined) return;
     const batch: Batch = {};
@@ -77,10 +77,14 @@ export class Persistence {
 
   /** Stores nothing more. */
   stop(): void {
-    globalThis.removeEventListener?.('pagehide', this.onLeaving);
-    clearTimeout(this.timer);
-    this.timer = undefined;
+    this.restTimer();
     this.prefix = undefined;
     this.dirty.clear();
+  }
+
+  private restTimer(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    globalThis.removeEventListener?.('pagehide', this.onDue);
   }
 }

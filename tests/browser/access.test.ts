@@ -168,6 +168,37 @@ describe.skipIf(!canBrowse)('everybody', () => {
     await one.context.close();
   });
 
+  test('sees it mirrored where the language runs from right to left, on a wide screen and on a phone', async () => {
+    for (const options of [{}, { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true }]) {
+      const one = await stage.enter(alice, options);
+      await one.go(`/c/${group}`);
+      await one.message('Idea 29').waitFor();
+      await one.say('From me');
+      await one.message('From me').locator('[data-status]').waitFor();
+      const ltr = await one.page.evaluate(layout);
+      await one.page.evaluate(() => {
+        document.documentElement.dir = 'rtl';
+      });
+      const rtl = await one.page.evaluate(layout);
+      const width = one.page.viewportSize()!.width;
+      for (const { page } of [ltr, rtl]) expect(page).toBe(width);
+      expect(ltr.beyond).toEqual([]);
+      expect(rtl.beyond).toEqual([]);
+      // What stood so far from the left stands so far from the right.
+      for (const [name, [left, right]] of Object.entries(ltr.boxes)) {
+        const [start, end] = rtl.boxes[name]!;
+        expect([name, Math.abs(start - (width - right)) <= 12, Math.abs(end - (width - left)) <= 12]).toEqual([
+          name,
+          true,
+          true,
+        ]);
+      }
+      expect(ltr.boxes.mine![0]).toBeGreaterThan(ltr.boxes.theirs![0]);
+      expect(rtl.boxes.mine![1]).toBeLessThan(rtl.boxes.theirs![1]);
+      await one.context.close();
+    }
+  });
+
   test('fits a phone of 360 pixels, one pane at a time', async () => {
     const phone = { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true };
     const one = await stage.enter(alice, phone);
@@ -186,3 +217,29 @@ describe.skipIf(!canBrowse)('everybody', () => {
     await one.context.close();
   });
 });
+
+/** In the page: from where to where things reach, in pixels from the left, and what reaches beyond the screen. */
+function layout() {
+  const reach = (element: Element): [number, number] => {
+    const { left, right } = element.getBoundingClientRect();
+    return [left, right];
+  };
+  const bubbles = (kind: string) => [...document.querySelectorAll(`.line${kind} .bubble`)].at(-1)!;
+  const seen = {
+    mine: bubbles('.mine'),
+    theirs: bubbles(':not(.mine)'),
+    composer: document.querySelector('#composer')!,
+    send: document.querySelector('button.send')!,
+    pane: document.querySelector('main')!,
+  };
+  const beyond = [...document.querySelectorAll('main *')].filter((element) => {
+    const [left, right] = reach(element);
+    // What is there for screen readers only has no place.
+    return right > left && !element.closest('.hidden') && (left < -1 || right > innerWidth + 1);
+  });
+  return {
+    page: document.documentElement.scrollWidth,
+    boxes: Object.fromEntries(Object.entries(seen).map(([name, element]) => [name, reach(element)])),
+    beyond: beyond.map((element) => element.outerHTML.slice(0, 120)),
+  };
+}

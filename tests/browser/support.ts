@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
-import { eventually } from '../support/eventually.ts';
 import type { Person } from '../support/people.ts';
 import { startServer, type TestServer } from '../support/server.ts';
+import { stored } from '../support/stored-in-page.ts';
 import { canTest } from '../support/untested.ts';
 
 /** The web client as a person meets it: the built files, served by the program, in the machine's own Chromium. */
@@ -151,7 +151,7 @@ export class Visitor {
 
   /** Resolves when the device has stored a message as read: it is there without a network. */
   async stored(text: string): Promise<void> {
-    await eventually(`"${text}" is stored`, () => this.page.evaluate(isStored, text));
+    await stored(this.page, this.url, text);
   }
 
   /** Something from the menu of a message. */
@@ -165,24 +165,12 @@ export class Visitor {
   private watch(page: Page): void {
     page.on('pageerror', (error) => this.failures.push(error.message));
     page.on('console', (line) => {
-      // A refused request is the browser's own line; what the policy forbids, and what the client threw, are mistakes.
-      if (line.type() === 'error' && !line.text().startsWith('Failed to load resource'))
+      // A request or a socket that failed is the browser's own line; what the policy forbids, and what the client threw,
+      // are mistakes.
+      if (line.type() === 'error' && !/^(Failed to load resource|WebSocket connection to)/.test(line.text()))
         this.failures.push(line.text());
     });
   }
-}
-
-/** In the page: whether a stored conversation has the text. The names are those of the SDK's storage. */
-async function isStored(text: string): Promise<boolean> {
-  const result = <T>(request: IDBRequest<T>) =>
-    new Promise<T>((resolve, reject) => {
-      request.onsuccess = () => resolve(request.result);
-      request.onerror = () => reject(request.error);
-    });
-  const database = await result(indexedDB.open(`parley ${location.origin}`));
-  const records = await result(database.transaction('entries').objectStore('entries').getAll());
-  database.close();
-  return records.some((record) => 'messages' in Object(record) && JSON.stringify(record).includes(text));
 }
 
 /** The middle of some figures. */

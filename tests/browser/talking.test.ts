@@ -160,18 +160,30 @@ describe.skipIf(!canBrowse)('a message that the server refuses', () => {
     await endServers();
   });
 
-  test('says why, stays through a reload, is tried again, and can be given up', async () => {
+  test('says why, stays through a reload, is tried again, and can be mended or given up', async () => {
     const alice = await stage.signUp('alice');
     await alice.find(alice.username);
+    await alice.say('A beginning');
+    await alice.stored('A beginning');
+    await alice.page.evaluate(async () => void (await navigator.serviceWorker.ready));
+    // How long a message may be is not known before the server was heard.
+    await alice.context.setOffline(true);
+    await alice.page.reload();
     await alice.say('This one is longer than it may be here');
+    await alice.context.setOffline(false);
     const row = alice.message('longer than');
     await row.locator('[data-status="failed"]').waitFor();
     expect(await row.textContent()).toContain('20 characters');
     await alice.page.reload();
     await row.locator('[data-status="failed"]').waitFor();
     await row.getByRole('button', { name: 'Try again' }).click();
-    await row.getByRole('button', { name: 'Discard' }).click();
+    await row.locator('[data-status="failed"]').waitFor();
+    await row.getByRole('button', { name: 'Edit' }).click();
     await row.waitFor({ state: 'detached' });
+    expect(await alice.composer.inputValue()).toBe('This one is longer than it may be here');
+    await alice.page.getByText('18 characters too long').waitFor();
+    await alice.composer.press('Enter');
+    expect(await alice.composer.inputValue()).toBe('This one is longer than it may be here');
     await alice.say('This fits');
     await alice.message('This fits').locator('[data-status="read"], [data-status="sent"]').first().waitFor();
     expect(alice.failures).toEqual([]);

@@ -4,6 +4,7 @@ import { type Browser, type BrowserContext, chromium, type Page } from 'playwrig
 import { eventually } from '../support/eventually.ts';
 import { type Person, signUp } from '../support/people.ts';
 import { endServers, startServer, type TestServer } from '../support/server.ts';
+import { stored } from '../support/stored-in-page.ts';
 import { canTest } from '../support/untested.ts';
 
 /** The SDK where it is mostly used: a real browser with its database, its locks and several tabs. */
@@ -95,7 +96,7 @@ describe.if(isPossible)('in a browser', () => {
       await eventually('both show it', async () => (await shown(page, id)).includes('from the second tab sent'));
     }
 
-    await Bun.sleep(500); // until it is stored on the device
+    for (const page of [one, two]) await stored(page, server.url, 'from the second tab');
     await context.setOffline(true);
     await server.stop();
     const { url } = server;
@@ -116,10 +117,10 @@ describe.if(isPossible)('in a browser', () => {
     for (const page of [one, two]) {
       await eventually('both sent it', async () => (await shown(page, id)).includes('written offline sent'));
     }
-    const stored = await fetch(`${server.url}/api/v1/conversations/${id}/messages`, {
+    const answer = await fetch(`${server.url}/api/v1/conversations/${id}/messages`, {
       headers: { authorization: `Bearer ${bob.tokens.access_token}` },
     });
-    const { messages } = (await stored.json()) as { messages: { content: string }[] };
+    const { messages } = (await answer.json()) as { messages: { content: string }[] };
     expect(messages.map(({ content }) => content)).toEqual(['from the second tab', 'written offline']);
 
     await two.evaluate(() => client.logout());
@@ -174,7 +175,7 @@ describe.if(isPossible)('in a browser', () => {
       await left;
     }
 
-    const stored = async () =>
+    const sent = async () =>
       (await alice.history(id)).filter(({ type }) => type === 'text').map(({ content }) => content);
     const entries = () => page.evaluate(() => Object.keys(localStorage));
 
@@ -183,8 +184,8 @@ describe.if(isPossible)('in a browser', () => {
       await writeAndLeave(texts);
       expect((await entries()).length).toBeGreaterThan(0);
       await load(page);
-      await eventually('all are stored', async () => (await stored()).length === texts.length);
-      expect(await stored()).toEqual(texts);
+      await eventually('all are stored', async () => (await sent()).length === texts.length);
+      expect(await sent()).toEqual(texts);
       await eventually('the journal is empty', async () => (await entries()).length === 0);
     });
 
@@ -198,8 +199,8 @@ describe.if(isPossible)('in a browser', () => {
       const texts = ['one', 'two', 'three'].map((which) => `for the other tab ${which}`);
       await writeAndLeave(texts);
       await load(page);
-      await eventually('it is stored', async () => (await stored()).at(-1) === texts[2]);
-      expect((await stored()).slice(-3)).toEqual(texts);
+      await eventually('it is stored', async () => (await sent()).at(-1) === texts[2]);
+      expect((await sent()).slice(-3)).toEqual(texts);
       await other.close();
     });
 
@@ -239,7 +240,7 @@ describe.if(isPossible)('in a browser', () => {
           },
           [id, broken] as const,
         );
-        expect((await stored()).at(-1)).toBe(broken);
+        expect((await sent()).at(-1)).toBe(broken);
       }
     });
 
@@ -261,7 +262,7 @@ describe.if(isPossible)('in a browser', () => {
       expect(await entries()).toHaveLength(1);
       await context.setOffline(false);
       await load(page);
-      await eventually('it is stored', async () => (await stored()).at(-1) === 'kept in the journal');
+      await eventually('it is stored', async () => (await sent()).at(-1) === 'kept in the journal');
 
       const code = await page.evaluate(async (conversation) => {
         Storage.prototype.setItem = () => {
@@ -276,7 +277,7 @@ describe.if(isPossible)('in a browser', () => {
         return failure;
       }, id);
       expect(code).toBe('storage');
-      expect((await stored()).at(-1)).toBe('not kept');
+      expect((await sent()).at(-1)).toBe('not kept');
     });
   });
 

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test';
 import { join } from 'node:path';
 import { FileStorage } from '../../sdk/file.ts';
-import { MemoryStorage, ParleyError, type ParleyEvent } from '../../sdk/index.ts';
+import { createClient, MemoryStorage, ParleyError, type ParleyEvent } from '../../sdk/index.ts';
 import { agrees, CookieJar, client, contents, endClients, holds, online, until, Wire } from '../../sdk/test-support.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Person, signUp, signUpAll } from '../support/people.ts';
@@ -683,6 +683,61 @@ describe('the connection', () => {
     await reading;
     expect(his.state.get()).toBe('offline');
   }, 20_000);
+
+  test('disconnecting lets go of everything: nothing holds the client, and it comes back when it is asked to', async () => {
+    const id = await alice.direct(bob);
+    const { email } = alice.user;
+    const storage = new MemoryStorage();
+    const used = async () => {
+      const one = createClient({ baseUrl: server.url, storage });
+      await one.login({ email, password: alice.password });
+      await one.connect();
+      await one.send(id, 'before the end').acked;
+      await one.disconnect();
+      one.send(id, 'after the end');
+      await one.connect();
+      await holds(one, id, 'after the end');
+      await one.disconnect();
+      return new WeakRef(one);
+    };
+    const gone: WeakRef<object>[] = [];
+    for (let round = 0; round < 5; round++) gone.push(await used());
+    // What the stack still seems to name may stay for a while: not all of them.
+    await eventually('they are collected', async () => {
+      Bun.gc(true);
+      return gone.filter((one) => one.deref()).length <= 1;
+    });
+  }, 20_000);
+
+  test('a disconnected client hears no other tab', async () => {
+    const id = await alice.direct(bob);
+    const storage = new MemoryStorage();
+    const [one, two, three] = [
+      await online(alice, { storage }),
+      client(server, { storage }),
+      client(server, { storage }),
+    ];
+    for (const tab of [two, three]) {
+      await tab.resume();
+      await tab.connect();
+    }
+    await two.disconnect();
+    const heard: ParleyEvent[] = [];
+    const reading = (async () => {
+      for await (const event of two.events()) heard.push(event);
+    })();
+    await one.send(id, 'to those who are there').acked;
+    await one.logout();
+    await until('a tab that is there heard it', three.state, (state) => state === 'signed_out');
+    expect(two.user?.id).toBe(alice.id);
+    expect(await two.connect().catch((error) => error.code)).toBe('signed_out');
+    expect(two.user).toBeUndefined();
+    expect(contents(two, id)).toEqual([]);
+    await two.disconnect();
+    await reading;
+    const told = heard.filter(({ event }) => event !== 'state');
+    expect(told).toEqual([{ event: 'signed_out', data: { reason: 'signed_out' } }]);
+  });
 
   test('snapshots change their identity only when they change', async () => {
     const ids = [await alice.direct(bob), await alice.group([bob])];

@@ -170,6 +170,7 @@ describe('parley.v1', () => {
       session_id: expect.any(String),
       server_time: expect.any(Number),
       heartbeat_ms: 25_000,
+      max_message_length: 4000,
       epoch: expect.any(String),
     });
     const other = await bob.connect();

@@ -17,6 +17,8 @@ export interface RealtimeOptions {
   log: Logger;
   /** Time between pings, in milliseconds; two of them in silence end a socket. */
   heartbeatMs: number;
+  /** Characters that a message may have: clients are told. */
+  maxMessageLength: number;
   /** Which history the log tells (contract §5.4). */
   epoch: { readonly current: string };
 }
@@ -81,6 +83,7 @@ export class Realtime {
         session_id: client.options.sessionId,
         server_time: Date.now(),
         heartbeat_ms: this.options.heartbeatMs,
+        max_message_length: this.options.maxMessageLength,
         epoch: this.options.epoch.current,
       });
     }

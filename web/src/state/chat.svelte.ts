@@ -1,4 +1,3 @@
-import { MESSAGE_LENGTH } from '../lib/limits.ts';
 import type { ConversationView, MessageView } from '../sdk.ts';
 import { strings } from '../strings.ts';
 import { drafts } from './drafts.svelte.ts';
@@ -7,6 +6,9 @@ import { parley } from './parley.ts';
 import { session } from './session.svelte.ts';
 import { Timeline } from './timeline.svelte.ts';
 import { toasts } from './toasts.svelte.ts';
+
+/** Characters of a message; unknown until the server was heard, which then says itself what is too long. */
+const maxLength = new Live(parley.maxMessageLength);
 
 /** The open conversation: what it holds, what is being written, and what can be done with its messages. */
 export class Chat {
@@ -36,7 +38,9 @@ export class Chat {
   }
 
   /** Characters beyond what a message may have. */
-  readonly over = $derived.by(() => Math.max(0, [...this.text.trim()].length - MESSAGE_LENGTH));
+  readonly over = $derived.by(() =>
+    Math.max(0, [...this.text.trim()].length - (maxLength.value ?? Number.POSITIVE_INFINITY)),
+  );
 
   nameOf(userId: string): string | undefined {
     if (userId === session.user?.id) return session.user.display_name;
@@ -116,6 +120,14 @@ export class Chat {
 
   retry(message: MessageView): void {
     void toasts.attempt(() => parley.retry(message.key));
+  }
+
+  /** Takes a message that was refused back into the field, before what is written there. */
+  rewrite(message: MessageView): void {
+    this.editing = undefined;
+    this.text = [message.content, this.text].filter((text) => text !== '').join('\n\n');
+    this.replyTo = this.timeline.messages.find(({ id }) => id === message.reply_to?.id);
+    this.discard(message);
   }
 
   discard(message: MessageView): void {

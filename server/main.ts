@@ -19,11 +19,8 @@ Usage: parley [command]
   migrate up            bring the schema up to date
   migrate down          take its last step back, with the data that it holds
   migrate status        say which steps are applied
-<<<<<<< HEAD
   health                ask the server here whether it is ready: ends with 0, or with 1
-=======
   epoch new             name the history anew, after a backup was restored: clients drop their copies
->>>>>>> b7ce31a (Let readers of the outbox miss no late commit, and a failover be another epoch)
   admin …               accounts: create-user, set-role, reset-password, deactivate (admin --help)
   jobs …                what the worker gave up: list, show, retry, discard (jobs --help)
   help, version

@@ -43,6 +43,7 @@ import { type Config, ConfigError, type Role } from './config.ts';
 import type { Database } from './database/database.ts';
 import { Epoch } from './database/epoch.ts';
 import { SchemaMigrator } from './database/migrator.ts';
+import { AdvisoryLock } from './database/postgres/advisory-lock.ts';
 import { PostgresDatabase } from './database/postgres/postgres-database.ts';
 import { RequirementError } from './database/postgres/requirements.ts';
 import { SqliteDatabase } from './database/sqlite/sqlite-database.ts';
@@ -69,6 +70,9 @@ export { version };
 
 const SESSION_SWEEP_MS = 3_600_000;
 
+/** Names the relay's lock among all of PostgreSQL's advisory locks: any number that nobody else takes. */
+const RELAY_LOCK = 0x7061726c;
+
 /** The second is for who puts a proxy before `/api` only. */
 const SOCKET_PATHS = ['/ws', '/api/v1/ws'];
 
@@ -77,13 +81,16 @@ export interface Storage {
   database: Database;
   logDriver: LogDriver;
   marksDriver: MarksDriver;
+  /** Which node relays jobs; where there can be several. */
+  relayLock?: AdvisoryLock;
 }
 
 /** Opens the database of the configuration. `onDeath` is told when one of its threads breaks. */
 export async function openStorage(config: Config, onDeath: (error: Error) => void): Promise<Storage> {
   if (config.data.url !== '') {
     const database = await openPostgres(config.data);
-    return { database, logDriver: new PostgresLog(database), marksDriver: new PostgresMarks(database) };
+    const relayLock = new AdvisoryLock(database, RELAY_LOCK);
+    return { database, logDriver: new PostgresLog(database), marksDriver: new PostgresMarks(database), relayLock };
   }
   const database = await openSqlite(config.data, onDeath);
   return { database, logDriver: new SqliteLog(database), marksDriver: new SqliteMarks(database) };
@@ -170,7 +177,7 @@ export async function startApp(
   onFatal: (error: Error) => void,
   parts: ExchangeableParts = PARTS,
 ): Promise<App> {
-  const { database, logDriver, marksDriver } = await openStorage(config, onFatal);
+  const { database, logDriver, marksDriver, relayLock } = await openStorage(config, onFatal);
   const migrated = await new SchemaMigrator(database).up();
   if (migrated.length > 0) log.info({ migrations: migrated }, 'the schema was brought up to date');
 
@@ -185,6 +192,8 @@ export async function startApp(
     await outbox.skip();
     users.forgetPublicUsers();
     hub.startAnew();
+    jobs?.worker.lookAgain();
+    jobs?.relay?.lookAgain();
   });
   await epoch.start();
   const conversations = new ConversationRepository(database);
@@ -207,7 +216,7 @@ export async function startApp(
     queued: () => messageLog.queued,
     deliveries: () => hub.deliveries,
     redis: redis && { isUp: () => redis.isUp, dropped: () => (bus instanceof RedisBus ? bus.dropped : 0) },
-    jobs: () => worker?.state(),
+    jobs: () => jobs?.worker.state(),
   });
   const messageLog = new MessageLog({
     driver: logDriver,
@@ -297,11 +306,13 @@ export async function startApp(
   }
   answerUnknownRoutes(http, client.failed);
 
-  const worker = does('worker')
+  const jobs = does('worker')
     ? createWorker({
         config,
         database,
         feed: new MessageFeed(database, conversations, messages, messageReader),
+        redis,
+        relayLock,
         version,
         log,
         observe: (outcome) => metrics.jobEnded(outcome),
@@ -324,7 +335,8 @@ export async function startApp(
     upgrade: does('realtime') ? (...handshake) => upgrade(upgradeDeps, ...handshake) : refuseUpgrade,
   });
   realtime.serveOn(listener.server);
-  worker?.start();
+  jobs?.worker.start();
+  jobs?.relay?.start();
 
   return {
     address: listener.address,
@@ -332,7 +344,7 @@ export async function startApp(
       draining = true;
       realtime.announceDraining();
       clearInterval(sweeper);
-      const workerStopped = worker?.stop(config.server.shutdown_timeout / 2);
+      const jobsStopped = Promise.all([jobs?.worker.stop(config.server.shutdown_timeout / 2), jobs?.relay?.stop()]);
       await listener.finishRequests(config.server.shutdown_timeout / 2);
       await messageLog.flush();
       await marks.write();
@@ -341,7 +353,7 @@ export async function startApp(
       await presence.stop();
       await outbox.stop();
       await epoch.stop();
-      await workerStopped;
+      await jobsStopped;
       await database.close();
       await bus.close();
       redis?.close();

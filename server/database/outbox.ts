@@ -1,4 +1,5 @@
 import type { Database, Executor } from './database.ts';
+import { type OutboxMoment, outboxMoment, writtenAfter } from './outbox-moment.ts';
 import type { OutboxKind } from './schema.ts';
 
 /** What an outbox row tells; its kind says which of the fields it has. */
@@ -24,41 +25,41 @@ export async function writeOutbox(tx: Executor, notes: OutboxNote[], now: number
   await tx.insertInto('outbox').values(rows).execute();
 }
 
-/** A stretch of the outbox. */
-export interface OutboxPage {
-  /** The conversations that advanced in it, each once. */
+/** What is new in the outbox since a moment. */
+export interface OutboxNews {
+  /** The conversations that advanced, each once. */
   conversationIds: string[];
-  /** The row to read on behind. */
-  lastId: number;
-  /** When its oldest row was written, in milliseconds since the Unix epoch; undefined for no row. */
+  /** Whether there were more than were asked for: then these are only some. */
+  isCut: boolean;
+  /** The moment from which to read on. */
+  moment: OutboxMoment;
+  /** When the first of it was written, in milliseconds since the Unix epoch; undefined where there is nothing. */
   oldestAt?: number;
-  /** Whether there was nothing more to read at that moment. */
-  isLast: boolean;
 }
 
-/** The id of the newest row; 0 where there is none. */
-export async function newestOutboxId(database: Database): Promise<number> {
-  const { id } = await database.read
-    .selectFrom('outbox')
-    .select((eb) => eb.fn.max('id').as('id'))
-    .executeTakeFirstOrThrow();
-  return Number(id ?? 0);
+/** This moment: what is committed from now on is after it. */
+export async function currentOutboxMoment(database: Database): Promise<OutboxMoment> {
+  const [[now]] = await database.readTogether([outboxMoment(database)]);
+  return now!.moment;
 }
 
-/** The rows behind `afterId` that tell of conversations, at most `limit` of them. */
-export async function readOutbox(database: Database, afterId: number, limit: number): Promise<OutboxPage> {
-  const rows = await database.read
-    .selectFrom('outbox')
-    .select(['id', 'conversation_id', 'created_at'])
-    .where('id', '>', afterId)
-    .where('kind', '=', 'conversation')
-    .orderBy('id')
-    .limit(limit)
-    .execute();
+/** The conversations that advanced since a moment, at most `limit` of them. */
+export async function readOutbox(database: Database, since: OutboxMoment, limit: number): Promise<OutboxNews> {
+  const [[now], rows] = await database.readTogether([
+    outboxMoment(database),
+    database.read
+      .selectFrom('outbox')
+      .select((eb) => ['conversation_id', eb.fn.min('created_at').as('oldest')])
+      .where(writtenAfter(database.engine, since))
+      .where('kind', '=', 'conversation')
+      .groupBy('conversation_id')
+      .limit(limit + 1)
+      .compile(),
+  ]);
   return {
-    conversationIds: [...new Set(rows.map((row) => row.conversation_id!))],
-    lastId: rows.at(-1)?.id ?? afterId,
-    oldestAt: rows[0]?.created_at,
-    isLast: rows.length < limit,
+    conversationIds: rows.slice(0, limit).map((row) => row.conversation_id!),
+    isCut: rows.length > limit,
+    moment: now!.moment,
+    oldestAt: rows.length === 0 ? undefined : Math.min(...rows.map((row) => Number(row.oldest))),
   };
 }

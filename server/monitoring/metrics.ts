@@ -27,6 +27,8 @@ export interface JobState {
   waiting: number;
   /** For how long the oldest job has waited, in milliseconds. */
   oldestMs: number;
+  /** Hints in the stream, where nodes share one. */
+  streamLength?: number;
 }
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
@@ -194,9 +196,10 @@ function addRedisMetrics(registry: Registry, redis: NonNullable<MetricSources['r
   });
 }
 
-const JOB_GAUGES: Record<string, [help: string, read: (state: JobState) => number]> = {
+const JOB_GAUGES: Record<string, [help: string, read: (state: JobState) => number | undefined]> = {
   parley_jobs_parked: ['Jobs that were given up and wait for an operator', (state) => state.parked],
   parley_jobs_waiting: ['Conversations with a job that failed and is tried again', (state) => state.waiting],
+  parley_jobs_stream_length: ['Hints of work in the stream that are not done', (state) => state.streamLength],
   parley_jobs_oldest_seconds: ['For how long the oldest job has waited, in seconds', (state) => state.oldestMs / 1000],
 };
 
@@ -208,7 +211,8 @@ function addJobMetrics(registers: Registry[], sources: MetricSources): void {
       registers,
       collect() {
         const state = sources.jobs?.();
-        if (state) this.set(read(state));
+        const value = state && read(state);
+        if (value !== undefined) this.set(value);
       },
     });
   }

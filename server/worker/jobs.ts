@@ -31,16 +31,24 @@ export interface Hint {
   done(): void;
 }
 
+/** What a source knows of the hints that nobody took. */
+export interface SourceState {
+  /** For how long the oldest has waited, in milliseconds; 0 for none. */
+  oldestMs: number;
+  /** How many the stream holds, where there is a stream. */
+  streamLength?: number;
+}
+
 /**
  * Where the worker hears which conversations have news. Hints may come late, twice and for nothing; one that was taken and
  * not `done` when its worker dies comes again. That none is lost for good is the source's to see to: it compares the
  * cursors with the log (catch-up.ts) whenever hints may have been lost.
  */
 export interface JobSource {
+  /** Begins, or begins anew: with a comparison, where the source makes one. */
   start(): Promise<void>;
   /** At most `limit` hints, as soon as there is one, or none after `waitMs`. Called again only when it has resolved. */
   take(limit: number, waitMs: number): Promise<Hint[]>;
-  /** For how long the oldest hint that nobody took has waited, in milliseconds; 0 for none. */
-  lagMs(): number;
+  state(): SourceState;
   stop(): Promise<void>;
 }

@@ -1,14 +1,16 @@
 import type { Database } from '../database/database.ts';
-import { newestOutboxId, readOutbox } from '../database/outbox.ts';
+import { currentOutboxMoment, readOutbox } from '../database/outbox.ts';
+import type { OutboxMoment } from '../database/outbox-moment.ts';
 import type { Logger } from '../monitoring/logger.ts';
-import type { Hint, JobSource } from './jobs.ts';
+import type { Hint, JobSource, SourceState } from './jobs.ts';
 
-const PAGE = 500;
+/** Conversations that are read at once. */
+const PAGE = 1000;
 /** Between two looks at an outbox that had nothing new, in milliseconds. */
 const POLL_MS = 250;
 /**
- * Rows stay for an hour. Whoever is so far behind that some may be gone asks the log instead, in milliseconds: well before
- * the hour is over.
+ * Rows stay for hours. Whoever was away for so long that some may be gone asks the log instead, in milliseconds: well before
+ * they are.
  */
 const LOST_AFTER_MS = 1_800_000;
 
@@ -20,25 +22,26 @@ export interface OutboxSourceOptions {
 }
 
 /**
- * The source of one machine: reads the outbox itself, on from where it was. Where that was is not kept: a start asks the
- * cursors, and so does a worker that was too slow for rows that go after an hour. A page is read when the one before is
- * worked off, so that a slow worker holds no more than a page.
+ * Reads the outbox itself, on from where it was. Where that was is not kept: a start asks the cursors, and so does a worker
+ * that was too slow for rows that go after hours, or that finds more at once than it wants to hold. The next page is read
+ * when the one before is worked off, so that a slow worker holds no more than a page.
  */
 export class OutboxSource implements JobSource {
-  private lastId = 0;
+  private seen: OutboxMoment | undefined;
   private ready: string[] = [];
   private readyAt: number | undefined;
   private behind: AsyncGenerator<string[]> | undefined;
-  /** When it last knew of everything, by the steady clock. */
-  private currentAt = 0;
+  /** When it last read the outbox, by the steady clock. */
+  private readAt = 0;
 
   constructor(private readonly options: OutboxSourceOptions) {}
 
   async start(): Promise<void> {
-    // First the place, then the comparison: what is written between is in both.
-    this.lastId = await newestOutboxId(this.options.database);
+    // First the moment, then the comparison: what is written between is in both.
+    this.seen = await currentOutboxMoment(this.options.database);
+    this.readAt = performance.now();
+    this.ready = [];
     this.behind = this.options.findBehind();
-    this.currentAt = performance.now();
   }
 
   async take(limit: number, waitMs: number): Promise<Hint[]> {
@@ -52,8 +55,8 @@ export class OutboxSource implements JobSource {
     }
   }
 
-  lagMs(): number {
-    return this.readyAt === undefined ? 0 : Math.max(0, Date.now() - this.readyAt);
+  state(): SourceState {
+    return { oldestMs: this.readyAt === undefined ? 0 : Math.max(0, Date.now() - this.readyAt) };
   }
 
   async stop(): Promise<void> {
@@ -66,11 +69,17 @@ export class OutboxSource implements JobSource {
       if (this.ready.length > 0) return;
       this.behind = undefined;
     }
-    const page = await readOutbox(this.options.database, this.lastId, PAGE);
-    this.lastId = page.lastId;
-    this.ready = page.conversationIds;
-    this.readyAt = page.oldestAt;
-    if (page.isLast) this.noteCurrent();
+    const { conversationIds, isCut, moment, oldestAt } = await readOutbox(this.options.database, this.seen!, PAGE);
+    const awayMs = performance.now() - this.readAt;
+    this.seen = moment;
+    this.readAt = performance.now();
+    this.readyAt = oldestAt;
+    if (!isCut && awayMs < LOST_AFTER_MS) {
+      this.ready = conversationIds;
+      return;
+    }
+    if (awayMs >= LOST_AFTER_MS) this.options.log.error({ away_ms: Math.round(awayMs) }, 'the worker is far behind');
+    this.behind = this.options.findBehind();
   }
 
   private async nextBehind(pages: AsyncGenerator<string[]>): Promise<string[]> {
@@ -82,17 +91,6 @@ export class OutboxSource implements JobSource {
       this.behind = this.options.findBehind();
       throw error;
     }
-  }
-
-  private noteCurrent(): void {
-    const behindMs = performance.now() - this.currentAt;
-    this.currentAt = performance.now();
-    if (behindMs < LOST_AFTER_MS) return;
-    this.options.log.error(
-      { behind_ms: Math.round(behindMs) },
-      'the worker fell far behind, and compares with the log',
-    );
-    this.behind = this.options.findBehind();
   }
 }
 

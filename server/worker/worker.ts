@@ -42,6 +42,8 @@ export interface WorkerOptions {
 export interface WorkerState extends JobCounts {
   /** For how long the oldest work has waited, whether for its first try or for another, in milliseconds. */
   oldestMs: number;
+  /** Hints in the stream, where there is one. */
+  streamLength?: number;
 }
 
 /**
@@ -58,6 +60,7 @@ export class Worker {
   private readonly aborter = new AbortController();
   private loop: Promise<void> = Promise.resolve();
   private isStopping = false;
+  private mustLookAgain = false;
   private dueAt = 0;
   private countAt = 0;
   private known: JobCounts = { parked: 0, waiting: 0, oldestMs: 0 };
@@ -79,8 +82,14 @@ export class Worker {
     await this.options.source.stop();
   }
 
+  /** Compares everything once more: the database may have gone back, as after a failover. */
+  lookAgain(): void {
+    this.mustLookAgain = true;
+  }
+
   state(): WorkerState {
-    return { ...this.known, oldestMs: Math.max(this.known.oldestMs, this.options.source.lagMs()) };
+    const { oldestMs, streamLength } = this.options.source.state();
+    return { ...this.known, oldestMs: Math.max(this.known.oldestMs, oldestMs), streamLength };
   }
 
   private async run(): Promise<void> {
@@ -90,12 +99,13 @@ export class Worker {
 
   /** What fails is tried again until it works, or the worker stops. */
   private async untilItWorks(work: () => Promise<void>): Promise<void> {
-    while (!this.isStopping) {
+    for (let failures = 0; !this.isStopping; failures++) {
       try {
         await work();
         return;
       } catch (error) {
-        this.options.log.error({ err: error, consumer: this.options.consumer.name }, 'the worker failed');
+        const level = failures === 0 ? 'error' : 'debug';
+        this.options.log[level]({ err: error, consumer: this.options.consumer.name }, 'the worker failed');
         await Bun.sleep(RECOVER_MS);
       }
     }
@@ -123,6 +133,10 @@ export class Worker {
   }
 
   private async step(): Promise<void> {
+    if (this.mustLookAgain) {
+      this.mustLookAgain = false;
+      await this.options.source.start();
+    }
     await this.count();
     const free = this.options.concurrency - this.running.size;
     if (free <= 0) {

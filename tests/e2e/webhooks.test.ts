@@ -1,14 +1,17 @@
 import { afterAll, afterEach, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { createHmac } from 'node:crypto';
 import { type AddressInfo, createServer } from 'node:net';
+import { join } from 'node:path';
+import type { Message } from '../../protocol/resources.ts';
 import { eventually } from '../support/eventually.ts';
-import { metric } from '../support/metrics.ts';
 import { signUpAll } from '../support/people.ts';
+import { fixedPort } from '../support/ports.ts';
 import { type Delivery, Receiver } from '../support/receiver.ts';
 import {
   type Environment,
   endServers,
   type LogLine,
+  onCluster,
   runParley,
   startServer,
   type TestServer,
@@ -19,6 +22,11 @@ setDefaultTimeout(60_000);
 const SECRET = 'a secret of more than 32 characters, of tests';
 /** Tries that follow each other at once. */
 const FAST = { WORKER_TRIES: '3', WORKER_RETRY_BASE: '20ms', WORKER_RETRY_CAP: '50ms', WEBHOOK_TIMEOUT: '500ms' };
+
+/** What one process does; tests/cluster/worker.test.ts has what several do together. */
+const describeOne: (name: string, tests: () => void) => void = (name, tests) => {
+  if (!onCluster) describe(name, tests);
+};
 
 const receivers = new Set<Receiver>();
 
@@ -43,6 +51,15 @@ const settings = (url: string, env: Environment = {}): Environment => ({
 });
 
 const contents = (messages: { content: string }[]) => messages.map(({ content }) => content);
+
+/** `parley_jobs_total`, of all nodes. */
+async function counted(server: TestServer, outcome: string): Promise<number> {
+  const texts = await Promise.all(server.nodes.map(async ({ url }) => (await fetch(`${url}/metrics`)).text()));
+  const values = texts.map(
+    (text) => new RegExp(`^parley_jobs_total\\{outcome="${outcome}"\\} (\\d+)$`, 'm').exec(text)?.[1],
+  );
+  return values.reduce((sum, value) => sum + Number(value ?? 0), 0);
+}
 
 /** What the log says of jobs that were given up, once there are so many. */
 async function givenUp(server: TestServer, count: number): Promise<LogLine[]> {
@@ -92,7 +109,7 @@ describe('a receiver', () => {
     expect(new Set(ids).size).toBe(5);
     expect(ids).toHaveLength(5);
     expect(text).not.toContain('reactions');
-    expect(await metric(server, 'parley_jobs_total{outcome="done"}')).toBe(5);
+    expect(await counted(server, 'done')).toBe(5);
   });
 
   test('hears what came while the server was down, once, and never what was there before webhooks were', async () => {
@@ -122,6 +139,38 @@ describe('a receiver', () => {
     expect(new Set(receiver.deliveries.map(({ id }) => id)).size).toBe(2);
   });
 
+  test('that is written as docs/WEBHOOKS.md has it takes what is signed, and nothing else', async () => {
+    const page = await Bun.file(join(import.meta.dir, '../../docs/WEBHOOKS.md')).text();
+    const code = /<!-- receiver -->\n\n```js\n(.*?)```\n\n<!-- \/receiver -->/s.exec(page)![1]!;
+    const PORT = String(fixedPort());
+    const written = Bun.spawn([process.execPath, '--eval', code], {
+      env: { ...process.env, PORT, WEBHOOK_SECRET: SECRET },
+      stdout: 'pipe',
+    });
+    const url = `http://127.0.0.1:${PORT}/`;
+    await eventually('it listens', () =>
+      fetch(url, { method: 'POST' }).then(
+        ({ status }) => status === 401,
+        () => false,
+      ),
+    );
+    const server = await startServer(settings(url));
+    const [alice, bob] = await signUpAll(server, 'alice', 'bob');
+    await alice.send(await alice.direct(bob), 'for the receiver of the page');
+    await eventually('it is done', async () => (await counted(server, 'done')) === 1);
+    const forged = { 'webhook-id': 'x', 'webhook-timestamp': String(Math.floor(Date.now() / 1000)) };
+    for (const given of [
+      undefined,
+      'v1,AAAA',
+      `v1,${createHmac('sha256', 'another').update('x.y.z').digest('base64')}`,
+    ]) {
+      const headers = given === undefined ? forged : { ...forged, 'webhook-signature': given };
+      expect((await fetch(url, { method: 'POST', headers, body: '{}' })).status).toBe(401);
+    }
+    written.kill();
+    expect((await new Response(written.stdout).text()).trim()).toBe('for the receiver of the page');
+  });
+
   test('can verify with the old secret or the new one while secrets are rotated, and with one in base64', async () => {
     const receiver = await openReceiver();
     const bytes = Buffer.from('0123456789abcdef0123456789abcdef');
@@ -140,7 +189,44 @@ describe('a receiver', () => {
   });
 });
 
-describe('a receiver that fails', () => {
+describeOne('a server that ends', () => {
+  test('gives back what it could not finish, and the next one sends it at once', async () => {
+    const receiver = await openReceiver();
+    receiver.answer = () => undefined;
+    const server = await startServer(settings(receiver.url, { WEBHOOK_TIMEOUT: '60s', SHUTDOWN_TIMEOUT: '3s' }));
+    const [alice, bob] = await signUpAll(server, 'alice', 'bob');
+    const conversation = await alice.direct(bob);
+    await alice.send(conversation, 'in flight');
+    await eventually('a try', async () => receiver.deliveries.length === 1);
+    expect(await server.stop()).toBe(0);
+    receiver.answer = () => 200;
+    await server.start();
+    await eventually('another', async () => receiver.taken.length === 1);
+    expect(receiver.deliveries[1]!.id).toBe(receiver.deliveries[0]!.id);
+  });
+
+  test('by crashes loses nothing, mixes nothing up, and repeats only what was under way', async () => {
+    const receiver = await openReceiver();
+    const server = await startServer(settings(receiver.url, { WORKER_TRIES: '50', SERVER_PORT: String(fixedPort()) }));
+    const [alice, bob, carol] = await signUpAll(server, 'alice', 'bob', 'carol');
+    const conversations = [await alice.direct(bob), await alice.direct(carol), await alice.direct(alice)];
+    receiver.delayMs = 5;
+    const sent: Message[] = [];
+    for (let round = 1; round <= 3; round++) {
+      for (let count = 0; count < 30; count++)
+        sent.push(await alice.send(conversations[count % 3]!, `${round} ${count}`));
+      await eventually('some of them', async () => receiver.taken.length > sent.length - 20);
+      await server.kill();
+      await server.start();
+    }
+    await eventually('all of them', async () => receiver.audit(sent).lost === 0);
+    expect(receiver.audit(sent)).toEqual({ lost: 0, disordered: 0, confused: 0 });
+    // Three conversations were under way at each crash.
+    expect(receiver.deliveries.length - sent.length).toBeLessThanOrEqual(3 * 3);
+  });
+});
+
+describeOne('a receiver that fails', () => {
   test('gets the same message again until it takes it, and later ones of that conversation wait', async () => {
     const receiver = await openReceiver();
     const server = await startServer(settings(receiver.url, { WORKER_TRIES: '20' }));
@@ -171,7 +257,7 @@ describe('a receiver that fails', () => {
     for (const content of ['poison 1', 'poison 2', 'fine']) await alice.send(conversation, content);
     await eventually('the rest', async () => receiver.taken.length === 1);
     expect(receiver.deliveries.filter(({ body }) => isBad(body.data.content))).toHaveLength(6);
-    expect(await metric(server, 'parley_jobs_total{outcome="parked"}')).toBe(2);
+    expect(await counted(server, 'parked')).toBe(2);
 
     const run = (...args: string[]) => runParley(['jobs', ...args], { DATA_DIR: server.dataDir });
     const { stdout: listed } = await run('list');
@@ -216,7 +302,7 @@ describe('a receiver that fails', () => {
   });
 });
 
-describe('a URL that leads into this network', () => {
+describeOne('a URL that leads into this network', () => {
   /** Starts a server with such a URL, sends a message, and answers why it was not delivered. */
   async function reasonFor(url: string, env: Environment = {}): Promise<string> {
     const server = await startServer(settings(url, { WEBHOOK_ALLOW_PRIVATE: 'false', WORKER_TRIES: '1', ...env }));
@@ -270,7 +356,7 @@ describe('a URL that leads into this network', () => {
   });
 });
 
-describe('a receiver that means harm', () => {
+describeOne('a receiver that means harm', () => {
   test('cannot hold a job by silence, by a slow head or by a slow body', async () => {
     const receiver = await openReceiver();
     const drips = new Set<Timer>();

@@ -12,6 +12,16 @@ export interface Delivery {
   at: number;
 }
 
+/** What came, held against what was sent. */
+export interface DeliveryAudit {
+  /** Acknowledged, and never taken. */
+  lost: number;
+  /** Taken for the first time after a later message of its conversation. */
+  disordered: number;
+  /** Ids that stood for two messages, or messages that had two ids. */
+  confused: number;
+}
+
 /** How a receiver answers: a status, or whatever it does with the response itself. */
 export type Answering = (delivery: Delivery, response: ServerResponse) => number | undefined;
 
@@ -21,6 +31,8 @@ export class Receiver {
   /** Those that it took. */
   readonly accepted: Delivery[] = [];
   answer: Answering = () => 204;
+  /** How long it takes to answer. */
+  delayMs = 0;
 
   private constructor(private readonly server: Server) {}
 
@@ -30,7 +42,11 @@ export class Receiver {
     server.on('request', (request: IncomingMessage, response: ServerResponse) => {
       const chunks: Buffer[] = [];
       request.on('data', (chunk: Buffer) => chunks.push(chunk));
-      request.on('end', () => receiver.received(request, Buffer.concat(chunks).toString(), response));
+      request.on('end', () => {
+        const receive = () => receiver.received(request, Buffer.concat(chunks).toString(), response);
+        if (receiver.delayMs > 0) setTimeout(receive, receiver.delayMs);
+        else receive();
+      });
     });
     await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
     return receiver;
@@ -56,6 +72,24 @@ export class Receiver {
       if (message.conversation_id === conversationId && !first.has(message.id)) first.set(message.id, message);
     }
     return [...first.values()];
+  }
+
+  /** `sent`: what was acknowledged, of every conversation all of it. */
+  audit(sent: Pick<Message, 'id' | 'conversation_id'>[]): DeliveryAudit {
+    const taken = new Set(this.taken.map(({ id }) => id));
+    const conversations = [...new Set(sent.map(({ conversation_id }) => conversation_id))];
+    const disordered = conversations.flatMap((id) => {
+      const seqs = this.of(id).map(({ seq }) => seq);
+      return seqs.filter((seq, index) => index > 0 && seq < seqs[index - 1]!);
+    });
+    const pairs = new Set(this.deliveries.map(({ id, body }) => `${id} ${body.data.id}`));
+    const ids = new Set(this.deliveries.map(({ id }) => id));
+    const messages = new Set(this.deliveries.map(({ body }) => body.data.id));
+    return {
+      lost: sent.filter(({ id }) => !taken.has(id)).length,
+      disordered: disordered.length,
+      confused: 2 * pairs.size - ids.size - messages.size,
+    };
   }
 
   onConnection(hear: () => void): void {

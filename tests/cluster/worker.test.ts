@@ -1,0 +1,139 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
+import { createClient } from 'redis';
+import type { Message } from '../../protocol/resources.ts';
+import { type Person, signUp, signUpAll } from '../support/people.ts';
+import { canTestPostgres, TestPostgres } from '../support/postgres.ts';
+import { Receiver } from '../support/receiver.ts';
+import { canTestRedis, TestRedis } from '../support/redis.ts';
+import { endServers, startServer, type TestServer } from '../support/server.ts';
+
+setDefaultTimeout(90_000);
+
+/** A lease that was lost with its worker ends within 7 s, and what a dead worker was given is taken over within 15 s. */
+const RECOVERED_MS = 45_000;
+
+const canTest = [canTestPostgres('workers on several nodes'), canTestRedis('workers on several nodes')].every(Boolean);
+
+/** Waits longer than for what happens at once. */
+async function until(what: string, look: () => boolean): Promise<void> {
+  const deadline = performance.now() + RECOVERED_MS;
+  while (!look()) {
+    if (performance.now() > deadline) throw new Error(`in ${RECOVERED_MS} ms not: ${what}`);
+    await Bun.sleep(20);
+  }
+}
+
+describe.skipIf(!canTest)('workers on several nodes', () => {
+  let postgres: TestPostgres;
+  let redis: TestRedis;
+  let receiver: Receiver;
+  let api: TestServer;
+  let workers: TestServer[];
+
+  beforeAll(async () => {
+    [postgres, redis, receiver] = await Promise.all([TestPostgres.start(), TestRedis.start(), Receiver.open()]);
+    const env = {
+      DATABASE_URL: await postgres.createDatabase(),
+      JWT_SECRET: 'the secret that all nodes of these tests share',
+      WEBHOOK_URL: receiver.url,
+      WEBHOOK_SECRET: 'a secret of more than 32 characters, of tests',
+      WEBHOOK_ALLOW_PRIVATE: 'true',
+      WEBHOOK_TIMEOUT: '2s',
+      WORKER_TRIES: '100',
+      WORKER_RETRY_BASE: '20ms',
+      WORKER_RETRY_CAP: '200ms',
+      WORKER_CONCURRENCY: '4',
+      ...redis.environment(),
+    };
+    api = await startServer({ ...env, ROLES: 'api' });
+    workers = [await startServer({ ...env, ROLES: 'worker' }), await startServer({ ...env, ROLES: 'worker' })];
+    await until('they begin', () =>
+      workers.some(({ lines }) => lines.some(({ msg }) => msg === 'this node relays jobs')),
+    );
+  });
+  afterAll(async () => {
+    await endServers();
+    await Promise.all([redis?.stop(), postgres?.stop(), receiver?.close()]);
+  });
+
+  /** Sends to each conversation in turn, until it is told to end; resolves with what was acknowledged. */
+  function talk(sender: Person, conversations: string[]) {
+    const sent: Message[] = [];
+    let isOver = false;
+    const done = (async () => {
+      for (let count = 0; !isOver; count++) {
+        sent.push(await sender.send(conversations[count % conversations.length]!, `message ${count}`));
+        await Bun.sleep(2);
+      }
+    })();
+    const end = async () => {
+      isOver = true;
+      await done;
+      return sent;
+    };
+    return { sent, end };
+  }
+
+  const leader = () => workers.find(({ lines }) => lines.some(({ msg }) => msg === 'this node relays jobs'))!;
+
+  test('share the work, and only those that have the role do it', async () => {
+    const people = await signUpAll(api, 'alice', 'bob', 'carol', 'dave');
+    const [alice] = people;
+    const conversations = await Promise.all(people.map((person) => alice.direct(person)));
+    receiver.delayMs = 10;
+    const talking = talk(alice, conversations);
+    await until('a hundred', () => receiver.taken.length >= 100);
+    const sent = await talking.end();
+    await until('the rest', () => receiver.audit(sent).lost === 0);
+    expect(receiver.audit(sent)).toEqual({ lost: 0, disordered: 0, confused: 0 });
+    // Nothing went wrong, so nothing came twice.
+    expect(receiver.deliveries).toHaveLength(new Set(receiver.deliveries.map(({ id }) => id)).size);
+    const shares = await Promise.all(
+      [api, ...workers].map(
+        async ({ url }) =>
+          /parley_jobs_total\{outcome="done"\} (\d+)/.exec(await (await fetch(`${url}/metrics`)).text())?.[1],
+      ),
+    );
+    expect(shares[0]).toBeUndefined();
+    expect(Math.min(...shares.slice(1).map(Number))).toBeGreaterThan(0);
+  });
+
+  test('lose nothing and keep the order when workers are killed, and when Redis is killed, emptied and away', async () => {
+    const alice = await signUp(api, 'alice');
+    const others = await Promise.all(Array.from({ length: 8 }, () => signUp(api, 'other')));
+    const conversations = await Promise.all(others.map((other) => alice.direct(other)));
+    receiver.delayMs = 5;
+    let answers = 0;
+    receiver.answer = () => (++answers % 10 === 0 ? 503 : 200);
+    const talking = talk(alice, conversations);
+    const more = async (count: number) => {
+      const goal = receiver.taken.length + count;
+      await until(`${count} more`, () => receiver.taken.length >= goal);
+    };
+    await more(50);
+    const relaying = leader();
+    await relaying.kill();
+    await more(50);
+    await relaying.start();
+    await redis.restart();
+    await more(50);
+    const other = workers.find((one) => one !== relaying)!;
+    await other.kill();
+    await other.start();
+    await more(50);
+    const client = createClient({ url: `redis://${redis.addr}` });
+    await client.connect();
+    await client.flushAll();
+    client.destroy();
+    await more(50);
+    // Without Redis each worker reads the outbox itself.
+    await redis.kill();
+    await more(50);
+    await redis.restart();
+    await more(50);
+    const sent = await talking.end();
+    receiver.answer = () => 200;
+    await until('the rest', () => receiver.audit(sent).lost === 0);
+    expect(receiver.audit(sent)).toEqual({ lost: 0, disordered: 0, confused: 0 });
+  });
+});

@@ -45,8 +45,9 @@ test-unit: setup ## the tests that stand beside their code
 test-e2e: setup web ## the tests through the front door
 	$(BUN) test --timeout 20000 ./tests/e2e
 
-chaos: setup ## the long rounds: a hundred crashes under load, the model with 3,000 seeds (SEEDS=…); about two hours
-	CRASHES=100 SEEDS=$(or $(SEEDS),3000) $(BUN) test --timeout 1800000 ./tests/chaos
+chaos: setup ## the long rounds: crashes under load, of one machine and of nodes; the model with 3,000 seeds (SEEDS=…); about two hours
+	CRASHES=100 NODE_KILLS=20 POSTGRES_KILLS=10 REDIS_RESTARTS=10 REDIS_DOWN_S=60 SILENCES=20 SKEWED_S=90 \
+	SEEDS=$(or $(SEEDS),3000) $(BUN) test --timeout 1800000 ./tests/chaos
 
 bench: setup ## measure Parley beside its peers; writes docs/benchmarks/
 	$(BUN) bench/main.ts $(ARGS)

@@ -39,7 +39,7 @@ test(
       expect(file.check(load)).toEqual([]);
       expect(load.faults).toEqual([]);
     }
-    await load.finish();
+    await load.pause();
     load.close();
 
     const inFile = await audit(load, file);

@@ -87,7 +87,7 @@ describe.each([
       makeRoom();
       const acceptingAfterMs = await resumed;
       await Bun.sleep(TALK_MS);
-      await load.finish();
+      await load.pause();
       load.close();
 
       const inFile = await audit(load, file);

@@ -1,4 +1,5 @@
 import { Database } from 'bun:sqlite';
+import pg from 'pg';
 import { type Ack, type Conversation, contentOf, type Load } from './load.ts';
 
 /** Holds what is stored against what a load was promised. */
@@ -156,6 +157,38 @@ export class DatabaseFile implements Source {
     return { ...head, messages: messages.map(fromBytes), marks: marks.map(fromBytes) };
   }
 }
+
+/** The tables of an installation on PostgreSQL, each read as of one moment. */
+export class DatabaseTables implements Source {
+  readonly name = 'PostgreSQL';
+
+  constructor(private readonly url: string) {}
+
+  async read({ id }: Conversation): Promise<StoredConversation> {
+    const client = new pg.Client({ connectionString: this.url, types: NUMBERS });
+    await client.connect();
+    try {
+      await client.query('begin isolation level repeatable read read only');
+      const heads = await client.query('select seq, rev from conversations where id = $1', [id]);
+      const messages = await client.query<StoredMessage>(
+        `select ${COLUMNS} from messages where conversation_id = $1 order by seq`,
+        [id],
+      );
+      const marks = await client.query<StoredConversation['marks'][number]>(
+        'select user_id, read_seq, delivered_seq from participants where conversation_id = $1 and left_rev is null',
+        [id],
+      );
+      return { ...heads.rows[0], messages: messages.rows, marks: marks.rows };
+    } finally {
+      await client.end();
+    }
+  }
+}
+
+/** 64 bits are numbers here. */
+const NUMBERS: pg.CustomTypesConfig = {
+  getTypeParser: (oid: number) => (oid === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(oid, 'text')),
+};
 
 /** The program's own answers to one who is in the conversation. */
 export const rest: Source = {

@@ -9,19 +9,22 @@ export const CLUSTER_NODES = 3;
  * is sent to the next node, for each request and each socket.
  */
 export class TestCluster implements TestServer {
-  readonly nodes: readonly TestNode[];
   private turn = 0;
 
-  constructor(
-    readonly dataDir: string,
-    env: Environment,
-    command: string[],
-  ) {
+  constructor(readonly nodes: readonly TestNode[]) {}
+
+  /** Nodes that differ in nothing but their ports. */
+  static alike(dataDir: string, env: Environment, command: string[]): TestCluster {
     // In memory each would sign with a secret of its own.
     const secret: Environment = dataDir === ':memory:' ? { JWT_SECRET: crypto.randomUUID() } : {};
-    this.nodes = Array.from({ length: CLUSTER_NODES }, (_, index) => {
+    const nodes = Array.from({ length: CLUSTER_NODES }, (_, index) => {
       return new TestNode(dataDir, { ...secret, ...env, ...portOf(index, env.SERVER_PORT) }, command);
     });
+    return new TestCluster(nodes);
+  }
+
+  get dataDir(): string {
+    return this.nodes[0]!.dataDir;
   }
 
   get url(): string {

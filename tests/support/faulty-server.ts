@@ -1,5 +1,6 @@
 import { startApp } from '../../server/app.ts';
 import { MemoryBus } from '../../server/bus/memory.ts';
+import { RedisBus } from '../../server/bus/redis.ts';
 import { Hub } from '../../server/chat/ws/hub.ts';
 import { Repair } from '../../server/chat/ws/repair.ts';
 import { loadConfig } from '../../server/config.ts';
@@ -28,8 +29,8 @@ process.on('unhandledRejection', fatal);
 
 let bus!: FaultyBus;
 const app = await startApp(config, log, fatal, {
-  createBus: (log) => {
-    bus = new FaultyBus(new MemoryBus(log));
+  createBus: (log, redis) => {
+    bus = new FaultyBus(redis ? new RedisBus(redis, log) : new MemoryBus(log));
     return bus;
   },
 });

@@ -19,6 +19,8 @@ export interface LoadOptions {
   where(): string;
   /** Sends of one client that may wait for their ack. */
   window: number;
+  /** How long a client thinks after an ack before it says the next, in milliseconds; not at all unless it says so. */
+  thinkMs?: number;
 }
 
 /** A promise of the server: this message stands there, for ever. */
@@ -67,12 +69,17 @@ export class Load {
   /** What must never happen, in words; only the first of many. */
   readonly faults: string[] = [];
   deliveries = 0;
+  socketsOpened = 0;
   /** Live messages at or below one heard before on the same socket. */
   outOfOrder = 0;
   /** Live messages that came without the one before, and without a `changes` frame instead of it. */
   skipped = 0;
   /** Acks for sends that had been stored before, without their sender knowing. */
   givenAgain = 0;
+  /** The longest from a message's arrival until somebody heard it, live or as a `changes` frame, in milliseconds. */
+  longestLagMs = 0;
+  /** The highest `rev` that was acknowledged or heard, for each conversation, and when that was. */
+  readonly heads = new Map<string, { rev: number; at: number }>();
   private readonly waiting = new Set<(kind: 'ack' | 'message', send: Send) => void>();
 
   constructor(readonly options: LoadOptions) {
@@ -121,12 +128,50 @@ export class Load {
   }
 
   /** Says nothing new, and resolves when all that was said is acknowledged. */
-  async finish(): Promise<void> {
+  async pause(): Promise<void> {
     for (const client of this.clients) client.talking = false;
     const deadline = performance.now() + PATIENCE_MS;
     while (this.unanswered > 0) {
       if (performance.now() > deadline) throw new Error(`${this.unanswered} sends were never acknowledged`);
       await Bun.sleep(10);
+    }
+  }
+
+  /** Forgets how late anything was heard. */
+  forgetLag(): void {
+    this.longestLagMs = 0;
+  }
+
+  /** The longest that any client has heard nothing since `from`, as `performance.now()` tells it, in milliseconds. */
+  longestSilence(from: number): number {
+    return Math.max(...this.clients.map((client) => client.longestSilence(from)));
+  }
+
+  /**
+   * Resolves with the milliseconds until everybody has heard all that was said: live, or as a `changes` frame. Nothing new
+   * may be said meanwhile.
+   */
+  async caughtUp(): Promise<number> {
+    const from = performance.now();
+    for (;;) {
+      const behind = this.clients.flatMap((client) => client.behind());
+      if (behind.length === 0) return performance.now() - from;
+      if (performance.now() - from > PATIENCE_MS) throw new Error(`not heard by all: ${behind.slice(0, 5).join('; ')}`);
+      await Bun.sleep(10);
+    }
+  }
+
+  /** A conversation stands at `rev`, as somebody was told. */
+  standsAt(conversationId: string, rev: number): void {
+    const head = this.heads.get(conversationId);
+    if (!head || head.rev < rev) this.heads.set(conversationId, { rev, at: performance.now() });
+  }
+
+  /** Goes on talking after a pause. */
+  resume(): void {
+    for (const client of this.clients) {
+      client.talking = true;
+      client.talk();
     }
   }
 
@@ -154,6 +199,10 @@ export class LoadClient {
   private made = 0;
   /** The last live message on this socket, for each conversation. */
   private live = new Map<string, { seq: number; rev: number }>();
+  /** When the socket began to hear; Infinity while it does not. */
+  private readyAt = Number.POSITIVE_INFINITY;
+  /** When each message was heard live, or many of them as a `changes` frame. */
+  private readonly heardAt: number[] = [];
 
   constructor(
     private readonly load: Load,
@@ -177,6 +226,21 @@ export class LoadClient {
     this.socket?.close();
   }
 
+  longestSilence(from: number): number {
+    const moments = [from, ...this.heardAt.filter((at) => at > from), performance.now()];
+    return Math.max(...moments.slice(1).map((at, index) => at - moments[index]!));
+  }
+
+  /** Conversations of which this socket has not heard all that came since it was open, in words. */
+  behind(): string[] {
+    return this.conversations.flatMap((id) => {
+      const head = this.load.heads.get(id);
+      const heard = this.live.get(id)?.rev ?? 0;
+      if (!head || heard >= head.rev || this.readyAt > head.at) return [];
+      return [`${this.person.user.username} heard ${id} up to ${heard} of ${head.rev}`];
+    });
+  }
+
   private connect(ready?: () => void): void {
     if (this.closed) return;
     const token = TOKEN_SUBPROTOCOL_PREFIX + this.person.tokens.access_token;
@@ -189,6 +253,7 @@ export class LoadClient {
       if (frame.event === 'ready') ready?.();
     });
     socket.addEventListener('close', ({ code }) => {
+      this.readyAt = Number.POSITIVE_INFINITY;
       for (const send of this.sends.values()) send.inFlight = false;
       if (code >= 4000) this.load.fault(`a socket was closed with ${code}`);
       else setTimeout(() => this.connect(ready), RECONNECT_MS);
@@ -198,20 +263,28 @@ export class LoadClient {
   private readonly hearers: Record<string, (frame: Frame) => void> = {
     // Clients come back with what was not acknowledged, oldest first, and only then say something new.
     ready: () => {
+      this.readyAt = performance.now();
+      this.load.socketsOpened++;
       for (const send of this.sends.values()) this.write(send);
       this.talk();
     },
     ack: (frame) => this.acknowledged(frame),
     error: (frame) => this.refused(frame),
     message: (frame) => this.heard(frame),
-    changes: ({ conversation_id, rev }) => this.live.set(conversation_id, { seq: 0, rev }),
+    changes: ({ conversation_id, rev, since, messages }) => {
+      for (const message of messages) if (message.rev > since) this.late(message.sent_at);
+      this.live.set(conversation_id, { seq: 0, rev });
+      this.heardAt.push(performance.now());
+      this.load.standsAt(conversation_id, rev);
+    },
   };
 
   private hear(frame: Frame): void {
     this.hearers[frame.event]?.(frame);
   }
 
-  private talk(): void {
+  /** Says something new, as far as the window allows. */
+  talk(): void {
     while (this.talking && this.sends.size < this.load.options.window) {
       const number = this.made++;
       // Both kinds of keys that clients make: UUIDs, and words of their own.
@@ -243,8 +316,11 @@ export class LoadClient {
     const { client_id, conversation_id, id, seq, rev } = frame as unknown as Ack;
     this.load.acks.push({ client_id, conversation_id, sender_id: this.person.id, id, seq, rev });
     if (send.attempts > 1 && frame.sent_at < send.lastWritten) this.load.givenAgain++;
+    this.load.standsAt(conversation_id, rev);
     this.load.happened('ack', send);
-    this.talk();
+    const { thinkMs } = this.load.options;
+    if (thinkMs === undefined) this.talk();
+    else setTimeout(() => this.talk(), thinkMs);
   }
 
   private refused(frame: Frame): void {
@@ -259,13 +335,20 @@ export class LoadClient {
     setTimeout(() => this.write(send), RETRY_MS);
   }
 
-  private heard({ conversation_id, id, seq, rev, client_id, content }: Frame): void {
+  private late(sentAt: number): void {
+    this.load.longestLagMs = Math.max(this.load.longestLagMs, Date.now() - sentAt);
+  }
+
+  private heard({ conversation_id, id, seq, rev, client_id, content, sent_at }: Frame): void {
     const { load } = this;
+    this.late(sent_at);
     load.deliveries++;
     const last = this.live.get(conversation_id);
     if (last && (seq <= last.seq || rev <= last.rev)) load.outOfOrder++;
     else if (last && rev > last.rev + 1) load.skipped++;
     this.live.set(conversation_id, { seq, rev });
+    this.heardAt.push(performance.now());
+    load.standsAt(conversation_id, rev);
 
     const ids = load.heard.get(conversation_id) ?? [];
     load.heard.set(conversation_id, ids);

@@ -88,8 +88,9 @@ export class TestPostgres {
     return Number(readFileSync(join(this.folder, 'data/postmaster.pid'), 'utf8').split('\n')[0]);
   }
 
-  url(database = 'postgres'): string {
-    return `postgres://${USER}:${this.password}@127.0.0.1:${this.port}/${database}`;
+  /** `port` is another where something stands between. */
+  url(database = 'postgres', port = this.port): string {
+    return `postgres://${USER}:${this.password}@127.0.0.1:${port}/${database}`;
   }
 
   /** Makes an empty database and answers its URL. */
@@ -122,6 +123,21 @@ export class TestPostgres {
     if (!this.process) return;
     process.kill(this.pid, signal);
     await this.process.exited;
+    this.process = undefined;
+  }
+
+  /** Ends all of the server's processes at once, as when the machine goes dark; `restart` brings it back. */
+  async crash(): Promise<void> {
+    const { pid } = this;
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
+    for (const one of [pid, ...children]) {
+      try {
+        process.kill(one, 'SIGKILL');
+      } catch {
+        // A connection's process that has just ended by itself.
+      }
+    }
+    await this.process?.exited;
     this.process = undefined;
   }
 

@@ -63,7 +63,7 @@ export function temporaryFolder(): string {
 export async function startServer(env: Environment = {}, command: string[] = PARLEY): Promise<TestServer> {
   const dataDir = env.DATA_DIR ?? temporaryFolder();
   const settings = { ...(await settingsOf(dataDir)), ...env };
-  const server = onCluster ? new TestCluster(dataDir, settings, command) : new TestNode(dataDir, settings, command);
+  const server = onCluster ? TestCluster.alike(dataDir, settings, command) : new TestNode(dataDir, settings, command);
   running.add(server);
   await server.start();
   return server;

@@ -3,6 +3,7 @@ import type { Logger } from '../monitoring/logger.ts';
 import type { Redis, RedisClient } from '../redis/redis.ts';
 import type { Bus, Channels } from './bus.ts';
 import { MemoryBus } from './memory.ts';
+import { hasShapeOf } from './news-shape.ts';
 
 /** Publications that wait for Redis; beyond that they are dropped, and the outbox makes them good. */
 const MAX_UNSENT = 10_000;
@@ -145,7 +146,7 @@ export class RedisBus implements Bus {
     const channel = prefixed.slice(this.redis.prefix.length) as keyof Channels & string;
     try {
       const news = JSON.parse(text.slice(NAME_LENGTH));
-      if (typeof news !== 'object' || news === null) throw new SyntaxError('no news');
+      if (!hasShapeOf(channel, news)) throw new SyntaxError('no news');
       // The socket that a change came from has its number on its own node only.
       for (const change of (news as Partial<ConversationNews>).changes ?? []) delete change.origin;
       this.here.tellHere(channel, news);

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
+import { createClient } from 'redis';
 import { OFFLINE_AFTER_MS } from '../../protocol/limits.ts';
 import { eventually } from '../support/eventually.ts';
 import { Person, request, signUp, signUpAll } from '../support/people.ts';
@@ -165,6 +166,69 @@ describe.skipIf(!canTest)('several nodes', () => {
       await again.say(after.conversation, 'light');
       expect(await timed(heard)).toBeLessThan(LIVE_MS);
     });
+
+    test('presence is put right once Redis is back: who left meanwhile, who came, and nobody else', async () => {
+      const [bob, left, came, stayed] = await signUpAll(one, 'bob', 'left', 'came', 'stayed');
+      for (const other of [left, came, stayed]) await bob.direct(other);
+      const [leaving] = [await left.connect(), await stayed.connect()];
+      const watching = await at(two, bob).connect();
+      const of = ({ id }: Person) => watching.all(({ user_id }) => user_id === id).map(({ status }) => status);
+      watching.send({ event: 'presence.watch', user_ids: [left.id, came.id, stayed.id] });
+      await eventually('told', async () => watching.all('presence').length === 3);
+      expect([of(left), of(came), of(stayed)]).toEqual([['online'], ['offline'], ['online']]);
+
+      await redis.kill();
+      await leaving.close();
+      await came.connect();
+      await Bun.sleep(OFFLINE_AFTER_MS + 500); // until who left is gone
+      expect([of(left), of(came)]).toEqual([['online'], ['offline']]);
+      await redis.restart();
+      await eventually('put right', async () => of(left).length === 2 && of(came).length === 2);
+      await Bun.sleep(1000);
+      expect([of(left), of(came), of(stayed)]).toEqual([['online', 'offline'], ['offline', 'online'], ['online']]);
+    });
+  });
+
+  test('who else publishes in this Redis tells nobody anything, and stops nothing', async () => {
+    const { alice, bob, conversation } = await pair();
+    const [speaking, listening] = [await alice.connect(), await bob.connect()];
+    listening.send({ event: 'presence.watch', user_ids: [alice.id] });
+    await listening.next('presence');
+    listening.forget();
+    const stranger = createClient({ url: `redis://:${encodeURIComponent('redis password')}@${redis.addr}` });
+    await stranger.connect();
+    const said = (news: unknown) => `stranger${JSON.stringify(news)}`;
+    const frame = { event: 'message', conversation_id: conversation, rev: 99, content: 'GARBAGE' };
+    const rev = Number.MAX_SAFE_INTEGER + 1;
+    for (const channel of [`conversation:${conversation}`, `user:${bob.id}`, `presence:${alice.id}`, 'accounts']) {
+      for (const text of [
+        '',
+        'GARBAGE',
+        'stranger{"GARBAGE":',
+        '\0'.repeat(1000),
+        said(null),
+        said(['GARBAGE']),
+        said({ conversation_id: conversation, changes: 'GARBAGE' }),
+        said({ conversation_id: conversation, changes: [null, { rev: 'GARBAGE', frame }] }),
+        said({ conversation_id: conversation, changes: [{ rev, frame }] }),
+        said({ conversation_id: conversation, changes: [{ rev: 1e6 }] }),
+        said({ conversation_id: conversation, signals: ['GARBAGE'] }),
+        said({ conversation_id: crypto.randomUUID(), changes: [{ rev: 3, frame }] }),
+        said({ kind: 'joining', conversation_id: conversation, rev: 'GARBAGE' }),
+        said({ user_id: alice.id, status: 'GARBAGE' }),
+        said({ user_id: bob.id, status: 'dnd' }),
+        said({ kind: 'sessions_ended', user_id: bob.id, session_ids: 'GARBAGE' }),
+        said({ kind: 'GARBAGE', user_id: bob.id }),
+      ]) {
+        await stranger.publish(`parley:${channel}`, text);
+      }
+    }
+    stranger.destroy();
+    const heard = listening.next(saying('still here'));
+    await speaking.say(conversation, 'still here');
+    expect(await timed(heard)).toBeLessThan(LIVE_MS);
+    expect(listening.frames).toEqual([await heard]);
+    for (const node of [one, two]) expect(JSON.stringify(node.lines) + node.errors).not.toContain('GARBAGE');
   });
 
   test('nodes with a role each work as one', async () => {

@@ -1,4 +1,5 @@
 import { OFFLINE_AFTER_MS } from '../../../protocol/limits.ts';
+import type { PresenceStatus } from '../../../protocol/resources.ts';
 import type { Bus, PresenceNews } from '../../bus/bus.ts';
 import type { Logger } from '../../monitoring/logger.ts';
 import type { PresenceRepository } from '../presence-repository.ts';
@@ -9,6 +10,9 @@ import type { Chosen, SharedPresence } from './shared-presence.ts';
 const CHOICE_MS = 1000;
 /** Last-seen times are written behind, in one batch at most every so many milliseconds. */
 const WRITE_MS = 1000;
+
+/** Users whose presence is looked up at once, in Redis and in the database. */
+const LOOKED_UP_AT_ONCE = 500;
 
 /** Somebody with sockets on this node, or who had some a moment ago. */
 interface Present {
@@ -37,7 +41,8 @@ interface Watched {
 export class Presence {
   private readonly present = new Map<string, Present>();
   private readonly watched = new Map<string, Watched>();
-  private readonly watchedBy = new Map<Client, Set<string>>();
+  /** Whom a socket watches, and how it was told last that they are. */
+  private readonly watchedBy = new Map<Client, Map<string, PresenceStatus | undefined>>();
   private seen = new Map<string, number>();
   private writer: Timer | undefined;
 
@@ -49,8 +54,11 @@ export class Presence {
     private readonly shared?: SharedPresence,
   ) {
     shared?.begin({
-      present: () => this.statuses(),
+      present: () => this.present.keys(),
+      statusOf: (userId) => this.present.get(userId)?.status,
+      found: (userId, status) => this.bus.publish(`presence:${userId}`, { user_id: userId, status }),
       lost: (userId, lastSeenAt) => this.tellGone(userId, lastSeenAt),
+      returned: () => this.inBackground(this.lookAgain()),
     });
   }
 
@@ -90,16 +98,17 @@ export class Presence {
   /** From now on the socket watches these users, instead of those before, and is told how they are now. */
   async watch(client: Client, userIds: string[]): Promise<void> {
     this.stopWatching(client);
-    const wanted = new Set(userIds);
-    this.watchedBy.set(client, wanted);
-    for (const userId of wanted) this.startWatching(client, userId);
-    const shared = [...(await this.repository.sharers(client.user.id, [...wanted]))];
-    const there = (await this.shared?.find(shared)) ?? new Map(this.statuses());
-    const lastSeen = await this.repository.lastSeen(shared.filter((id) => !there.has(id)));
-    for (const user_id of shared) {
-      const status = there.get(user_id);
-      const last_seen_at = status ? undefined : (this.seen.get(user_id) ?? lastSeen.get(user_id));
-      client.send({ event: 'presence', user_id, status: status ?? 'offline', last_seen_at });
+    const told = new Map(userIds.map((userId) => [userId, undefined as PresenceStatus | undefined]));
+    this.watchedBy.set(client, told);
+    for (const userId of told.keys()) this.startWatching(client, userId);
+    // First heard by the other nodes, then asked: what changes after is told.
+    await this.bus.settled();
+    const shared = [...(await this.repository.sharers(client.user.id, [...told.keys()]))];
+    const there = (await this.shared?.find(shared)) ?? this.statusesHere(shared);
+    for (const news of await this.describe(shared, there)) {
+      if (this.watchedBy.get(client) !== told) return;
+      // What was heard meanwhile is newer.
+      if (told.get(news.user_id) === undefined) this.send(client, news);
     }
   }
 
@@ -118,8 +127,34 @@ export class Presence {
     await this.shared?.stop();
   }
 
-  private *statuses(): Iterable<[string, Chosen]> {
-    for (const [userId, { status }] of this.present) yield [userId, status];
+  /** How some users are to be seen, of whom those in `there` are connected. */
+  private async describe(userIds: string[], there: Map<string, Chosen>): Promise<PresenceNews[]> {
+    const lastSeen = await this.repository.lastSeen(userIds.filter((id) => !there.has(id)));
+    return userIds.map((user_id) => {
+      const status = there.get(user_id);
+      if (status) return { user_id, status };
+      return { user_id, status: 'offline', last_seen_at: this.seen.get(user_id) ?? lastSeen.get(user_id) };
+    });
+  }
+
+  /** Tells anew how those who are watched here are to be seen; who was told so already hears nothing. */
+  private async lookAgain(): Promise<void> {
+    const watched = [...this.watched.keys()];
+    for (let index = 0; index < watched.length; index += LOOKED_UP_AT_ONCE) {
+      const some = watched.slice(index, index + LOOKED_UP_AT_ONCE);
+      const there = await this.shared?.find(some);
+      if (!there) return; // away again: the next return looks again
+      for (const news of await this.describe(some, there)) this.hear(news);
+    }
+  }
+
+  private statusesHere(userIds: string[]): Map<string, Chosen> {
+    const here = new Map<string, Chosen>();
+    for (const userId of userIds) {
+      const present = this.present.get(userId);
+      if (present) here.set(userId, present.status);
+    }
+    return here;
   }
 
   /** They may be on another node already, as they chose to be seen there. */
@@ -171,7 +206,7 @@ export class Presence {
   }
 
   private stopWatching(client: Client): void {
-    for (const userId of this.watchedBy.get(client) ?? []) {
+    for (const userId of this.watchedBy.get(client)?.keys() ?? []) {
       const watched = this.watched.get(userId);
       watched?.watchers.delete(client);
       if (watched?.watchers.size !== 0) continue;
@@ -190,11 +225,18 @@ export class Presence {
   }
 
   private async tell(news: PresenceNews, watchers: Client[]): Promise<void> {
-    const watcherIds = [...new Set(watchers.map((client) => client.user.id))];
+    const unaware = watchers.filter((client) => this.watchedBy.get(client)?.get(news.user_id) !== news.status);
+    if (unaware.length === 0) return;
+    const watcherIds = [...new Set(unaware.map((client) => client.user.id))];
     const shared = await this.repository.sharers(news.user_id, watcherIds);
-    for (const client of watchers) {
-      if (shared.has(client.user.id)) client.send({ event: 'presence', ...news });
-    }
+    for (const client of unaware) if (shared.has(client.user.id)) this.send(client, news);
+  }
+
+  private send(client: Client, news: PresenceNews): void {
+    const told = this.watchedBy.get(client);
+    if (!told?.has(news.user_id)) return; // watches others by now, or is gone
+    told.set(news.user_id, news.status);
+    client.send({ event: 'presence', ...news });
   }
 
   private writeBehind(): void {

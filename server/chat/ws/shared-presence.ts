@@ -7,17 +7,18 @@ export type Chosen = Exclude<PresenceStatus, 'offline'>;
 /** A node that does not say for so long that it lives is dead, by Redis's own clock. */
 const LIFE_MS = 15_000;
 const BEAT_MS = 5000;
-/** Users of a dead node whose leaving is told at once. */
-const LEAVING_AT_ONCE = 200;
-/** Users who are entered anew at once, after Redis was away. */
-const ENTERING_AT_ONCE = 500;
+/** Users who are looked up, entered or let go of at once. */
+const AT_ONCE = 500;
+/** After Redis was away: until the other nodes have said again who is with them. */
+const SETTLE_MS = 4000;
 
 /**
- * A user's hash has a field for each node on which they are, and one with what they chose. Entering answers how they are
- * to be seen already, or nothing where they were nowhere.
+ * A user's hash has a field for each node on which they are, and one with what they chose; a node's set names its users.
+ * Entering answers how they are to be seen already, or nothing where they were nowhere.
  */
 const ENTER = `
 local known = redis.call('EXISTS', KEYS[1])
+redis.call('SADD', KEYS[2], ARGV[3])
 redis.call('HSET', KEYS[1], ARGV[1], '1')
 if ARGV[2] ~= '' then redis.call('HSET', KEYS[1], 'status', ARGV[2]) end
 if known == 0 then return '' end
@@ -27,6 +28,7 @@ return redis.call('HGET', KEYS[1], 'status') or 'online'
 /** Answers 1 where they were on no other node: then they are gone. */
 const LEAVE = `
 redis.call('HDEL', KEYS[1], ARGV[1])
+redis.call('SREM', KEYS[2], ARGV[2])
 local left = redis.call('HLEN', KEYS[1]) - redis.call('HEXISTS', KEYS[1], 'status')
 if left > 0 then return 0 end
 redis.call('DEL', KEYS[1])
@@ -34,10 +36,16 @@ return 1
 `;
 
 export interface SharedPresenceHooks {
-  /** Who is on this node, and how they are to be seen: said again to a Redis that forgot. */
-  present(): Iterable<[userId: string, status: Chosen]>;
-  /** They were on a node that died, and on no other. */
+  /** Who is on this node: said again to a Redis that forgot. */
+  present(): Iterable<string>;
+  /** How somebody is to be seen who is on this node at this moment; nothing where they are not. */
+  statusOf(userId: string): Chosen | undefined;
+  /** They are on this node, which the others did not know: Redis was away when they came, or forgot. */
+  found(userId: string, status: Chosen): void;
+  /** They are on no node any more: theirs died, or Redis was away when they left. */
   lost(userId: string, lastSeenAt: number): void;
+  /** Redis was away for a while, and all nodes said again who is there: what was told meanwhile may be wrong. */
+  returned(): void;
 }
 
 /**
@@ -47,6 +55,9 @@ export interface SharedPresenceHooks {
 export class SharedPresence {
   private readonly node = Bun.randomUUIDv7();
   private readonly timer: Timer;
+  private settling: Timer | undefined;
+  /** Whether all who are here have to be entered: this connection has not done so yet. */
+  private isBehind = true;
   private working: Promise<void> = Promise.resolve();
   private hooks: SharedPresenceHooks | undefined;
 
@@ -56,6 +67,7 @@ export class SharedPresence {
   ) {
     this.timer = setInterval(() => this.enqueue(), BEAT_MS);
     redis.commands.on('ready', () => this.enqueue());
+    redis.onReturn(() => this.settle());
     this.enqueue();
   }
 
@@ -67,10 +79,10 @@ export class SharedPresence {
   async enter(userId: string, chosen?: Chosen): Promise<Chosen | undefined> {
     if (!this.redis.isUp) return undefined;
     try {
-      const [status] = await Promise.all([
-        this.redis.commands.eval(ENTER, { keys: [keyOf(userId)], arguments: [this.node, chosen ?? ''] }),
-        this.redis.commands.sAdd(usersOf(this.node), userId),
-      ]);
+      const status = await this.redis.commands.eval(ENTER, {
+        keys: [keyOf(userId), usersOf(this.node)],
+        arguments: [this.node, chosen ?? '', userId],
+      });
       return (status as Chosen | '') || undefined;
     } catch {
       return undefined; // entered again when Redis is back
@@ -90,11 +102,11 @@ export class SharedPresence {
   async find(userIds: string[]): Promise<Map<string, Chosen> | undefined> {
     if (!this.redis.isUp) return undefined;
     try {
-      const hashes = await Promise.all(userIds.map((id) => this.redis.commands.hGetAll(keyOf(id))));
       const found = new Map<string, Chosen>();
-      for (const [index, { status, ...nodes }] of hashes.entries()) {
-        if (Object.keys(nodes).length > 0) found.set(userIds[index]!, (status as Chosen | undefined) ?? 'online');
-      }
+      await inSteps(userIds, async (userId) => {
+        const { status, ...nodes } = await this.redis.commands.hGetAll(keyOf(userId));
+        if (Object.keys(nodes).length > 0) found.set(userId, (status as Chosen | undefined) ?? 'online');
+      });
       return found;
     } catch {
       return undefined;
@@ -104,8 +116,15 @@ export class SharedPresence {
   /** Says no more that this node lives. */
   async stop(): Promise<void> {
     clearInterval(this.timer);
+    clearTimeout(this.settling);
     this.hooks = undefined;
     await this.working;
+  }
+
+  private settle(): void {
+    this.isBehind = true;
+    clearTimeout(this.settling);
+    this.settling = setTimeout(() => this.hooks?.returned(), SETTLE_MS);
   }
 
   private enqueue(): void {
@@ -121,7 +140,9 @@ export class SharedPresence {
     const { commands } = this.redis;
     await commands.set(lifeOf(this.node), '1', { expiration: { type: 'PX', value: LIFE_MS } });
     // New in the list: at the start, after Redis lost its memory, or because others took this node for dead.
-    if ((await commands.sAdd('nodes', this.node)) === 1) await this.enterAll();
+    const isNew = (await commands.sAdd('nodes', this.node)) === 1;
+    if (isNew) this.isBehind = true;
+    if (this.isBehind) await this.catchUp();
     for (const other of await commands.sMembers('nodes')) {
       if (other === this.node || (await commands.exists(lifeOf(other))) === 1) continue;
       // Of all that notice, one gets to do it; were it to die over that, another does later.
@@ -130,33 +151,57 @@ export class SharedPresence {
     }
   }
 
-  private async enterAll(): Promise<void> {
-    const present = [...(this.hooks?.present() ?? [])];
-    for (let index = 0; index < present.length; index += ENTERING_AT_ONCE) {
-      const some = present.slice(index, index + ENTERING_AT_ONCE);
-      // Online is what nobody needs to choose; another node may know better.
-      await Promise.all(some.map(([id, status]) => this.enter(id, status === 'online' ? undefined : status)));
+  private async catchUp(): Promise<void> {
+    this.isBehind = false;
+    try {
+      await this.enterAll();
+    } catch (error) {
+      this.isBehind = true;
+      throw error;
     }
+  }
+
+  /** Says who is here, and takes back who is not any more. */
+  private async enterAll(): Promise<void> {
+    const { hooks } = this;
+    if (!hooks) return;
+    // Each is looked at in the moment of the command: people come and go meanwhile.
+    await inSteps(await this.redis.commands.sMembers(usersOf(this.node)), async (userId) => {
+      if (hooks.statusOf(userId)) return;
+      if (await this.leaveNode(this.node, userId)) hooks.lost(userId, Date.now());
+    });
+    await inSteps([...hooks.present()], async (userId) => {
+      const status = hooks.statusOf(userId);
+      if (!status) return;
+      // Online is what nobody needs to choose; another node may know better.
+      const seen = await this.enter(userId, status === 'online' ? undefined : status);
+      if (!seen && this.redis.isUp) hooks.found(userId, status);
+    });
   }
 
   private async bury(node: string): Promise<void> {
     const lastSeenAt = Date.now() - LIFE_MS;
-    for (;;) {
-      const users = await this.redis.commands.sPopCount(usersOf(node), LEAVING_AT_ONCE);
-      const gone = await Promise.all(users.map((userId) => this.leaveNode(node, userId)));
-      for (const [index, userId] of users.entries()) if (gone[index]) this.hooks?.lost(userId, lastSeenAt);
-      if (users.length < LEAVING_AT_ONCE) break;
-    }
+    // Each is taken from the list with their leaving: were this node to die meanwhile, another goes on.
+    await inSteps(await this.redis.commands.sMembers(usersOf(node)), async (userId) => {
+      if (await this.leaveNode(node, userId)) this.hooks?.lost(userId, lastSeenAt);
+    });
     await this.redis.commands.sRem('nodes', node);
     this.log.info({ node }, 'a node is gone: its users are, where they are on no other');
   }
 
   private async leaveNode(node: string, userId: string): Promise<boolean> {
-    const [gone] = await Promise.all([
-      this.redis.commands.eval(LEAVE, { keys: [keyOf(userId)], arguments: [node] }),
-      this.redis.commands.sRem(usersOf(node), userId),
-    ]);
+    const gone = await this.redis.commands.eval(LEAVE, {
+      keys: [keyOf(userId), usersOf(node)],
+      arguments: [node, userId],
+    });
     return gone === 1;
+  }
+}
+
+/** Does something with each of many, so many of them at once that neither Redis nor the queue before it is overrun. */
+async function inSteps<T>(all: T[], work: (one: T) => Promise<void>): Promise<void> {
+  for (let index = 0; index < all.length; index += AT_ONCE) {
+    await Promise.all(all.slice(index, index + AT_ONCE).map(work));
   }
 }
 

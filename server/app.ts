@@ -110,7 +110,8 @@ async function openSqlite({ dir, sqlite_readers: readers }: Config['data'], onDe
   }
 }
 
-async function openPostgres({ url, pool_size: poolSize }: Config['data']) {
+/** Connects to a PostgreSQL. Fails with what is wrong in one line, without the password. */
+export async function openPostgres({ url, pool_size: poolSize }: Pick<Config['data'], 'url' | 'pool_size'>) {
   try {
     return await PostgresDatabase.open({ url, poolSize });
   } catch (error) {

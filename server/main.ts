@@ -1,8 +1,9 @@
 import { parseArgs } from 'node:util';
 import { runAdmin } from './admin/commands.ts';
-import { createAccounts, openStorage, startApp, version } from './app.ts';
+import { createAccounts, openPostgres, openStorage, startApp, version } from './app.ts';
 import { MemoryBus } from './bus/memory.ts';
 import { type Config, ConfigError, loadConfig } from './config.ts';
+import { CopyRefused, copyInstallation } from './database/copy.ts';
 import type { Database } from './database/database.ts';
 import { renewEpoch } from './database/epoch.ts';
 import { SchemaMigrator } from './database/migrator.ts';
@@ -20,6 +21,7 @@ Usage: parley [command]
   migrate down          take its last step back, with the data that it holds
   migrate status        say which steps are applied
   health                ask the server here whether it is ready: ends with 0, or with 1
+  copy --to <url>       move an installation of one machine into an empty PostgreSQL, while no server runs on it
   epoch new             name the history anew, after a backup was restored: clients drop their copies
   admin …               accounts: create-user, set-role, reset-password, deactivate (admin --help)
   jobs …                what the worker gave up: list, show, retry, discard (jobs --help)
@@ -35,7 +37,11 @@ async function main(argv: string[]): Promise<number> {
   const { positionals, values } = parseArgs({
     args: HAVE_COMMANDS.includes(argv[0] ?? '') ? argv.slice(0, 1) : argv,
     allowPositionals: true,
-    options: { help: { type: 'boolean', short: 'h' }, version: { type: 'boolean', short: 'v' } },
+    options: {
+      help: { type: 'boolean', short: 'h' },
+      version: { type: 'boolean', short: 'v' },
+      ...(argv[0] === 'copy' && { to: { type: 'string' } }),
+    },
   });
   const [command = 'serve', ...rest] = positionals;
   if (values.help || command === 'help') return say(USAGE);
@@ -44,6 +50,7 @@ async function main(argv: string[]): Promise<number> {
   if (command === 'serve') return serve(config);
   if (command === 'health') return health(config);
   if (command === 'migrate') return migrate(config, rest[0]);
+  if (command === 'copy') return copy(config, (values as { to?: string }).to ?? config.data.url);
   if (command === 'epoch') return epoch(config, rest[0]);
   if (command === 'admin') return admin(config, argv.slice(1));
   if (command === 'jobs') return jobs(config, argv.slice(1));
@@ -125,6 +132,27 @@ async function migrate(config: Config, direction: string | undefined): Promise<n
     const done = await (direction === 'up' ? migrator.up() : migrator.down());
     return say(done.length > 0 ? done.map((name) => `${direction}: ${name}\n`).join('') : 'nothing to do\n');
   });
+}
+
+/** Copies DATA_DIR to a PostgreSQL, which DATABASE_URL names where `--to` does not: a command line can be read by others. */
+async function copy(config: Config, url: string): Promise<number> {
+  if (!/^postgres(ql)?:\/\//.test(url)) {
+    process.stderr.write('Say where to: copy --to postgres://user:password@host/database, or DATABASE_URL.\n');
+    return 2;
+  }
+  const database = await openPostgres({ url, pool_size: config.data.pool_size });
+  try {
+    await copyInstallation(config.data.dir, database, (line) => say(`${line}\n`));
+    return say(
+      `\nDone. Start Parley with DATABASE_URL from now on, and keep ${config.data.dir} for its secret and as a backup.\n`,
+    );
+  } catch (error) {
+    if (!(error instanceof CopyRefused)) throw error;
+    process.stderr.write(`parley: ${error.message}\n`);
+    return 1;
+  } finally {
+    await database.close();
+  }
 }
 
 async function epoch(config: Config, action: string | undefined): Promise<number> {

@@ -1,3 +1,4 @@
+import { TestPostgres } from '../tests/support/postgres.ts';
 import { BenchFailure } from './failure.ts';
 import { describeMachine } from './measure/machine.ts';
 import { pinningNote } from './measure/pinning.ts';
@@ -9,7 +10,7 @@ import { runGenerator } from './run-generator.ts';
 import { SCENARIOS } from './scenarios/index.ts';
 import { endAllNow } from './targets/child.ts';
 import { floor } from './targets/floor.ts';
-import { parley } from './targets/parley.ts';
+import { parley, parleyOn } from './targets/parley.ts';
 import { removeFolders } from './targets/server.ts';
 import { socketio } from './targets/socketio.ts';
 
@@ -18,8 +19,6 @@ import { socketio } from './targets/socketio.ts';
  * it meets. docs/BENCHMARKS.md says how. Ends with status 1 where a measurement cannot be trusted; a target that is missed
  * is a figure, not a failure.
  */
-
-const TARGETS = [parley, floor, socketio];
 
 /** An end for every case: so long for each attempt, and the large database beside. */
 const LONGEST_MS = { attempt: 10 * 60_000, big: 20 * 60_000 };
@@ -34,8 +33,12 @@ async function main(options: Options): Promise<void> {
     cpu: [],
     notes: [],
   };
+  if (options.database === 'postgres') postgres = await TestPostgres.start();
   const bench = {
-    targets: TARGETS.filter(({ name }) => options.targets.includes(name)),
+    targets: [postgres ? parleyOn(postgres) : parley, floor, socketio].filter(({ name }) =>
+      options.targets.includes(name),
+    ),
+    database: options.database,
     workDir: options.workDir,
     quick: options.quick,
     attempts: options.attempts,
@@ -60,6 +63,9 @@ async function main(options: Options): Promise<void> {
 function elapsed(since: number): string {
   return `[${((performance.now() - since) / 1000).toFixed(0).padStart(4)} s]`;
 }
+
+/** Where Parley keeps its data in this run, if not in SQLite; it ends with this process. */
+let postgres: TestPostgres | undefined;
 
 /** Leaves nothing behind: no process, no folder. */
 function leave(status: number): never {

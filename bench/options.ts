@@ -12,6 +12,8 @@ export interface Options {
   attempts: number;
   patience_ms: number;
   write: boolean;
+  /** What Parley keeps its data in. */
+  database: 'sqlite' | 'postgres';
   /** Where the folders of data go. */
   workDir: string;
 }
@@ -26,6 +28,7 @@ export const USAGE = `bun bench/main.ts [options]
   --attempts=2          how often to measure while other programs disturb; the least disturbed attempt counts
   --patience=15         seconds to wait before each measurement for other programs to rest
   --dir=PATH            where the databases go while it runs; a real disk, or commits cost nothing
+  --database=postgres   Parley on a PostgreSQL from this machine's package: pairs and latency, and no report is written
   --no-write            leave docs/benchmarks/ as it is
 `;
 
@@ -44,6 +47,7 @@ export function parseOptions(argv: string[]): Options | 'help' {
       attempts: { type: 'string', default: '2' },
       patience: { type: 'string', default: '15' },
       dir: { type: 'string', default: tmpdir() },
+      database: { type: 'string', default: 'sqlite' },
       'no-write': { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -51,6 +55,12 @@ export function parseOptions(argv: string[]): Options | 'help' {
   if (values.help) return 'help';
   const bigMessages = Number(values['big-size'].replaceAll('_', ''));
   if (!Number.isSafeInteger(bigMessages) || bigMessages < 10_000) throw new Error('--big-size must be 10000 or more');
+  const { database } = values;
+  if (database !== 'sqlite' && database !== 'postgres') throw new Error('--database is sqlite or postgres');
+  if (database === 'postgres') {
+    values.only ??= 'pairs,latency';
+    values.targets ??= 'parley';
+  }
   const names = Object.keys(SCENARIOS) as ScenarioName[];
   const scenarios = choose('--only', values.only, names);
   const isBig = values.big || (values.only !== undefined && scenarios.includes('big'));
@@ -61,7 +71,8 @@ export function parseOptions(argv: string[]): Options | 'help' {
     bigMessages: isBig ? bigMessages : undefined,
     attempts: values.quick ? 1 : Math.max(1, Number(values.attempts)),
     patience_ms: values.quick ? 0 : Number(values.patience) * 1000,
-    write: !values['no-write'],
+    write: !values['no-write'] && database === 'sqlite',
+    database,
     workDir: values.dir,
   };
 }

@@ -5,14 +5,17 @@ export class Meter {
   private readonly server: CpuMoment;
   private readonly generator: CpuMoment;
 
-  constructor(private readonly serverPid: number) {
-    this.server = cpuMoment(serverPid);
+  constructor(
+    private readonly serverPid: number,
+    private readonly besidePid?: number,
+  ) {
+    this.server = cpuMoment(serverPid, besidePid);
     this.generator = cpuMoment(process.pid);
   }
 
   read(): { server: CpuSpent; generator: CpuSpent } {
     return {
-      server: cpuSpent(this.server, cpuMoment(this.serverPid)),
+      server: cpuSpent(this.server, cpuMoment(this.serverPid, this.besidePid)),
       generator: cpuSpent(this.generator, cpuMoment(process.pid)),
     };
   }

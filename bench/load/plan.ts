@@ -24,6 +24,8 @@ export interface Seat extends Connection {
 interface ToServer {
   url: string;
   server_pid: number;
+  /** A process whose children are counted with the server: its PostgreSQL. */
+  beside_pid?: number;
 }
 
 interface Talk extends ToServer {

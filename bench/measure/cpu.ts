@@ -21,7 +21,8 @@ export interface CpuMoment {
   machine_ms: number;
 }
 
-export function cpuMoment(pid: number): CpuMoment {
+/** `besidePid` is a process whose children are counted with the server, such as those of its database. */
+export function cpuMoment(pid: number, besidePid?: number): CpuMoment {
   const threads = new Map<string, { name: string; ms: number }>();
   for (const task of readdirSync(`/proc/${pid}/task`)) {
     try {
@@ -31,10 +32,12 @@ export function cpuMoment(pid: number): CpuMoment {
       // The thread ended meanwhile; `process_ms` still has its time.
     }
   }
+  const beside = besidePid === undefined ? [] : childrenOf(besidePid);
+  for (const child of beside) threads.set(`child ${child.pid}`, child);
   return {
     at: performance.now(),
     threads,
-    process_ms: threadTime(`/proc/${pid}/stat`).ms,
+    process_ms: threadTime(`/proc/${pid}/stat`).ms + beside.reduce((sum, child) => sum + child.ms, 0),
     machine_ms: machineTime(),
   };
 }
@@ -81,6 +84,20 @@ export async function quietMachine(limitMs: number): Promise<void> {
     await Bun.sleep(LOOK_MS);
     if ((machineTime() - before) / LOOK_MS < DISTURBED) return;
   }
+}
+
+/** The children of a PostgreSQL by what they do, as their titles say: `postgres: walwriter`, `postgres: user database …`. */
+function childrenOf(parent: number): { pid: string; name: string; ms: number }[] {
+  const children = readFileSync(`/proc/${parent}/task/${parent}/children`, 'utf8').split(' ').filter(Boolean);
+  return children.flatMap((pid) => {
+    try {
+      const title = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')[0]!;
+      const role = / parley_\d+ /.test(title) ? 'postgres backends' : title.trim().replace(': ', ' ');
+      return [{ pid, name: role, ms: threadTime(`/proc/${pid}/stat`).ms }];
+    } catch {
+      return []; // It ended meanwhile.
+    }
+  });
 }
 
 /** The line is `pid (name) state …`; the name may hold anything, so fields are counted from its last bracket. */

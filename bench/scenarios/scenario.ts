@@ -36,6 +36,8 @@ export interface Report {
 }
 
 export interface Bench {
+  /** What Parley keeps its data in; goals are other ones. */
+  database: 'sqlite' | 'postgres';
   targets: Target[];
   workDir: string;
   quick: boolean;

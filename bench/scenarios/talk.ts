@@ -28,6 +28,7 @@ async function talkOf(target: Target, server: Server, world: World, conversation
     dialect: target.dialect,
     url: server.url,
     server_pid: server.pid,
+    beside_pid: server.beside_pid,
     conversations: conversations.map((index) => {
       const { id, seq } = world.conversations[index]!;
       return { id, seq: target.name === 'parley' ? seq : 0 };

@@ -1,6 +1,9 @@
 import { fileURLToPath } from 'node:url';
 import { SignJWT } from 'jose';
 import { SUBPROTOCOL } from '../../protocol/limits.ts';
+import { copyInstallation } from '../../server/database/copy.ts';
+import { PostgresDatabase } from '../../server/database/postgres/postgres-database.ts';
+import type { TestPostgres } from '../../tests/support/postgres.ts';
 import { seed } from '../seed.ts';
 import type { World } from '../world.ts';
 import type { Target } from './target.ts';
@@ -33,6 +36,28 @@ export const parley: Target = {
     return { path: '/ws', headers };
   },
 };
+
+/** The same on a PostgreSQL: the world is laid down in a folder, and moved from there as an operator does. */
+export function parleyOn(postgres: TestPostgres): Target {
+  const urls = new Map<string, string>();
+  return {
+    ...parley,
+    label: 'Parley on PostgreSQL',
+    async prepare(world, dir) {
+      await parley.prepare(world, dir);
+      const url = await postgres.createDatabase();
+      const database = await PostgresDatabase.open({ url, poolSize: 4 });
+      await copyInstallation(dir, database, () => {});
+      await database.close();
+      await postgres.query('vacuum analyze', url);
+      urls.set(dir, url);
+    },
+    command(dir) {
+      const { command, env } = parley.command(dir);
+      return { command, env: { ...env, DATABASE_URL: urls.get(dir)! }, beside_pid: postgres.pid };
+    },
+  };
+}
 
 /** The header that signs a user of the world in. The session's row is seeded; only its token is made here. */
 export async function bearer(world: World, user: number): Promise<Record<string, string>> {

@@ -10,6 +10,8 @@ import type { Target } from './target.ts';
 /** A server that runs, in a process of its own. */
 export interface Server {
   pid: number;
+  /** A process whose children belong to it, such as its database. */
+  beside_pid?: number;
   url: string;
   /** From the start of its process to its word that it listens. */
   start_ms: number;
@@ -31,7 +33,7 @@ const folders = new Set<string>();
 
 /** Starts a target's server over a prepared folder; `onAnyCore` leaves it unpinned. */
 export async function startServer(target: Target, dir: string, onAnyCore = false): Promise<Server> {
-  const { command, env } = target.command(dir);
+  const { command, env, beside_pid } = target.command(dir);
   const begunAt = performance.now();
   const child = track(
     Bun.spawn(onAnyCore ? command : pinned(SERVER_CORE, command), {
@@ -54,7 +56,15 @@ export async function startServer(target: Target, dir: string, onAnyCore = false
     throw new BenchFailure(`${target.label} did not start:\n${complaints}`);
   }
   const start_cpu_ms = cpuMoment(child.pid).process_ms;
-  return { pid: child.pid, url, start_ms, start_cpu_ms, complaints: () => complaints, stop: () => end(child) };
+  return {
+    pid: child.pid,
+    beside_pid,
+    url,
+    start_ms,
+    start_cpu_ms,
+    complaints: () => complaints,
+    stop: () => end(child),
+  };
 }
 
 /** Runs `work` with a server of its own over its own world, and leaves nothing behind. */

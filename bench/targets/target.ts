@@ -11,7 +11,7 @@ export interface Target {
   /** Lays the world down in an empty folder, before the server starts. */
   prepare(world: World, dir: string): Promise<void>;
   /** The command that serves that folder, and what it needs in its environment. */
-  command(dir: string): { command: string[]; env: Record<string, string> };
+  command(dir: string): { command: string[]; env: Record<string, string>; beside_pid?: number };
   /** Tells a running server what `prepare` could not. */
   introduce(world: World, url: string): Promise<void>;
   /** How a user of the world connects. */

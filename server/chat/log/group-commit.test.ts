@@ -7,6 +7,7 @@ import { type AppendAnswer, type AppendRow, BatchError, type LogDriver } from '.
 const BAD = 'bad';
 
 class MemoryLog implements LogDriver {
+  readonly maxBatch = 128;
   readonly batches: string[][] = [];
   readonly stored: string[] = [];
   /** What the next batch fails with, whatever is in it. */

@@ -10,13 +10,6 @@ export interface GroupCommitOptions {
   observe(size: number, seconds: number, appended: number): void;
 }
 
-/**
- * Small enough that nobody waits long behind a batch: its frames are written in one go, and a read that comes meanwhile has
- * its turn after them. At 2,000 a page of history took 50 times as long under full load as at rest, at 128 about twice as long,
- * and the messages a second stay what they were.
- */
-const MAX_BATCH = 128;
-
 interface Waiting {
   row: AppendRow;
   resolve(answer: AppendAnswer): void;
@@ -57,7 +50,7 @@ export class GroupCommit {
   }
 
   private async commitAll(): Promise<void> {
-    while (this.queue.length > 0) await this.commit(() => this.queue.splice(0, MAX_BATCH));
+    while (this.queue.length > 0) await this.commit(() => this.queue.splice(0, this.driver.maxBatch));
     this.committing = undefined;
   }
 

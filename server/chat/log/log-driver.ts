@@ -10,6 +10,8 @@
  * One outbox row is written for each conversation that advanced. No `seq` is ever left out.
  */
 export interface LogDriver {
+  /** Messages of one batch, at most: as few as cost little more each than many do, for those behind them wait. */
+  readonly maxBatch: number;
   /**
    * Waits for its turn to write, then takes the rows by calling `take`, so that what arrives while another write is under
    * way joins the batch. Rejects with a BatchError when the transaction failed; then nothing of the batch is stored.

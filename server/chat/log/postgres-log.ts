@@ -9,8 +9,12 @@ import { type AppendResult, CALL_APPEND, CREATE_APPEND, PLAN_APPEND } from './po
 const SETTLE_MS = 5000;
 const SETTLE_PAUSE_MS = 100;
 
+/** A call costs what some thirty messages cost; from here on a larger batch hardly lowers what each costs. */
+const MAX_BATCH = 256;
+
 /** The log in PostgreSQL: a batch is one call of a function, on a connection of the log's own. */
 export class PostgresLog implements LogDriver {
+  readonly maxBatch = MAX_BATCH;
   private readonly connection: pg.Pool;
 
   constructor(database: PostgresDatabase) {

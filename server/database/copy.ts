@@ -121,7 +121,8 @@ async function copyTable(
   const given = new Digest(names);
   const arrays = columns.map(({ type }, index) => `$${index + 1}::${type}[]`);
   const insert = `insert into ${table} (${names.join(', ')}) select * from unnest(${arrays.join(', ')})`;
-  const put = async (rows: Row[]) => {
+  const put = async (stored: Row[]) => {
+    const rows = fromSql(stored, names);
     for (const row of rows) given.add(row);
     await client.query(
       insert,
@@ -131,7 +132,7 @@ async function copyTable(
 
   let chunk: Row[] = [];
   for (const row of source.query<Row, []>(`${sorted} ${TABLES[table]!.join(', ')}`).iterate()) {
-    chunk.push(fromSql({ ...row }));
+    chunk.push({ ...row });
     if (chunk.length < CHUNK) continue;
     await put(chunk);
     chunk = [];

@@ -74,6 +74,13 @@ describe.skipIf(!canTest)('workers on several nodes', () => {
     return { sent, end };
   }
 
+  async function emptyRedis(): Promise<void> {
+    const client = createClient({ url: `redis://${redis.addr}` });
+    await client.connect();
+    await client.flushAll();
+    client.destroy();
+  }
+
   const leader = () => workers.find(({ lines }) => lines.some(({ msg }) => msg === 'this node relays jobs'))!;
 
   test('share the work, and only those that have the role do it', async () => {
@@ -121,10 +128,7 @@ describe.skipIf(!canTest)('workers on several nodes', () => {
     await other.kill();
     await other.start();
     await more(50);
-    const client = createClient({ url: `redis://${redis.addr}` });
-    await client.connect();
-    await client.flushAll();
-    client.destroy();
+    await emptyRedis();
     await more(50);
     // Without Redis each worker reads the outbox itself.
     await redis.kill();
@@ -135,5 +139,36 @@ describe.skipIf(!canTest)('workers on several nodes', () => {
     receiver.answer = () => 200;
     await until('the rest', () => receiver.audit(sent).lost === 0);
     expect(receiver.audit(sent)).toEqual({ lost: 0, disordered: 0, confused: 0 });
+  });
+
+  test.each([
+    ['emptied', emptyRedis],
+    ['killed', () => redis.restart()],
+  ])('find again what only the stream knew of when Redis is %s', async (_, lose) => {
+    const alice = await signUp(api, 'alice');
+    const others = await Promise.all(Array.from({ length: 20 }, () => signUp(api, 'other')));
+    const conversations = await Promise.all(others.map((other) => alice.direct(other)));
+    // Eight are under way, and hold all of both workers' places; the rest are hints in the stream.
+    const held: (() => void)[] = [];
+    receiver.delayMs = 0;
+    receiver.answer = (_, response) => {
+      held.push(() => response.writeHead(503).end());
+      return undefined;
+    };
+    const sent = await Promise.all(conversations.map((id) => alice.send(id, 'the only one')));
+    await until('all places are taken', () => held.length >= 8);
+    await lose();
+    receiver.answer = () => 200;
+    for (const letGo of held) letGo();
+    await until('all', () => receiver.audit(sent).lost === 0);
+  });
+
+  test('hear while Redis is away of conversations that were silent before', async () => {
+    const [alice, bob] = await signUpAll(api, 'alice', 'bob');
+    receiver.answer = () => 200;
+    await redis.kill();
+    const sent = [await alice.send(await alice.direct(bob), 'without Redis')];
+    await until('it', () => receiver.audit(sent).lost === 0);
+    await redis.restart();
   });
 });

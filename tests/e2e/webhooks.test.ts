@@ -15,7 +15,9 @@ import {
   runParley,
   startServer,
   type TestServer,
+  temporaryFolder,
 } from '../support/server.ts';
+import { canTest } from '../support/untested.ts';
 
 setDefaultTimeout(60_000);
 
@@ -65,6 +67,15 @@ async function counted(server: TestServer, outcome: string): Promise<number> {
 async function givenUp(server: TestServer, count: number): Promise<LogLine[]> {
   const find = () => server.lines.filter(({ msg }) => msg.startsWith('a job is parked'));
   return eventually(`${count} jobs given up`, async () => find().length === count && find());
+}
+
+/** A certificate of its own for a name, good for a day. */
+async function makeCertificate(folder: string, name: string): Promise<{ key: string; cert: string }> {
+  const [key, cert] = [join(folder, `${name}.key`), join(folder, `${name}.pem`)];
+  const what = ['-subj', `/CN=${name}`, '-addext', `subjectAltName=DNS:${name}`, '-days', '1'];
+  const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+  await Bun.$`openssl req -x509 ${kind} ${what} -keyout ${key} -out ${cert}`.quiet();
+  return { key: await Bun.file(key).text(), cert: await Bun.file(cert).text() };
 }
 
 /** What docs/WEBHOOKS.md tells a receiver to compute. */
@@ -324,6 +335,32 @@ describeOne('a URL that leads into this network', () => {
     receiver.onConnection(() => connections++);
     expect(await reasonFor(url.replace('PORT', String(receiver.port)))).toBe('the address is private');
     expect(connections).toBe(0);
+  });
+
+  const canMakeCertificates = canTest(
+    'webhooks over TLS',
+    Bun.which('openssl') ? undefined : 'openssl is not installed',
+  );
+  test.skipIf(!canMakeCertificates)('is reached over TLS, where the certificate is of its name', async () => {
+    const folder = temporaryFolder();
+    const [right, wrong] = await Promise.all(
+      ['localhost', 'elsewhere.test'].map((name) => makeCertificate(folder, name)),
+    );
+    await Bun.write(join(folder, 'trusted.pem'), right!.cert + wrong!.cert);
+    const env = { NODE_EXTRA_CA_CERTS: join(folder, 'trusted.pem'), WEBHOOK_ALLOW_PRIVATE: 'true' };
+    const [taken, refused] = await Promise.all([Receiver.open(right), Receiver.open(wrong)]);
+    receivers.add(taken).add(refused);
+    const server = await startServer(settings(`https://localhost:${taken.port}/`, env));
+    const [alice, bob] = await signUpAll(server, 'alice', 'bob');
+    await alice.send(await alice.direct(bob), 'over TLS');
+    await eventually('it', async () => taken.taken.length === 1);
+    expect(await reasonFor(`https://localhost:${refused.port}/`, env)).toBe(
+      'not reached: ERR_TLS_CERT_ALTNAME_INVALID',
+    );
+    expect(await reasonFor(`https://localhost:${taken.port}/`, { WEBHOOK_ALLOW_PRIVATE: 'true' })).toBe(
+      'not reached: DEPTH_ZERO_SELF_SIGNED_CERT',
+    );
+    expect([taken.deliveries.length, refused.deliveries.length]).toEqual([1, 0]);
   });
 
   test('is not reached by a redirect either', async () => {

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Message } from '../../protocol/resources.ts';
 
@@ -36,8 +37,9 @@ export class Receiver {
 
   private constructor(private readonly server: Server) {}
 
-  static async open(port = 0): Promise<Receiver> {
-    const server = createServer();
+  /** With a key and a certificate it speaks TLS. */
+  static async open(tls?: { key: string; cert: string }): Promise<Receiver> {
+    const server = tls ? createSecureServer(tls) : createServer();
     const receiver = new Receiver(server);
     server.on('request', (request: IncomingMessage, response: ServerResponse) => {
       const chunks: Buffer[] = [];
@@ -48,7 +50,7 @@ export class Receiver {
         else receive();
       });
     });
-    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     return receiver;
   }
 

@@ -122,7 +122,7 @@ describe.skipIf(!canBrowse)('two people in two browsers', () => {
     await bob.page.getByLabel('E-mail, username or phone').fill(bob.username);
     await bob.page.getByLabel('Password', { exact: true }).fill('not this one');
     await bob.page.getByRole('button', { name: 'Log in' }).click();
-    await bob.page.getByText('Wrong account or password').waitFor();
+    await bob.page.getByText('The account or the password is wrong.').waitFor();
     await bob.page.getByLabel('Password', { exact: true }).fill(PASSWORD);
     await bob.page.getByRole('button', { name: 'Log in' }).click();
     await bob.conversation(alice.username).waitFor();
@@ -173,7 +173,7 @@ describe.skipIf(!canBrowse)('a message that the server refuses', () => {
     await alice.context.setOffline(false);
     const row = alice.message('longer than');
     await row.locator('[data-status="failed"]').waitFor();
-    expect(await row.textContent()).toContain('20 characters');
+    await row.getByText('Not sent: 18 characters too long').waitFor();
     await alice.page.reload();
     await row.locator('[data-status="failed"]').waitFor();
     await row.getByRole('button', { name: 'Try again' }).click();
@@ -202,7 +202,7 @@ describe.skipIf(!canBrowse)('a message that the server refuses', () => {
     await page.getByLabel('Current password').fill('not the one');
     await page.getByLabel('New password').fill('another horse battery');
     await page.getByRole('button', { name: 'Change password' }).click();
-    await page.getByText('Wrong account or password').waitFor();
+    await page.getByText('The account or the password is wrong.').waitFor();
     await page.getByLabel('Current password').fill(PASSWORD);
     await page.getByRole('button', { name: 'Change password' }).click();
     await page.getByText('Password changed.').waitFor();

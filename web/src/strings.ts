@@ -250,6 +250,42 @@ export const strings = {
     offline: 'That needs a connection',
   },
 
+  /** What went wrong, by the code that the server or the SDK gives it. */
+  failures: {
+    invalid_credentials: 'The account or the password is wrong.',
+    email_taken: 'This e-mail address has an account already',
+    username_taken: 'This username is taken',
+    phone_taken: 'This phone number has an account already',
+    validation_failed: 'This cannot be taken as it is. Change it, and try again.',
+    rate_limited: 'That was a lot at once. Wait a little, and try again.',
+    forbidden: 'You may not do this',
+    not_found: 'It is not there any more',
+    conversation_not_found: 'You are not in this conversation any more',
+    message_not_found: 'The message it belongs to is gone',
+    user_not_found: 'There is no such person any more',
+    payload_too_large: 'It is too long',
+    stale: 'It was changed meanwhile: look at it first',
+    internal: 'Something went wrong on the server. Try again.',
+    unavailable: 'The server is busy. Try again in a moment.',
+    network: 'The server cannot be reached',
+    timeout: 'The server did not answer in time',
+    signed_out: 'You are signed out',
+    outbox_full: 'Too many messages wait to be sent',
+    storage: 'This device has no room to keep it',
+  } as Record<string, string>,
+  /** What is wrong with what was filled in, by the name of the field. */
+  fields: {
+    email: 'This does not look like an e-mail address',
+    username: '3 to 50 letters, digits, “_”, “.” or “-”',
+    phone_number: 'This is no phone number. Begin with “+” and the country code.',
+    password: '8 to 128 characters',
+    new_password: '8 to 128 characters',
+    display_name: 'At most 100 characters, and no line breaks',
+    status: 'At most 200 characters',
+    name: 'At most 100 characters, and no line breaks',
+    content: 'It is too long, or has nothing in it',
+  } as Record<string, string>,
+
   notification: {
     title: (sender: string, group?: string) => (group ? `${sender} · ${group}` : sender),
   },

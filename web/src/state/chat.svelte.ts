@@ -1,3 +1,4 @@
+import { failureText } from '../lib/failure.ts';
 import type { ConversationView, MessageView } from '../sdk.ts';
 import { strings } from '../strings.ts';
 import { drafts } from './drafts.svelte.ts';
@@ -9,6 +10,10 @@ import { toasts } from './toasts.svelte.ts';
 
 /** Characters of a message; unknown until the server was heard, which then says itself what is too long. */
 const maxLength = new Live(parley.maxMessageLength);
+
+function overBy(text: string): number {
+  return Math.max(0, [...text.trim()].length - (maxLength.value ?? Number.POSITIVE_INFINITY));
+}
 
 /** The open conversation: what it holds, what is being written, and what can be done with its messages. */
 export class Chat {
@@ -38,9 +43,14 @@ export class Chat {
   }
 
   /** Characters beyond what a message may have. */
-  readonly over = $derived.by(() =>
-    Math.max(0, [...this.text.trim()].length - (maxLength.value ?? Number.POSITIVE_INFINITY)),
-  );
+  readonly over = $derived.by(() => overBy(this.text));
+
+  /** Why the server refused a message. */
+  refusalOf({ content, error }: MessageView): string {
+    const over = overBy(content);
+    if (error?.code === 'validation_failed' && over > 0) return strings.composer.tooLong(over);
+    return error ? failureText(error) : '';
+  }
 
   nameOf(userId: string): string | undefined {
     if (userId === session.user?.id) return session.user.display_name;

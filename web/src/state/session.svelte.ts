@@ -1,4 +1,4 @@
-import { type Credentials, ParleyError, type Registration, type User } from '../sdk.ts';
+import type { Credentials, Registration, User } from '../sdk.ts';
 import { drafts } from './drafts.svelte.ts';
 import { Live } from './live.ts';
 import { parley } from './parley.ts';
@@ -102,20 +102,3 @@ class SessionState {
 }
 
 export const session = new SessionState();
-
-/** What went wrong, by the field that it is about; `form` for what is about none. */
-export type FieldErrors = Partial<Record<string, string>>;
-
-const FIELD_OF: Partial<Record<string, string>> = {
-  email_taken: 'email',
-  username_taken: 'username',
-  phone_taken: 'phone_number',
-};
-
-export function fieldErrors(error: unknown): FieldErrors {
-  const failure = ParleyError.from(error);
-  const field = FIELD_OF[failure.code];
-  if (field) return { [field]: failure.message };
-  if (failure.errors.length > 0) return Object.fromEntries(failure.errors.map(({ path, message }) => [path, message]));
-  return { form: failure.message };
-}

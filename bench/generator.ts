@@ -4,6 +4,7 @@ import { runIdle } from './load/idle.ts';
 import { runOpenLoop } from './load/open-loop.ts';
 import type { Plan } from './load/plan.ts';
 import { runReads } from './load/reads.ts';
+import { runStorm } from './load/storm.ts';
 
 /**
  * The load generator, a process of its own: reads a plan from standard input, puts its load on the server, writes what it
@@ -18,6 +19,7 @@ function run(plan: Plan) {
   if (plan.load === 'open') return runOpenLoop(plan);
   if (plan.load === 'idle') return runIdle(plan);
   if (plan.load === 'reads') return runReads(plan);
+  if (plan.load === 'storm') return runStorm(plan);
   return runCatchUp(plan);
 }
 

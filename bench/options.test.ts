@@ -4,7 +4,7 @@ import { parseOptions } from './options.ts';
 describe('the command line', () => {
   test('measures everything but the large database', () => {
     expect(parseOptions([])).toMatchObject({
-      scenarios: ['pairs', 'fanout', 'latency', 'idle', 'history', 'away'],
+      scenarios: ['pairs', 'fanout', 'latency', 'idle', 'history', 'away', 'storm', 'reading'],
       bigMessages: undefined,
       write: true,
     });

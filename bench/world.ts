@@ -65,9 +65,9 @@ export function hubWorld(conversations: number, messages: number): World {
 
 /**
  * Communities of `community` people who know nobody outside; in each of them everybody is in `each` groups of `size`, with
- * other people in nearly every one: in round r they are dealt out in another order.
+ * other people in nearly every one: in round r they are dealt out in another order. Each group holds `messages`.
  */
-export function crowdWorld(communities: number, community: number, each: number, size: number): World {
+export function crowdWorld(communities: number, community: number, each: number, size: number, messages = 1): World {
   const conversations: BenchConversation[] = [];
   for (let first = 0; first < communities * community; first += community) {
     for (let round = 0; round < each; round++) {
@@ -77,7 +77,7 @@ export function crowdWorld(communities: number, community: number, each: number,
           { length: size },
           (_, next) => first + (((seat + next) * stride + round) % community),
         );
-        conversations.push({ id: id('conversation', conversations.length), type: 'group', members, seq: 1 });
+        conversations.push({ id: id('conversation', conversations.length), type: 'group', members, seq: messages });
       }
     }
   }

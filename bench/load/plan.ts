@@ -38,6 +38,8 @@ interface Talk extends ToServer {
   measure_ms: number;
   /** How long the last messages may take after the senders stop. */
   drain_ms: number;
+  /** So often everybody says how far they have read, all in the same moment; left out, nobody does. */
+  read_every_ms?: number;
 }
 
 /** As much as the server takes: each sender keeps `window` messages unanswered. */
@@ -86,7 +88,21 @@ export interface CatchUp extends ToServer {
   warm_turns: number;
 }
 
-export type Plan = ClosedLoop | OpenLoop | Idle | Reads | CatchUp;
+/** A crowd that comes back at once. */
+export interface Storm extends ToServer {
+  load: 'storm';
+  clients: {
+    /** Those that sign them in; the subprotocols that their socket offers. */
+    headers: Record<string, string>;
+    protocols: string;
+    /** What each is in: id, `rev` and `seq` as they stand now. */
+    conversations: [id: string, rev: number, seq: number][];
+  }[];
+  /** Messages that each missed of each conversation. */
+  missed_each: number;
+}
+
+export type Plan = ClosedLoop | OpenLoop | Idle | Reads | CatchUp | Storm;
 
 /** CPU while measuring. */
 interface Cost {
@@ -133,6 +149,21 @@ export interface CatchUpResult extends Cost {
   duration: Spread;
 }
 
+export interface StormResult extends Cost {
+  /** Until the last of them had everything. */
+  duration_ms: number;
+  /** From the start of the storm until each had its socket, and had everything, in milliseconds. */
+  opened: Spread;
+  synced: Spread;
+  /** Tries that failed and were made again; those that the server refused among them. */
+  retries: number;
+  refused: number;
+  /** Received, each in its place. */
+  messages: number;
+  before_bytes: number;
+  peak_bytes: number;
+}
+
 export type ResultOf<P extends Plan> = P extends ClosedLoop
   ? ClosedLoopResult
   : P extends OpenLoop
@@ -141,4 +172,6 @@ export type ResultOf<P extends Plan> = P extends ClosedLoop
       ? IdleResult
       : P extends Reads
         ? ReadsResult
-        : CatchUpResult;
+        : P extends Storm
+          ? StormResult
+          : CatchUpResult;

@@ -16,6 +16,7 @@ interface Talk {
   dialect: 'parley' | 'socketio';
   conversations: { id: string; seq: number }[];
   seats: Seat[];
+  read_every_ms?: number;
 }
 
 /** Sockets opened at once; more would only wait in the server's queue. */
@@ -26,6 +27,7 @@ export class Room {
   readonly chairs: Chair[] = [];
   /** The generator is closing them itself. */
   leaving = false;
+  private reading: Timer | undefined;
   /** Messages sent and answered. */
   sent = 0;
   acked = 0;
@@ -49,6 +51,7 @@ export class Room {
     const byConversation = Map.groupBy(room.chairs, ({ seat }) => seat.conversation);
     for (const chairs of byConversation.values()) for (const chair of chairs) chair.ears = chairs.length;
     await inTurns(room.chairs, OPENING_AT_ONCE, (chair) => chair.open(talk.url));
+    if (talk.read_every_ms !== undefined) room.reading = setInterval(() => room.readAll(), talk.read_every_ms);
     return room;
   }
 
@@ -81,8 +84,14 @@ export class Room {
     return seqs;
   }
 
+  /** Everybody says how far they have read. */
+  private readAll(): void {
+    for (const chair of this.chairs) chair.read();
+  }
+
   close(): void {
     this.leaving = true;
+    clearInterval(this.reading);
     for (const chair of this.chairs) chair.close();
   }
 }
@@ -124,6 +133,11 @@ export class Chair implements Hearer {
     this.room.sent++;
     this.room.due += this.ears;
     this.socket.send(this.frame.stamp(number));
+  }
+
+  /** Says that everything heard so far was read. */
+  read(): void {
+    this.socket.sendText(JSON.stringify({ event: 'read', conversation_id: String(this.conversation), seq: this.seq }));
   }
 
   close(): void {

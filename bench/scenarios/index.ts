@@ -5,9 +5,11 @@ import { history } from './history.ts';
 import { idle } from './idle.ts';
 import { latency } from './latency.ts';
 import { pairs } from './pairs.ts';
+import { reading } from './reading.ts';
 import type { Scenario } from './scenario.ts';
+import { storm } from './storm.ts';
 
-export const SCENARIOS = { pairs, fanout, latency, idle, history, away, big } as const satisfies Record<
+export const SCENARIOS = { pairs, fanout, latency, idle, history, away, storm, reading, big } as const satisfies Record<
   string,
   Scenario
 >;

@@ -67,16 +67,17 @@ export async function startServer(target: Target, dir: string, onAnyCore = false
   };
 }
 
-/** Runs `work` with a server of its own over its own world, and leaves nothing behind. */
+/** Runs `work` with a server of its own over its own world, and leaves nothing behind; `onAnyCore` leaves it unpinned. */
 export async function withServer<T>(
   target: Target,
   world: World,
   workDir: string,
   work: (server: Server) => Promise<T>,
+  onAnyCore = false,
 ): Promise<T> {
   return withFolder(workDir, async (dir) => {
     await target.prepare(world, dir);
-    const server = await startServer(target, dir);
+    const server = await startServer(target, dir, onAnyCore);
     try {
       await target.introduce(world, server.url);
       return await work(server);

@@ -927,7 +927,52 @@ export interface paths {
       };
     };
     put?: never;
-    post?: never;
+    /**
+     * Where all of the caller’s conversations stand, and what changed in them
+     * @description The same as `GET`, for a client that says what it holds: the changes come with the heads, rather than each at a request of its own.
+     */
+    post: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          'application/json': components['schemas']['SyncBody'];
+        };
+      };
+      responses: {
+        /** @description A page of heads, in id order */
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['CatchUp'];
+          };
+        };
+        /** @description `validation_failed` */
+        400: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `unavailable` */
+        503: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+      };
+    };
     delete?: never;
     options?: never;
     head?: never;
@@ -2234,6 +2279,104 @@ export interface components {
       read_seq: number;
       delivered_seq: number;
     };
+    CatchUp: {
+      /** @description Which history this is: another one, and all copies are dropped */
+      epoch: string;
+      conversations: components['schemas']['CaughtUpHead'][];
+      next_cursor?: string;
+    };
+    CaughtUpHead: {
+      /**
+       * Format: uuid
+       * @description UUIDv7
+       * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
+       */
+      id: string;
+      seq: number;
+      rev: number;
+      marks_rev: number;
+      read_seq: number;
+      delivered_seq: number;
+      /** @description Since what the caller holds; as in frames, `me` is left to `user_ids`. Absent where nothing changed, or where the answer would become too large */
+      changes?: {
+        /** @description Which history this is: another one, and all copies are dropped */
+        epoch: string;
+        /**
+         * @description Too far behind: drop the copy, load the newest page
+         * @enum {boolean}
+         */
+        reset?: true;
+        /** @description Oldest change first */
+        messages: components['schemas']['Message'][];
+        /** @description Where its own fields changed */
+        conversation?: {
+          /**
+           * Format: uuid
+           * @description UUIDv7
+           * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
+           */
+          id: string;
+          /** @enum {string} */
+          type: 'direct' | 'group';
+          name?: string;
+          /**
+           * Format: uuid
+           * @description UUIDv7
+           * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
+           */
+          created_by?: string;
+          /**
+           * @description Milliseconds since the Unix epoch
+           * @example 1795195800000
+           */
+          created_at: number;
+          /**
+           * @description Time of the latest change, a message among them
+           * @example 1795195800000
+           */
+          updated_at: number;
+          /** @description Number of the newest message; 0 before the first */
+          seq: number;
+          /** @description Number of the latest change */
+          rev: number;
+        };
+        /** @description Who changed; `left: true` for who went */
+        participants?: components['schemas']['Participant'][];
+        /** @description Where `marks_since` was behind */
+        marks?: components['schemas']['Mark'][];
+        /** @description The last change covered */
+        rev: number;
+        marks_rev: number;
+        has_more: boolean;
+      };
+    };
+    Mark: {
+      /**
+       * Format: uuid
+       * @description UUIDv7
+       * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
+       */
+      user_id: string;
+      delivered_seq: number;
+      read_seq: number;
+    };
+    SyncBody: {
+      conversations: {
+        /**
+         * Format: uuid
+         * @description UUIDv7
+         * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
+         */
+        id: string;
+        rev: number;
+        /** @description Asks for the marks that moved since, too */
+        marks_rev?: number;
+      }[];
+      /** @default 1000 */
+      limit: number;
+      /** @description `next_cursor` of the page before */
+      cursor?: string;
+    };
     UpdateConversationBody: {
       name?: string;
     };
@@ -2264,16 +2407,6 @@ export interface components {
       content: string;
       /** @description Edit only what still stands at this `rev` */
       if_rev?: number;
-    };
-    Mark: {
-      /**
-       * Format: uuid
-       * @description UUIDv7
-       * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
-       */
-      user_id: string;
-      delivered_seq: number;
-      read_seq: number;
     };
     ReadBody: {
       seq: number;

@@ -21,6 +21,10 @@ export const USERNAME_LENGTH = { min: 3, max: 50 } as const;
 
 /** Changes behind which a copy is loaded anew rather than brought up to date. */
 export const MAX_CHANGES_BEHIND = 1000;
+/** Conversations that a client can name in one `sync`. */
+export const MAX_SYNC_CONVERSATIONS = 1000;
+/** Messages of one conversation in the answer to a `sync`; what is more is asked for by itself. */
+export const SYNC_MESSAGES = 200;
 /** Users named with each kind of reaction; `count` says how many there are. */
 export const REACTION_USERS = 20;
 /** Different kinds of reactions that a message can have. */

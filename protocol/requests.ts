@@ -1,6 +1,12 @@
 import { z } from 'zod';
 import { ClientId, SendableType } from './events.ts';
-import { GROUP_NAME_LENGTH, MAX_PARTICIPANTS_AT_ONCE, PASSWORD_LENGTH, USERNAME_LENGTH } from './limits.ts';
+import {
+  GROUP_NAME_LENGTH,
+  MAX_PARTICIPANTS_AT_ONCE,
+  MAX_SYNC_CONVERSATIONS,
+  PASSWORD_LENGTH,
+  USERNAME_LENGTH,
+} from './limits.ts';
 import { ParticipantRole } from './resources.ts';
 import { Counter, Id, text } from './schemas.ts';
 import { characterCount, isStorableText } from './text.ts';
@@ -132,6 +138,23 @@ export const EditMessageBody = z
   .meta({ id: 'EditMessageBody' });
 
 export const ReadBody = z.object({ seq: Counter }).meta({ id: 'ReadBody' });
+
+/** What a client holds of its conversations, so that it is told what changed since. */
+export const SyncBody = z
+  .object({
+    conversations: z
+      .array(
+        z.object({
+          id: Id,
+          rev: Counter,
+          marks_rev: Counter.optional().meta({ description: 'Asks for the marks that moved since, too' }),
+        }),
+      )
+      .max(MAX_SYNC_CONVERSATIONS, { error: `at most ${MAX_SYNC_CONVERSATIONS} conversations` }),
+    limit: z.int().min(1).max(MAX_SYNC_CONVERSATIONS).default(MAX_SYNC_CONVERSATIONS),
+    cursor: z.string().max(512).optional().meta({ description: '`next_cursor` of the page before' }),
+  })
+  .meta({ id: 'SyncBody' });
 
 /** A counter in a query: a wrong one is an error. */
 export function counterQuery(name: string) {

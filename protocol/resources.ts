@@ -175,6 +175,21 @@ export const Sync = z
   .meta({ id: 'Sync' });
 export type Sync = z.infer<typeof Sync>;
 
+/** A head and, where the caller is behind it, what changed; without them `changes` is to be asked for. */
+export const CaughtUpHead = Head.extend({
+  changes: Changes.optional().meta({
+    description:
+      'Since what the caller holds; as in frames, `me` is left to `user_ids`. Absent where nothing changed, or where the answer would become too large',
+  }),
+}).meta({ id: 'CaughtUpHead' });
+export type CaughtUpHead = z.infer<typeof CaughtUpHead>;
+
+/** All of the caller's conversations, in id order, with what changed in them; one that is absent was left. */
+export const CatchUp = z
+  .object({ epoch, conversations: z.array(CaughtUpHead), next_cursor: z.string().optional() })
+  .meta({ id: 'CatchUp' });
+export type CatchUp = z.infer<typeof CatchUp>;
+
 export const PresenceStatus = z.enum(['online', 'away', 'dnd', 'offline']);
 export type PresenceStatus = z.infer<typeof PresenceStatus>;
 

@@ -5,6 +5,8 @@
 export type { ErrorCode, FieldError } from '../protocol/errors.ts';
 export type { Cause, ClientFrame, FrameOf, ServerFrame } from '../protocol/events.ts';
 export type {
+  CatchUp,
+  CaughtUpHead,
   Changes,
   Conversation,
   ConversationType,

@@ -15,6 +15,7 @@ import type { Bus } from './bus/bus.ts';
 import { MemoryBus } from './bus/memory.ts';
 import { OutboxReader } from './bus/outbox-reader.ts';
 import { RedisBus } from './bus/redis.ts';
+import { CatchUpReader } from './chat/catch-up.ts';
 import { ConversationRepository } from './chat/conversation-repository.ts';
 import { conversationRoutes } from './chat/conversation-routes.ts';
 import { MessageFeed } from './chat/feed.ts';
@@ -32,6 +33,7 @@ import { PresenceRepository } from './chat/presence-repository.ts';
 import { MessageReader } from './chat/read-messages.ts';
 import { ChatReader } from './chat/reader.ts';
 import { ChatService } from './chat/service.ts';
+import { SharedChanges } from './chat/shared-changes.ts';
 import type { Client } from './chat/ws/client.ts';
 import { Hub } from './chat/ws/hub.ts';
 import { Presence } from './chat/ws/presence.ts';
@@ -201,13 +203,14 @@ export async function startApp(
   const messages = new MessageRepository(database);
   const messageReader = new MessageReader(messages, users);
   const read = new ChatReader({ database, conversations, messages, messageReader, users, epoch });
+  const shared = new SharedChanges({ bus, changesForAll: (id, query) => read.changesForAll(id, query) });
   const hub = new Hub({
     bus,
     log,
     epoch,
     listHeads: (userId) => conversations.listHeads(userId),
     findHead: (userId, conversationId) => conversations.findHead(userId, conversationId),
-    changesSince: (conversationId, since, limit) => read.changesForAll(conversationId, since, limit),
+    changesSince: (conversationId, since, limit) => read.changesForAll(conversationId, { since, limit }),
     marksSince: (conversationId, marksRev) => conversations.listChangedMarks(conversationId, marksRev),
     usernameOf: async (userId) => (await users.publicUsers([userId])).get(userId)?.username,
   });
@@ -233,6 +236,7 @@ export async function startApp(
     messages,
     reader: messageReader,
     read,
+    catchUp: new CatchUpReader(read, shared),
     users,
     bus,
     log: messageLog,

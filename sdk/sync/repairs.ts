@@ -85,6 +85,13 @@ export class Repairs {
     heard.marksRev = Math.max(heard.marksRev, marksRev);
   }
 
+  /** Applies changes that were told unasked; what they do not bring is fetched like anything else that is missing. */
+  bring(copy: Copy, changes: Changes): void {
+    if (changes.reset || this.options.store.get(copy.id) !== copy || this.isRepairing(copy.id)) return;
+    this.apply(copy, changes);
+    if (copy.countIsUnknown) this.hear(copy.id).isDoubtful = true;
+  }
+
   /** Something is missing before `rev`. */
   miss(id: string, rev: number, delta?: Delta): void {
     this.note(id, rev);

@@ -1,6 +1,8 @@
+import { MAX_SYNC_CONVERSATIONS } from '../../protocol/limits.ts';
+import type { Api } from '../api.ts';
 import { inParallel, retrying } from '../backoff.ts';
 import { ParleyError } from '../errors.ts';
-import type { Entry, FrameOf, Head } from '../protocol.ts';
+import type { CatchUp, CaughtUpHead, Entry, FrameOf, Head } from '../protocol.ts';
 import type { Copy, News } from '../store/copy.ts';
 import { type ChangeFrame, deltaOf } from './deltas.ts';
 import { Pages } from './pages.ts';
@@ -45,10 +47,15 @@ export class Synchronizer {
     this.repairs.isCurrent = store.epoch !== undefined;
     store.epoch = epoch;
 
-    const before = new Map(store.all().map((copy) => [copy.id, copy.rev]));
-    const heads = await this.readHeads(epoch, signal);
+    const copies = new Map(store.all().map((copy) => [copy.id, copy]));
+    const before = new Map([...copies].map(([id, { rev }]) => [id, rev]));
+    const heads = await this.readHeads([...copies.values()], epoch, signal);
     // A log that went back without saying so.
     if (heads.some(({ id, rev }) => rev < (before.get(id) ?? 0))) throw this.repairs.otherHistory();
+    for (const { id, changes } of heads) {
+      const copy = copies.get(id);
+      if (copy && changes) this.repairs.bring(copy, changes);
+    }
     await this.loadUnknown(heads, signal);
     for (const { id, rev, marks_rev } of heads) this.repairs.note(id, rev, marks_rev);
     const present = new Set(heads.map(({ id }) => id));
@@ -136,16 +143,31 @@ export class Synchronizer {
     return participants.length === 0 || participants.some((one) => one.id === me.id && one.left);
   }
 
-  private async readHeads(epoch: string, signal: AbortSignal): Promise<Head[]> {
-    const heads: Head[] = [];
+  /** Where everything stands, with most of what changed since the copies that are held. */
+  private async readHeads(copies: Copy[], epoch: string, signal: AbortSignal): Promise<CaughtUpHead[]> {
+    const heads: CaughtUpHead[] = [];
+    const held = copies.map(({ id, rev, marksRev }) => ({ id, rev, marks_rev: marksRev }));
+    held.sort((one, other) => (one.id < other.id ? -1 : 1)); // in which order pages come
     let cursor: string | undefined;
     do {
-      const page = await this.retry(signal, () => this.options.api.sync({ cursor, signal }));
+      const last = heads.at(-1)?.id ?? '';
+      const conversations = held.filter(({ id }) => id > last).slice(0, MAX_SYNC_CONVERSATIONS);
+      const page = await this.retry(signal, () => this.readPage({ conversations, cursor }, signal));
+      if (signal.aborted) throw new ParleyError('aborted');
       if (page.epoch !== epoch) throw this.repairs.otherHistory();
       heads.push(...page.conversations);
       cursor = page.next_cursor;
     } while (cursor !== undefined);
     return heads;
+  }
+
+  private async readPage(body: Parameters<Api['catchUp']>[0], signal: AbortSignal): Promise<CatchUp> {
+    const { api } = this.options;
+    // An older server tells the heads alone; the changes are then asked for one by one.
+    return api.catchUp(body, signal).catch((error) => {
+      if (ParleyError.from(error).code !== 'method_not_allowed') throw error;
+      return api.sync({ cursor: body.cursor, signal });
+    });
   }
 
   /** Reads the list where many conversations are unknown. Those with news are left to be loaded with their messages. */

@@ -137,6 +137,14 @@ export class AuthService {
     return { userId: id, sessionId, username: username!, role, expiresAt: session.expires_at };
   }
 
+  /**
+   * Whether a session that was authenticated a moment ago surely has not ended since, as far as this node could have
+   * heard by now. What is heard later, from the bus or the outbox, comes as news of its own.
+   */
+  isBelieved(sessionId: string): boolean {
+    return this.deps.cache.hasLookedUp(sessionId);
+  }
+
   private async prepare({ password, ...given }: SignUp, role: UserRole) {
     const phone_number = given.phone_number === undefined ? undefined : toE164(given.phone_number);
     if (given.phone_number !== undefined && phone_number === undefined) {

@@ -11,7 +11,7 @@ const MAX_SESSIONS = 10_000;
  * ask no database. What ends or changes one is heard on the bus and forgets it at once.
  */
 export class SessionCache {
-  private readonly sessions = new Map<string, { session: CheckedSession; until: number }>();
+  private readonly sessions = new Map<string, { session: CheckedSession; until: number; isOwn: boolean }>();
   /** Counts what was heard: an answer that was under way meanwhile may be older than the news. */
   private heard = 0;
 
@@ -36,21 +36,30 @@ export class SessionCache {
     const { heard } = this;
     const found = await this.shared?.find(userId, id);
     if (found && heard === this.heard) {
-      this.keep(found.session, found.believedMs);
+      this.keep(found.session, found.believedMs, false);
       return found.session;
     }
     const session = await load();
     if (heard === this.heard) {
-      this.keep(session, BELIEVED_MS);
+      this.keep(session, BELIEVED_MS, true);
       this.shared?.keep(session, BELIEVED_MS);
     }
     return session;
   }
 
-  private keep(session: CheckedSession, believedMs: number): void {
+  /**
+   * Whether this node looked the session up itself a moment ago, and has heard nothing of it since. What ended it after
+   * that look-up is yet to be heard here, from the bus or the outbox: what another node found may be older than that.
+   */
+  hasLookedUp(id: string): boolean {
+    const kept = this.sessions.get(id);
+    return kept?.isOwn === true && kept.until > this.now();
+  }
+
+  private keep(session: CheckedSession, believedMs: number, isOwn: boolean): void {
     if (this.sessions.size >= MAX_SESSIONS) this.sessions.delete(this.sessions.keys().next().value!);
     const until = Math.min(this.now() + Math.min(believedMs, BELIEVED_MS), session.expiresAt);
-    this.sessions.set(session.sessionId, { session, until });
+    this.sessions.set(session.sessionId, { session, until, isOwn });
   }
 
   private forgetUser(userId: string): void {

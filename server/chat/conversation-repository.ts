@@ -2,6 +2,7 @@ import { type CompiledQuery, sql } from 'kysely';
 import type { Head, Mark, ParticipantRole } from '../../protocol/resources.ts';
 import type { Database, Executor, RowsOf } from '../database/database.ts';
 import { writeOutbox } from '../database/outbox.ts';
+import { prepared } from '../database/prepared.ts';
 import type { ConversationRow, Membership, ParticipantRow } from './model.ts';
 
 /** Where a page of conversations goes on: behind this one, in order of activity. */
@@ -23,8 +24,33 @@ export function membershipOf([[conversation], [me]]: RowsOf<MembershipQueries>):
   return conversation && me && { conversation, me };
 }
 
+/** No conversation has it. */
+const BEFORE_ALL_IDS = '00000000-0000-0000-0000-000000000000';
+
 /** Conversations and who is in them. Methods that take an executor run in its transaction. */
 export class ConversationRepository {
+  private readonly heads = prepared((ask: { userId: string }) => [
+    this.database.read
+      .selectFrom('participants as p')
+      .innerJoin('conversations as c', 'c.id', 'p.conversation_id')
+      .select(['c.id', 'c.seq', 'c.rev', 'c.marks_rev'])
+      .where('p.user_id', '=', ask.userId)
+      .where('p.left_rev', 'is', null)
+      .compile(),
+  ]);
+  private readonly syncHeads = prepared((ask: { userId: string; afterId: string; limit: number }) => [
+    this.database.read
+      .selectFrom('participants as p')
+      .innerJoin('conversations as c', 'c.id', 'p.conversation_id')
+      .select(['c.id', 'c.seq', 'c.rev', 'c.marks_rev', 'p.read_seq', 'p.delivered_seq'])
+      .where('p.user_id', '=', ask.userId)
+      .where('p.conversation_id', '>', ask.afterId)
+      .where('p.left_rev', 'is', null)
+      .orderBy('p.conversation_id')
+      .limit(ask.limit)
+      .compile(),
+  ]);
+
   constructor(private readonly database: Database) {}
 
   /** The conversation as its participant finds it: for anyone else there is none. */
@@ -100,14 +126,9 @@ export class ConversationRepository {
   }
 
   /** Which conversations a user is in, with their heads. */
-  listHeads(userId: string): Promise<{ id: string; seq: number; rev: number; marks_rev: number }[]> {
-    return this.database.read
-      .selectFrom('participants as p')
-      .innerJoin('conversations as c', 'c.id', 'p.conversation_id')
-      .select(['c.id', 'c.seq', 'c.rev', 'c.marks_rev'])
-      .where('p.user_id', '=', userId)
-      .where('p.left_rev', 'is', null)
-      .execute();
+  async listHeads(userId: string): Promise<Pick<Head, 'id' | 'seq' | 'rev' | 'marks_rev'>[]> {
+    const [heads] = await this.database.readTogether(this.heads({ userId }));
+    return heads;
   }
 
   /** Where a conversation stands, if the user is in it. */
@@ -228,17 +249,9 @@ export class ConversationRepository {
   }
 
   /** A page of where a user's conversations stand, in id order. */
-  listSyncHeads(userId: string, limit: number, afterId?: string): Promise<Head[]> {
-    let query = this.database.read
-      .selectFrom('participants as p')
-      .innerJoin('conversations as c', 'c.id', 'p.conversation_id')
-      .select(['c.id', 'c.seq', 'c.rev', 'c.marks_rev', 'p.read_seq', 'p.delivered_seq'])
-      .where('p.user_id', '=', userId)
-      .where('p.left_rev', 'is', null)
-      .orderBy('p.conversation_id')
-      .limit(limit);
-    if (afterId !== undefined) query = query.where('p.conversation_id', '>', afterId);
-    return query.execute();
+  async listSyncHeads(userId: string, limit: number, afterId = BEFORE_ALL_IDS): Promise<Head[]> {
+    const [heads] = await this.database.readTogether(this.syncHeads({ userId, limit, afterId }));
+    return heads;
   }
 
   /** Where all conversations stand, in id order. */

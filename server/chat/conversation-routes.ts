@@ -4,10 +4,11 @@ import {
   CreateConversationBody,
   Cursor,
   pageLimit,
+  SyncBody,
   UpdateConversationBody,
   UpdateParticipantBody,
 } from '../../protocol/requests.ts';
-import { Entry, Participant, Sync } from '../../protocol/resources.ts';
+import { CatchUp, Entry, Participant, Sync } from '../../protocol/resources.ts';
 import { Id } from '../../protocol/schemas.ts';
 import { createRouter, failures, jsonAnswer, jsonBody, type Router, SIGNED_IN } from '../http/router.ts';
 import type { ChatService } from './service.ts';
@@ -60,6 +61,20 @@ const sync = createRoute({
   description: 'What a client asks after it was away: it fetches the changes of each conversation that is behind.',
   request: { query: z.object({ limit: pageLimit(1000, 1000), cursor: Cursor }) },
   responses: { 200: jsonAnswer('A page of heads, in id order', Sync), ...failures('validation_failed') },
+});
+
+const catchUp = createRoute({
+  ...base,
+  method: 'post',
+  path: '/api/v1/sync',
+  summary: 'Where all of the caller’s conversations stand, and what changed in them',
+  description:
+    'The same as `GET`, for a client that says what it holds: the changes come with the heads, rather than each at a request of its own.',
+  request: { body: jsonBody(SyncBody) },
+  responses: {
+    200: jsonAnswer('A page of heads, in id order', CatchUp),
+    ...failures('validation_failed', 'unavailable'),
+  },
 });
 
 const read = createRoute({
@@ -152,6 +167,11 @@ export function conversationRoutes(chat: ChatService): Router {
       return c.json({ conversations: entries, count: entries.length, next_cursor: nextCursor }, 200);
     })
     .openapi(sync, async (c) => c.json(await chat.read.sync(c.var.caller, c.req.valid('query')), 200))
+    .openapi(catchUp, async (c) => {
+      const text = await chat.catchUp.answer(c.var.caller, c.req.valid('json'));
+      // Parts of it are written as JSON once for many.
+      return c.body(text, 200, { 'Content-Type': 'application/json' }) as never;
+    })
     .openapi(read, async (c) => c.json(await chat.read.entry(c.var.caller, c.req.valid('param').id), 200))
     .openapi(update, async (c) => {
       const { id } = c.req.valid('param');

@@ -46,6 +46,14 @@ export interface ChangesQuery {
   limit: number;
 }
 
+/** What of a conversation is asked for. */
+interface ChangedSince {
+  conversationId: string;
+  since: number;
+  marksSince: number;
+  limit: number;
+}
+
 /** Where a page of history goes on: below this `seq`. */
 const historyPlace = new CursorCodec(z.object({ before: z.int().positive() }));
 const conversationPlace = new CursorCodec<ConversationPlace>(z.object({ updatedAt: z.int(), id: z.uuid() }));
@@ -55,12 +63,22 @@ const headPlace = new CursorCodec(z.object({ after: z.uuid() }));
 /** All that clients read of conversations. What somebody is not in does not exist for them. */
 export class ChatReader {
   private readonly historyQueries;
+  private readonly changedQueries;
+  private readonly changedForAllQueries;
 
   constructor(private readonly options: ChatReaderOptions) {
     const { conversations, messages } = options;
     this.historyQueries = prepared((ask: { conversationId: string; userId: string; before: number; limit: number }) => [
       ...conversations.membership(ask.conversationId, ask.userId),
       ...messages.whole(messages.selectBefore(ask.conversationId, ask.before, ask.limit), ask.userId),
+    ]);
+    this.changedQueries = prepared((ask: ChangedSince & { userId: string }) => [
+      ...conversations.membership(ask.conversationId, ask.userId),
+      ...this.changed(ask, ask.userId),
+    ]);
+    this.changedForAllQueries = prepared((ask: ChangedSince) => [
+      conversations.conversation(ask.conversationId),
+      ...this.changed(ask),
     ]);
   }
 
@@ -173,23 +191,19 @@ export class ChatReader {
 
   /** What changed since a `rev` that the caller holds (contract §5.3). */
   async changes(actor: Actor, conversationId: string, query: ChangesQuery): Promise<Changes> {
-    const { database, conversations } = this.options;
-    const [found, me, ...changed] = await database.readTogether([
-      ...conversations.membership(conversationId, actor.userId),
-      ...this.changed(conversationId, query, actor.userId),
-    ]);
+    const { userId } = actor;
+    const [found, me, ...changed] = await this.options.database.readTogether(
+      this.changedQueries({ ...changedSince(conversationId, query), userId }),
+    );
     const { conversation } = requireFound(membershipOf([found, me]));
-    return this.presentChanges(conversation, query, changed, actor.userId);
+    return this.presentChanges(conversation, query, changed, userId);
   }
 
   /** The same for all who are in a conversation: what the hub tells when the live stream had a gap. */
-  async changesForAll(conversationId: string, since: number, limit: number): Promise<Changes | undefined> {
-    const { database, conversations } = this.options;
-    const query = { since, limit };
-    const [[conversation], ...changed] = await database.readTogether([
-      conversations.conversation(conversationId),
-      ...this.changed(conversationId, query),
-    ]);
+  async changesForAll(conversationId: string, query: ChangesQuery): Promise<Changes | undefined> {
+    const [[conversation], ...changed] = await this.options.database.readTogether(
+      this.changedForAllQueries(changedSince(conversationId, query)),
+    );
     return conversation && this.presentChanges(conversation, query, changed);
   }
 
@@ -206,12 +220,12 @@ export class ChatReader {
     };
   }
 
-  private changed(id: string, { since, marks_since, limit }: ChangesQuery, callerId?: string) {
+  private changed({ conversationId, since, marksSince, limit }: ChangedSince, callerId?: string) {
     const { messages, conversations } = this.options;
     return [
-      conversations.changedParticipants(id, since),
-      conversations.changedMarks(id, marks_since ?? Number.MAX_SAFE_INTEGER),
-      ...messages.whole(messages.selectChanged(id, since, limit + 1), callerId),
+      conversations.changedParticipants(conversationId, since),
+      conversations.changedMarks(conversationId, marksSince),
+      ...messages.whole(messages.selectChanged(conversationId, since, limit), callerId),
     ] as const;
   }
 
@@ -276,4 +290,9 @@ export class ChatReader {
 function requireFound(membership: Membership | undefined): Membership {
   if (!membership) throw new ParleyError('conversation_not_found');
   return membership;
+}
+
+/** One message more than asked for, to see whether there are more; and no marks where none were asked for. */
+function changedSince(conversationId: string, { since, marks_since, limit }: ChangesQuery): ChangedSince {
+  return { conversationId, since, marksSince: marks_since ?? Number.MAX_SAFE_INTEGER, limit: limit + 1 };
 }

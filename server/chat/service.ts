@@ -2,6 +2,7 @@ import { MAX_PARTICIPANTS_AT_ONCE } from '../../protocol/limits.ts';
 import type { Mark, Message, ParticipantRole } from '../../protocol/resources.ts';
 import { invalidField, ParleyError } from '../errors.ts';
 import type { RateLimits } from '../rate-limits.ts';
+import type { CatchUpReader } from './catch-up.ts';
 import { deleteMessage, editMessage, type MessageChangeDeps, type MessageKey, react } from './change-message.ts';
 import { addParticipants, changeRole, removeParticipant, renameGroup } from './change-participants.ts';
 import { checkContent } from './content.ts';
@@ -13,6 +14,7 @@ import type { ChatReader } from './reader.ts';
 
 export interface ChatServiceOptions extends MessageChangeDeps {
   read: ChatReader;
+  catchUp: CatchUpReader;
   log: MessageLog;
   marks: Marks;
   limits: Pick<RateLimits, 'messages' | 'conversations' | 'email_lookup'>;
@@ -41,6 +43,11 @@ export class ChatService {
   /** What they read. */
   get read(): ChatReader {
     return this.options.read;
+  }
+
+  /** What they missed. */
+  get catchUp(): CatchUpReader {
+    return this.options.catchUp;
   }
 
   /** Sends a message; resolves once it is on stable storage. */

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { type Person, signUpAll } from '../support/people.ts';
+import { type Person, request, signUpAll } from '../support/people.ts';
 import { endServers, startServer, type TestServer } from '../support/server.ts';
 
 let server: TestServer;
@@ -242,6 +242,90 @@ describe('sync', () => {
     } while (cursor !== '');
     expect(heads.map((head) => head.id)).toEqual(groups.toSorted());
     expect(heads.find((head) => head.id === groups[2])).toMatchObject({ seq: 2, rev: 2, read_seq: 1, marks_rev: 0 });
+  });
+});
+
+describe('sync with what is held', () => {
+  const sync = (person: Person, conversations: unknown, rest: object = {}) =>
+    person.call('POST', '/sync', { conversations, ...rest });
+
+  test('brings what changed with the heads, the same as changes does', async () => {
+    const [jo, kim] = await signUpAll(server, 'jo', 'kim');
+    const [busy, quiet] = [await jo.group([kim], 'busy'), await jo.group([kim], 'quiet')];
+    const first = await jo.send(busy, 'one');
+    await kim.send(busy, 'two');
+    await kim.call('PUT', path(busy, `/messages/${first.id}/reactions/%F0%9F%91%8D`));
+    await kim.call('POST', path(busy, '/read'), { seq: 3 });
+    const held = [
+      { id: busy, rev: 1, marks_rev: 0 },
+      { id: quiet, rev: 1, marks_rev: 0 },
+    ];
+    const answers = await Promise.all([sync(jo, held), sync(kim, held)]);
+    for (const [index, { status, body }] of answers.entries()) {
+      expect(status).toBe(200);
+      const [hers] = body.conversations.filter((head: any) => head.id === busy);
+      const [other] = body.conversations.filter((head: any) => head.id === quiet);
+      const { body: changes } = await [jo, kim][index]!.call('GET', path(busy, '/changes?since=1&marks_since=0'));
+      for (const { reactions = [] } of changes.messages) for (const reaction of reactions) delete reaction.me;
+      expect(hers.changes).toEqual(changes);
+      expect(hers).toMatchObject({ seq: 3, rev: 4 });
+      expect(other.changes).toBeUndefined();
+    }
+    const { body: after } = await sync(jo, [{ id: busy, rev: 4 }]);
+    expect(after.conversations.every((head: any) => head.changes === undefined)).toBe(true);
+  });
+
+  test('goes page by page, and leaves long absences to changes', async () => {
+    const [lou, max] = await signUpAll(server, 'lou', 'max');
+    const ids: string[] = [];
+    for (let index = 0; index < 3; index++) ids.push(await lou.group([max], `page ${index}`));
+    for (const id of ids) await max.send(id, 'missed');
+    const held = ids.map((id) => ({ id, rev: 1 }));
+    const { body: first } = await sync(lou, held, { limit: 2 });
+    const { body: second } = await sync(lou, held, { limit: 2, cursor: first.next_cursor });
+    const heads = [...first.conversations, ...second.conversations];
+    expect(heads.map((head) => head.id)).toEqual(ids.toSorted());
+    expect(heads.map((head) => head.changes.messages.length)).toEqual([1, 1, 1]);
+    const { body: zero } = await sync(lou, [{ id: ids[0], rev: 0 }]);
+    expect(zero.conversations.find((head: any) => head.id === ids[0]).changes.rev).toBe(2);
+  });
+
+  test('tells of no conversation that the caller is not in, whatever they name', async () => {
+    const [nia, oli] = await signUpAll(server, 'nia', 'oli');
+    const group = await nia.group([oli], 'a secret name');
+    await nia.send(group, 'a secret text');
+    const asOutsider = await sync(eve, [{ id: group, rev: 0 }]);
+    expect(JSON.stringify(asOutsider.body)).not.toContain(group);
+    await nia.call('DELETE', path(group, `/participants/${oli.id}`));
+    await nia.send(group, 'said when oli was out');
+    // Asked for by a member first, so that the answer is there for whoever may have it.
+    const hers = await sync(nia, [{ id: group, rev: 1 }]);
+    expect(JSON.stringify(hers.body)).toContain('said when oli was out');
+    const his = await sync(oli, [{ id: group, rev: 1 }]);
+    expect(his.body.conversations).toEqual([]);
+  });
+
+  test('refuses nonsense, and takes what is ahead of the log for what it is', async () => {
+    const group = await alice.group([bob]);
+    const many = Array.from({ length: 1001 }, () => ({ id: group, rev: 1 }));
+    const bad: unknown[] = [
+      undefined,
+      'all',
+      [{ id: 'x', rev: 1 }],
+      [{ id: group }],
+      [{ id: group, rev: -1 }],
+      [{ id: group, rev: 1.5 }],
+      [{ id: group, rev: '1' }],
+      [{ id: group, rev: 1, marks_rev: -1 }],
+      many,
+    ];
+    for (const conversations of bad) expect((await sync(alice, conversations)).body.code).toBe('validation_failed');
+    for (const rest of [{ limit: 0 }, { limit: 1001 }, { cursor: 'nowhere' }]) {
+      expect((await sync(alice, [], rest)).body.code).toBe('validation_failed');
+    }
+    const ahead = await sync(alice, [{ id: group, rev: Number.MAX_SAFE_INTEGER, marks_rev: Number.MAX_SAFE_INTEGER }]);
+    expect(ahead.body.conversations.find((head: any) => head.id === group)).not.toHaveProperty('changes');
+    expect((await request(server, 'POST', '/sync', { body: { conversations: [] } })).status).toBe(401);
   });
 });
 

@@ -13,7 +13,7 @@ export interface RealtimeOptions {
   hub: Hub;
   presence: Presence;
   typing: TypingSignals;
-  auth: Pick<AuthService, 'checkSession'>;
+  auth: Pick<AuthService, 'checkSession' | 'isBelieved'>;
   log: Logger;
   /** Time between pings, in milliseconds; two of them in silence end a socket. */
   heartbeatMs: number;
@@ -88,7 +88,7 @@ export class Realtime {
       });
     }
     // It may have ended while the handshake was under way, before this socket could hear of it.
-    this.checkSession(client);
+    if (!this.options.auth.isBelieved(client.options.sessionId)) this.checkSession(client);
   }
 
   private close(client: Client): void {

@@ -130,14 +130,14 @@ export function serveConnection(worker: Worker, procedures: Procedures = () => (
     return undefined;
   };
 
-  worker.onmessage = ({ data: request }: MessageEvent<Request>) => {
-    let answer: Answer;
+  const answer = (request: Request): Answer => {
     try {
-      answer = { id: request.id, result: handle(request) };
+      return { id: request.id, result: handle(request) };
     } catch (error) {
       const { message, code } = error as { message: string; code?: string };
-      answer = { id: request.id, failed: { message, code: code ?? 'ERROR' } };
+      return { id: request.id, failed: { message, code: code ?? 'ERROR' } };
     }
-    worker.postMessage(answer);
   };
+
+  worker.onmessage = ({ data: requests }: MessageEvent<Request[]>) => worker.postMessage(requests.map(answer));
 }

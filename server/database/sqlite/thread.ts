@@ -29,6 +29,9 @@ export function toldFailure(error: unknown): unknown {
 /** A thread that answers nothing for so long never will; the longest honest wait is a checkpoint on a slow disk. */
 const SILENCE_MS = 120_000;
 
+/** Requests that are sent to the thread together, and answered together, at most. */
+const MAX_TOGETHER = 32;
+
 interface Waiting {
   since: number;
   resolve(result: unknown): void;
@@ -43,6 +46,7 @@ export class SqliteThread {
   private readonly worker: Worker;
   private readonly watchdog: Timer;
   private readonly waiting = new Map<number, Waiting>();
+  private unsent: Request[] = [];
   private nextId = 1;
 
   private constructor(
@@ -50,7 +54,9 @@ export class SqliteThread {
     private readonly onDeath: (error: Error) => void,
   ) {
     this.worker = new Worker(entry.href);
-    this.worker.onmessage = ({ data }: MessageEvent<Answer>) => this.settle(data);
+    this.worker.onmessage = ({ data }: MessageEvent<Answer[]>) => {
+      for (const answer of data) this.settle(answer);
+    };
     this.worker.onerror = (event) => this.die(new Error(`a database thread died: ${event.message}`));
     this.watchdog = setInterval(() => this.listen(), SILENCE_MS / 4);
     this.watchdog.unref();
@@ -110,9 +116,18 @@ export class SqliteThread {
     const id = this.nextId++;
     return new Promise((resolve, reject) => {
       this.waiting.set(id, { since: Date.now(), resolve, reject });
-      this.worker.postMessage({ id, ...request });
+      this.unsent.push({ id, ...request });
+      if (this.unsent.length === 1) setImmediate(this.send);
+      else if (this.unsent.length >= MAX_TOGETHER) this.send();
     });
   }
+
+  /** Waking a thread costs more than a look-up does: what is asked in one turn of the event loop goes together. */
+  private readonly send = (): void => {
+    if (this.unsent.length === 0) return;
+    this.worker.postMessage(this.unsent);
+    this.unsent = [];
+  };
 
   private settle(answer: Answer): void {
     const waiting = this.waiting.get(answer.id);

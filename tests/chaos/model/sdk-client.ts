@@ -28,6 +28,8 @@ export class SdkClient implements ModelClient {
       WebSocket: this.network.WebSocket,
       fetch: (url, init) => {
         if (!repair && url.includes('/changes')) return Promise.reject(new TypeError('repair is switched off'));
+        // As a server of before: the heads alone.
+        if (!repair && url.endsWith('/sync') && init?.method === 'POST') return Promise.resolve(methodNotAllowed());
         return this.network.fetch(url, init);
       },
       backoff: BACKOFF,
@@ -92,6 +94,10 @@ export class SdkClient implements ModelClient {
   private messagesOf(id: string): readonly MessageView[] {
     return this.client.store.messages(id).get();
   }
+}
+
+function methodNotAllowed(): Response {
+  return Response.json({ code: 'method_not_allowed', message: '', request_id: '' }, { status: 405 });
 }
 
 /** The message itself, without what only its view has. */

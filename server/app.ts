@@ -219,7 +219,11 @@ export async function startApp(
     activeUsers: () => hub.userCount,
     queued: () => messageLog.queued,
     deliveries: () => hub.deliveries,
-    redis: redis && { isUp: () => redis.isUp, dropped: () => (bus instanceof RedisBus ? bus.dropped : 0) },
+    redis: redis && {
+      isUp: () => redis.isUp,
+      published: () => (bus instanceof RedisBus ? bus.published : 0),
+      dropped: () => (bus instanceof RedisBus ? bus.dropped : 0),
+    },
     jobs: () => jobs?.worker.state(),
   });
   const messageLog = new MessageLog({

@@ -20,6 +20,8 @@ const RETRY_MS = 500;
  * the own node hears as ever, and the others read the outbox.
  */
 export class RedisBus implements Bus {
+  /** Publications that were given to Redis, since the start. */
+  published = 0;
   /** Publications that other nodes were not sent, since the start. */
   dropped = 0;
   private readonly name = Bun.randomUUIDv7().slice(-NAME_LENGTH);
@@ -54,6 +56,7 @@ export class RedisBus implements Bus {
       return;
     }
     this.unsent++;
+    this.published++;
     this.redis.commands.publish(this.redis.prefix + channel, this.name + JSON.stringify(news)).then(
       () => {
         this.unsent--;

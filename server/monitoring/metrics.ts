@@ -13,8 +13,8 @@ export interface MetricSources {
   queued(): number;
   /** Messages handed to sockets since the start, counted once a socket. */
   deliveries?(): number;
-  /** Where nodes are joined: whether Redis is there, and the publications it was not given since the start. */
-  redis?: { isUp(): boolean; dropped(): number };
+  /** Where nodes are joined: whether Redis is there, and the publications since the start, those that it got and those lost. */
+  redis?: { isUp(): boolean; published(): number; dropped(): number };
   /** The worker's work, where this process has a worker. */
   jobs?(): JobState | undefined;
 }
@@ -183,6 +183,15 @@ function addRedisMetrics(registry: Registry, redis: NonNullable<MetricSources['r
     registers,
     collect() {
       this.set(redis.isUp() ? 1 : 0);
+    },
+  });
+  new Counter({
+    name: 'parley_bus_published_total',
+    help: 'Publications that were given to Redis for other nodes',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(redis.published());
     },
   });
   new Counter({

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from '
 import { createClient } from 'redis';
 import { OFFLINE_AFTER_MS } from '../../protocol/limits.ts';
 import { eventually } from '../support/eventually.ts';
+import { metric } from '../support/metrics.ts';
 import { Person, request, signUp, signUpAll } from '../support/people.ts';
 import { canTestPostgres, TestPostgres } from '../support/postgres.ts';
 import { canTestRedis, TestRedis } from '../support/redis.ts';
@@ -154,6 +155,9 @@ describe.skipIf(!canTest)('several nodes', () => {
         status: 200,
         body: { status: 'degraded', checks: { database: 'ok', redis: 'failed' } },
       });
+      expect(await metric(one, 'parley_redis_up')).toBe(0);
+      expect(await metric(one, 'parley_bus_dropped_total')).toBeGreaterThan(0);
+      expect(await metric(one, 'parley_bus_published_total')).toBeGreaterThan(0);
       await alice.call('POST', '/auth/logout');
       expect((await speaking.closed).code).toBe(4401);
 

@@ -181,7 +181,10 @@ export async function startApp(
   parts: ExchangeableParts = PARTS,
 ): Promise<App> {
   const { database, logDriver, marksDriver, relayLock } = await openStorage(config, onFatal);
-  const migrated = await new SchemaMigrator(database).up();
+  const migrator = new SchemaMigrator(database);
+  const migrated = await migrator.up();
+  const newer = await migrator.newerSteps();
+  if (newer.length > 0) log.warn({ migrations: newer }, 'the schema is of a newer version, which this one can run on');
   if (migrated.length > 0) log.info({ migrations: migrated }, 'the schema was brought up to date');
 
   let draining = false;

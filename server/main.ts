@@ -6,7 +6,7 @@ import { type Config, ConfigError, loadConfig } from './config.ts';
 import { CopyRefused, copyInstallation } from './database/copy.ts';
 import type { Database } from './database/database.ts';
 import { renewEpoch } from './database/epoch.ts';
-import { SchemaMigrator } from './database/migrator.ts';
+import { NewerSchemaError, SchemaMigrator } from './database/migrator.ts';
 import { createLogger } from './monitoring/logger.ts';
 import { probeReadiness } from './monitoring/probe.ts';
 import { runJobs } from './worker/commands.ts';
@@ -123,6 +123,7 @@ async function migrate(config: Config, direction: string | undefined): Promise<n
       for (const { name, executedAt } of await migrator.status()) {
         say(`${name}  ${executedAt ? `applied ${executedAt.toISOString()}` : 'pending'}\n`);
       }
+      for (const name of await migrator.newerSteps()) say(`${name}  applied by a newer version\n`);
       return 0;
     }
     if (direction !== 'up' && direction !== 'down') {
@@ -208,7 +209,10 @@ process.umask(0o077);
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  const wrongUse = error instanceof ConfigError || (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS');
+  const wrongUse =
+    error instanceof ConfigError ||
+    error instanceof NewerSchemaError ||
+    (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS');
   const text = wrongUse ? (error as Error).message : (error as Error).stack;
   // Said before it exits, and exits whatever was started already: threads would keep it alive.
   process.stderr.write(`parley: ${text}\n`, () => process.exit(wrongUse ? 2 : 1));

@@ -26,6 +26,8 @@ export interface Database {
    * outside of the database must bear that.
    */
   transaction<T>(work: (tx: Transaction<Schema>) => Promise<T>): Promise<T>;
+  /** Runs `work` where a statement may take as long as it takes: changes of the schema. */
+  patiently<T>(work: (db: Kysely<Schema>) => Promise<T>): Promise<T>;
   /** Fails where the database does not answer. */
   check(): Promise<void>;
   /** Ends the connections, once what was asked before is answered. */

@@ -1,10 +1,12 @@
-import { type Migration, type MigrationResultSet, Migrator } from 'kysely/migration';
+import { type Kysely, sql } from 'kysely';
+import { DEFAULT_MIGRATION_TABLE, type Migration, type MigrationResultSet, Migrator } from 'kysely/migration';
 import type { Database } from './database.ts';
 import { accounts } from './migrations/0001-accounts.ts';
 import { conversations } from './migrations/0002-conversations.ts';
 import { realtime } from './migrations/0003-realtime.ts';
 import { jobs } from './migrations/0004-jobs.ts';
 import { type ColumnTypes, POSTGRES_TYPES, SQLITE_TYPES } from './migrations/column-types.ts';
+import type { Schema } from './schema.ts';
 
 /** The steps of the schema, in order. A step that was released is never changed: the next one mends it. */
 function migrations(types: ColumnTypes): Record<string, Migration> {
@@ -22,28 +24,53 @@ export interface MigrationState {
   executedAt?: Date;
 }
 
-/** Brings the schema up or down. Every call says what it did, by the names of the steps. */
+/** The schema was changed by a program that knows more than this one. */
+export class NewerSchemaError extends Error {}
+
+/**
+ * Brings the schema up or down. Every call says what it did, by the names of the steps. Several processes that call at once
+ * take turns, by a lock in the database.
+ *
+ * The schema may be ahead of the program: during a rolling upgrade nodes of the version before run on, and start again, on
+ * what the new one has migrated. A step therefore adds what the version before can do without, and what that one still
+ * uses is taken away a version later.
+ */
 export class SchemaMigrator {
-  private readonly migrator: Migrator;
+  private readonly steps: Record<string, Migration>;
 
-  constructor(database: Database) {
-    const types = database.engine === 'sqlite' ? SQLITE_TYPES : POSTGRES_TYPES;
-    this.migrator = new Migrator({ db: database.write, provider: { getMigrations: async () => migrations(types) } });
+  constructor(private readonly database: Database) {
+    this.steps = migrations(database.engine === 'sqlite' ? SQLITE_TYPES : POSTGRES_TYPES);
   }
 
-  /** Applies all steps that are missing. */
+  /** Applies all steps that are missing; none where the schema is ahead. */
   async up(): Promise<string[]> {
-    return done(await this.migrator.migrateToLatest());
+    if ((await this.newerSteps()).length > 0) return [];
+    return this.database.patiently(async (db) => done(await this.migrator(db).migrateToLatest()));
   }
 
-  /** Takes the last step back, with the data it holds. */
+  /** Takes the last step back, with the data it holds. Fails with NewerSchemaError where this program does not know it. */
   async down(): Promise<string[]> {
-    return done(await this.migrator.migrateDown());
+    const [newer] = await this.newerSteps();
+    if (newer) throw new NewerSchemaError(`${newer} is of a newer version of Parley: go down with that one`);
+    return this.database.patiently(async (db) => done(await this.migrator(db).migrateDown()));
   }
 
   async status(): Promise<MigrationState[]> {
-    const steps = await this.migrator.getMigrations();
+    const steps = await this.migrator(this.database.write).getMigrations();
     return steps.map(({ name, executedAt }) => ({ name, executedAt }));
+  }
+
+  /** The steps that are applied and that this program does not know. */
+  async newerSteps(): Promise<string[]> {
+    const tables = await this.database.write.introspection.getTables({ withInternalKyselyTables: true });
+    if (!tables.some(({ name }) => name === DEFAULT_MIGRATION_TABLE)) return [];
+    const { rows } = await sql<{ name: string }>`
+      select name from ${sql.table(DEFAULT_MIGRATION_TABLE)} order by name`.execute(this.database.write);
+    return rows.map(({ name }) => name).filter((name) => !(name in this.steps));
+  }
+
+  private migrator(db: Kysely<Schema>): Migrator {
+    return new Migrator({ db, provider: { getMigrations: async () => this.steps } });
   }
 }
 

@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { request, signUp, signUpAll } from '../support/people.ts';
 import { type Environment, endServers, onSqlite, runParley, startServer, temporaryFolder } from '../support/server.ts';
+import { runStored } from '../support/stored.ts';
 
 setDefaultTimeout(30_000);
 afterAll(endServers);
@@ -209,6 +210,39 @@ describe('the schema', () => {
     const server = await startServer({ DATA_DIR });
     await signUp(server);
     expect((await migrate('status')).stdout).not.toContain('pending');
+  });
+
+  test('that a newer version has migrated is run on, and not taken back', async () => {
+    const server = await startServer();
+    const person = await signUp(server);
+    await server.stop();
+    const newer = "insert into kysely_migration (name, timestamp) values ('9999-later', '2030-01-01T00:00:00.000Z')";
+    await runStored(server, newer);
+    await server.start();
+    expect((await person.call('GET', '/auth/me')).status).toBe(200);
+    expect(server.lines.some((line) => String(line.migrations) === '9999-later')).toBe(true);
+    await server.stop();
+    const { databaseUrl: DATABASE_URL } = server;
+    const settings = { DATA_DIR: server.dataDir, ...(DATABASE_URL === undefined ? {} : { DATABASE_URL }) };
+    expect((await runParley(['migrate', 'status'], settings)).stdout).toContain(
+      '9999-later  applied by a newer version',
+    );
+    const down = await runParley(['migrate', 'down'], settings);
+    expect(down.code).toBe(2);
+    expect(down.stderr).toBe('parley: 9999-later is of a newer version of Parley: go down with that one\n');
+  });
+
+  test('is migrated once, however many start at once', async () => {
+    const first = await startServer();
+    await first.stop();
+    const { dataDir, databaseUrl } = first;
+    if (databaseUrl === undefined) return;
+    await runStored(first, 'drop schema public cascade; create schema public');
+    const settings = { DATA_DIR: dataDir, DATABASE_URL: databaseUrl };
+    const runs = await Promise.all(Array.from({ length: 5 }, () => runParley(['migrate', 'up'], settings)));
+    expect(runs.map(({ code, stderr }) => ({ code, stderr }))).toEqual(runs.map(() => ({ code: 0, stderr: '' })));
+    expect(runs.filter(({ stdout }) => stdout.startsWith('up: 0001'))).toHaveLength(1);
+    expect(runs.filter(({ stdout }) => stdout === 'nothing to do\n')).toHaveLength(4);
   });
 
   test('goes no other way', async () => {

@@ -34,21 +34,23 @@ export interface PoolOptions {
   url: string;
   /** Connections at most. */
   size: number;
+  /** Whether statements may take, and wait for locks, as long as they do. */
+  isPatient?: boolean;
   /** Prepares each connection before its first use; one that cannot be prepared is not used. */
   onConnect?(client: pg.ClientBase): Promise<void>;
 }
 
 /** Connections with limits and time-outs. They are made when they are needed, and made anew when they were lost. */
-export function createPool({ url, size, onConnect }: PoolOptions): pg.Pool {
+export function createPool({ url, size, isPatient = false, onConnect }: PoolOptions): pg.Pool {
   const pool = new pg.Pool({
     connectionString: url,
     application_name: 'parley',
     max: size,
     connectionTimeoutMillis: CONNECT_MS,
-    statement_timeout: STATEMENT_MS,
-    lock_timeout: LOCK_MS,
+    statement_timeout: isPatient ? 0 : STATEMENT_MS,
+    lock_timeout: isPatient ? 0 : LOCK_MS,
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
-    query_timeout: SILENCE_MS,
+    query_timeout: isPatient ? 0 : SILENCE_MS,
     idleTimeoutMillis: 60_000,
     keepAlive: true,
     types,

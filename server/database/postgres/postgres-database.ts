@@ -76,6 +76,16 @@ export class PostgresDatabase implements Database {
     });
   }
 
+  async patiently<T>(work: (db: Kysely<Schema>) => Promise<T>): Promise<T> {
+    const pool = new GuardedPool({ url: this.options.url, size: 2, isPatient: true });
+    const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
+    try {
+      return await work(db);
+    } finally {
+      await pool.end();
+    }
+  }
+
   /** Runs statements that are no query builder's, in one transaction. */
   runInTransaction<T>(work: (client: GuardedClient) => Promise<T>): Promise<T> {
     return this.writers.with(async (client) => {

@@ -64,6 +64,10 @@ export class SqliteDatabase implements Database {
     return this.write.transaction().execute(work);
   }
 
+  patiently<T>(work: (db: Kysely<Schema>) => Promise<T>): Promise<T> {
+    return work(this.write);
+  }
+
   /** Runs a procedure of the writer thread, in turn with all other writes; `argument` is made when the turn has come. */
   callWriter<Result>(procedure: string, argument: () => unknown): Promise<Result> {
     return this.turn.run(() => this.writer.call<Result>(procedure, argument()));

@@ -1,4 +1,5 @@
 import { TestPostgres } from '../tests/support/postgres.ts';
+import { TestRedis } from '../tests/support/redis.ts';
 import { BenchFailure } from './failure.ts';
 import { describeMachine } from './measure/machine.ts';
 import { pinningNote } from './measure/pinning.ts';
@@ -34,11 +35,13 @@ async function main(options: Options): Promise<void> {
     notes: [],
   };
   if (options.database === 'postgres') postgres = await TestPostgres.start();
+  if (options.nodes !== undefined) redis = await TestRedis.start();
   const bench = {
-    targets: [postgres ? parleyOn(postgres) : parley, floor, socketio].filter(({ name }) =>
+    targets: [postgres ? parleyOn(postgres, options.nodes, redis) : parley, floor, socketio].filter(({ name }) =>
       options.targets.includes(name),
     ),
     database: options.database,
+    nodes: options.nodes,
     workDir: options.workDir,
     quick: options.quick,
     attempts: options.attempts,
@@ -66,6 +69,8 @@ function elapsed(since: number): string {
 
 /** Where Parley keeps its data in this run, if not in SQLite; it ends with this process. */
 let postgres: TestPostgres | undefined;
+/** What joins its nodes, where it has several. */
+let redis: TestRedis | undefined;
 
 /** Leaves nothing behind: no process, no folder. */
 function leave(status: number): never {

@@ -14,6 +14,8 @@ export interface Options {
   write: boolean;
   /** What Parley keeps its data in. */
   database: 'sqlite' | 'postgres';
+  /** Nodes of Parley, joined by a Redis; undefined: one, without Redis. */
+  nodes: number | undefined;
   /** Where the folders of data go. */
   workDir: string;
 }
@@ -29,6 +31,7 @@ export const USAGE = `bun bench/main.ts [options]
   --patience=15         seconds to wait before each measurement for other programs to rest
   --dir=PATH            where the databases go while it runs; a real disk, or commits cost nothing
   --database=postgres   Parley on a PostgreSQL from this machine's package: pairs and latency, and no report is written
+  --nodes=3             so many nodes of it on that PostgreSQL and a Redis: pairs, fanout, and what the way between nodes adds
   --no-write            leave docs/benchmarks/ as it is
 `;
 
@@ -48,6 +51,7 @@ export function parseOptions(argv: string[]): Options | 'help' {
       patience: { type: 'string', default: '15' },
       dir: { type: 'string', default: tmpdir() },
       database: { type: 'string', default: 'sqlite' },
+      nodes: { type: 'string' },
       'no-write': { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -55,7 +59,12 @@ export function parseOptions(argv: string[]): Options | 'help' {
   if (values.help) return 'help';
   const bigMessages = Number(values['big-size'].replaceAll('_', ''));
   if (!Number.isSafeInteger(bigMessages) || bigMessages < 10_000) throw new Error('--big-size must be 10000 or more');
-  const { database } = values;
+  const nodes = values.nodes === undefined ? undefined : Number(values.nodes);
+  if (nodes !== undefined) {
+    if (!Number.isInteger(nodes) || nodes < 1 || nodes > 16) throw new Error('--nodes must be a number from 1 to 16');
+    values.only ??= 'pairs,fanout,hop';
+  }
+  const database = nodes === undefined ? values.database : 'postgres';
   if (database !== 'sqlite' && database !== 'postgres') throw new Error('--database is sqlite or postgres');
   if (database === 'postgres') {
     values.only ??= 'pairs,latency';
@@ -73,6 +82,7 @@ export function parseOptions(argv: string[]): Options | 'help' {
     patience_ms: values.quick ? 0 : Number(values.patience) * 1000,
     write: !values['no-write'] && database === 'sqlite',
     database,
+    nodes,
     workDir: values.dir,
   };
 }

@@ -13,7 +13,7 @@ export async function runClosedLoop(plan: ClosedLoop): Promise<ClosedLoopResult>
 
   for (const chair of room.senders) for (let sent = 0; sent < plan.window; sent++) send(chair);
   await Bun.sleep(plan.warm_ms);
-  const meter = new Meter(plan.server_pid, plan.beside_pid);
+  const meter = new Meter(plan.server_pid, plan);
   const from = { acked: room.acked, delivered: room.delivered };
   await Bun.sleep(plan.measure_ms);
   const measured = { ...meter.read(), acked: room.acked - from.acked, delivered: room.delivered - from.delivered };

@@ -1,4 +1,4 @@
-import { type CpuMoment, type CpuSpent, cpuMoment, cpuSpent } from '../measure/cpu.ts';
+import { type Beside, type CpuMoment, type CpuSpent, cpuMoment, cpuSpent } from '../measure/cpu.ts';
 
 /** CPU of the server and of this generator over the same stretch of time. */
 export class Meter {
@@ -7,15 +7,15 @@ export class Meter {
 
   constructor(
     private readonly serverPid: number,
-    private readonly besidePid?: number,
+    private readonly beside: Beside = {},
   ) {
-    this.server = cpuMoment(serverPid, besidePid);
+    this.server = cpuMoment(serverPid, beside);
     this.generator = cpuMoment(process.pid);
   }
 
   read(): { server: CpuSpent; generator: CpuSpent } {
     return {
-      server: cpuSpent(this.server, cpuMoment(this.serverPid, this.besidePid)),
+      server: cpuSpent(this.server, cpuMoment(this.serverPid, this.beside)),
       generator: cpuSpent(this.generator, cpuMoment(process.pid)),
     };
   }

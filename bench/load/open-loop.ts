@@ -15,7 +15,7 @@ export async function runOpenLoop(plan: OpenLoop): Promise<OpenLoopResult> {
   const room = await Room.open(plan, 'x'.repeat(plan.content_bytes), 1, load);
   const senders = room.senders;
 
-  let meter = new Meter(plan.server_pid, plan.beside_pid);
+  let meter = new Meter(plan.server_pid, plan);
   let isWarm = false;
   load.begin();
   await spin(() => {
@@ -23,7 +23,7 @@ export async function runOpenLoop(plan: OpenLoop): Promise<OpenLoopResult> {
     for (; room.sent < total && load.scheduled(room.sent) <= now; load.send(senders, room.sent));
     if (!isWarm && room.sent >= warm) {
       isWarm = true;
-      meter = new Meter(plan.server_pid, plan.beside_pid);
+      meter = new Meter(plan.server_pid, plan);
     }
     return room.sent === total && (room.isQuiet || now > load.scheduled(total) + plan.drain_ms);
   });

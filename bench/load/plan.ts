@@ -7,6 +7,8 @@ import type { Spread } from '../measure/percentiles.ts';
 export type DialectName = 'parley' | 'socketio';
 
 export interface Connection {
+  /** Another node than the plan's. */
+  url?: string;
   /** Where the WebSocket opens, and the headers that say who it is. */
   path: string;
   headers: Record<string, string>;
@@ -26,6 +28,8 @@ interface ToServer {
   server_pid: number;
   /** A process whose children are counted with the server: its PostgreSQL. */
   beside_pid?: number;
+  /** Processes that are counted with the server: its other nodes, and its Redis. */
+  others?: { pid: number; name: string }[];
 }
 
 interface Talk extends ToServer {

@@ -121,7 +121,7 @@ export class Chair implements Hearer {
     const ready = new Promise<void>((resolve) => {
       this.isReady = resolve;
     });
-    this.socket = await RawSocket.open(url, this.seat, {
+    this.socket = await RawSocket.open(this.seat.url ?? url, this.seat, {
       text: (bytes, start, end) => this.room.dialect.read(bytes, start, end, this),
       closed: (code) => this.lost(code),
     });

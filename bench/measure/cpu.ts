@@ -21,8 +21,15 @@ export interface CpuMoment {
   machine_ms: number;
 }
 
-/** `besidePid` is a process whose children are counted with the server, such as those of its database. */
-export function cpuMoment(pid: number, besidePid?: number): CpuMoment {
+/** What is counted with a server. */
+export interface Beside {
+  /** A process whose children are, such as those of its database. */
+  beside_pid?: number;
+  /** Whole processes. */
+  others?: { pid: number; name: string }[];
+}
+
+export function cpuMoment(pid: number, { beside_pid, others = [] }: Beside = {}): CpuMoment {
   const threads = new Map<string, { name: string; ms: number }>();
   for (const task of readdirSync(`/proc/${pid}/task`)) {
     try {
@@ -32,7 +39,10 @@ export function cpuMoment(pid: number, besidePid?: number): CpuMoment {
       // The thread ended meanwhile; `process_ms` still has its time.
     }
   }
-  const beside = besidePid === undefined ? [] : childrenOf(besidePid);
+  const beside = beside_pid === undefined ? [] : childrenOf(beside_pid);
+  for (const other of others) {
+    beside.push({ pid: String(other.pid), name: other.name, ms: threadTime(`/proc/${other.pid}/stat`).ms });
+  }
   for (const child of beside) threads.set(`child ${child.pid}`, child);
   return {
     at: performance.now(),

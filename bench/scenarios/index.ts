@@ -2,6 +2,7 @@ import { away } from './away.ts';
 import { big } from './big.ts';
 import { fanout } from './fanout.ts';
 import { history } from './history.ts';
+import { hop } from './hop.ts';
 import { idle } from './idle.ts';
 import { latency } from './latency.ts';
 import { pairs } from './pairs.ts';
@@ -9,8 +10,16 @@ import { reading } from './reading.ts';
 import type { Scenario } from './scenario.ts';
 import { storm } from './storm.ts';
 
-export const SCENARIOS = { pairs, fanout, latency, idle, history, away, storm, reading, big } as const satisfies Record<
-  string,
-  Scenario
->;
+export const SCENARIOS = {
+  pairs,
+  fanout,
+  latency,
+  hop,
+  idle,
+  history,
+  away,
+  storm,
+  reading,
+  big,
+} as const satisfies Record<string, Scenario>;
 export type ScenarioName = keyof typeof SCENARIOS;

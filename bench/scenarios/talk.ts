@@ -16,12 +16,16 @@ const DRAIN_MS = 15_000;
 /** A sanity bound: no server here is as fast. */
 const MAX_MESSAGES_A_SECOND = 200_000;
 
+/** Whether the members of a conversation sit at nodes next to each other, or all at one. */
+export type Where = 'apart' | 'together';
+
 /** Conversations of `world`, by index, with a socket for each member of each; the first member of each sends. */
-async function talkOf(target: Target, server: Server, world: World, conversations: number[]) {
+async function talkOf(target: Target, server: Server, world: World, conversations: number[], where: Where = 'apart') {
   const seats: Seat[] = [];
   for (const [index, conversation] of conversations.entries()) {
     for (const [place, member] of world.conversations[conversation]!.members.entries()) {
-      seats.push({ ...(await target.connection(world, member)), conversation: index, sends: place === 0 });
+      const url = server.urls[(where === 'apart' ? index + place : index) % server.urls.length];
+      seats.push({ ...(await target.connection(world, member)), url, conversation: index, sends: place === 0 });
     }
   }
   return {
@@ -29,6 +33,7 @@ async function talkOf(target: Target, server: Server, world: World, conversation
     url: server.url,
     server_pid: server.pid,
     beside_pid: server.beside_pid,
+    others: server.others,
     conversations: conversations.map((index) => {
       const { id, seq } = world.conversations[index]!;
       return { id, seq: target.name === 'parley' ? seq : 0 };
@@ -67,8 +72,9 @@ export async function openLoop(
   world: World,
   conversations: number[],
   perSecond: number,
+  where?: Where,
 ): Promise<OpenLoop> {
-  const talk = await talkOf(target, server, world, conversations);
+  const talk = await talkOf(target, server, world, conversations, where);
   return { load: 'open', ...talk, ...pace(bench), per_second: perSecond };
 }
 

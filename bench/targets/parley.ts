@@ -4,6 +4,7 @@ import { SUBPROTOCOL } from '../../protocol/limits.ts';
 import { copyInstallation } from '../../server/database/copy.ts';
 import { PostgresDatabase } from '../../server/database/postgres/postgres-database.ts';
 import type { TestPostgres } from '../../tests/support/postgres.ts';
+import type { TestRedis } from '../../tests/support/redis.ts';
 import { seed } from '../seed.ts';
 import type { World } from '../world.ts';
 import type { Target } from './target.ts';
@@ -38,11 +39,11 @@ export const parley: Target = {
 };
 
 /** The same on a PostgreSQL: the world is laid down in a folder, and moved from there as an operator does. */
-export function parleyOn(postgres: TestPostgres): Target {
+export function parleyOn(postgres: TestPostgres, nodes = 1, redis?: TestRedis): Target {
   const urls = new Map<string, string>();
   return {
     ...parley,
-    label: 'Parley on PostgreSQL',
+    label: redis ? `Parley on PostgreSQL and Redis, ${nodes} ${nodes === 1 ? 'node' : 'nodes'}` : 'Parley on PostgreSQL',
     async prepare(world, dir) {
       await parley.prepare(world, dir);
       const url = await postgres.createDatabase();
@@ -54,7 +55,8 @@ export function parleyOn(postgres: TestPostgres): Target {
     },
     command(dir) {
       const { command, env } = parley.command(dir);
-      return { command, env: { ...env, DATABASE_URL: urls.get(dir)! }, beside_pid: postgres.pid };
+      const settings = { ...env, ...redis?.environment(), DATABASE_URL: urls.get(dir)! };
+      return { command, env: settings, beside_pid: postgres.pid, nodes, redis_pid: redis?.pid };
     },
   };
 }

@@ -13,6 +13,10 @@ export interface Server {
   /** A process whose children belong to it, such as its database. */
   beside_pid?: number;
   url: string;
+  /** Of all its nodes, the first one's among them. */
+  urls: string[];
+  /** Its other nodes, and its Redis. */
+  others: { pid: number; name: string }[];
   /** From the start of its process to its word that it listens. */
   start_ms: number;
   /** CPU that it used until then, of all its threads. */
@@ -33,10 +37,27 @@ const folders = new Set<string>();
 
 /** Starts a target's server over a prepared folder; `onAnyCore` leaves it unpinned. */
 export async function startServer(target: Target, dir: string, onAnyCore = false): Promise<Server> {
-  const { command, env, beside_pid } = target.command(dir);
+  const { command, env, beside_pid, nodes = 1, redis_pid } = target.command(dir);
+  const run = onAnyCore || nodes > 1 ? command : pinned(SERVER_CORE, command);
+  const first = await startProcess(target, run, env, dir);
+  const rest = await Promise.all(Array.from({ length: nodes - 1 }, () => startProcess(target, run, env, dir)));
+  const others = rest.map(({ pid }, index) => ({ pid, name: `node ${index + 2}` }));
+  if (redis_pid !== undefined) others.push({ pid: redis_pid, name: 'redis' });
+  return {
+    ...first,
+    beside_pid,
+    urls: [first, ...rest].map(({ url }) => url),
+    others,
+    async stop() {
+      await Promise.all([first, ...rest].map((one) => one.stop()));
+    },
+  };
+}
+
+async function startProcess(target: Target, command: string[], env: Record<string, string>, dir: string) {
   const begunAt = performance.now();
   const child = track(
-    Bun.spawn(onAnyCore ? command : pinned(SERVER_CORE, command), {
+    Bun.spawn(command, {
       env: { PATH: process.env.PATH, HOME: dir, ...env },
       stdin: 'ignore',
       stdout: 'pipe',
@@ -58,7 +79,6 @@ export async function startServer(target: Target, dir: string, onAnyCore = false
   const start_cpu_ms = cpuMoment(child.pid).process_ms;
   return {
     pid: child.pid,
-    beside_pid,
     url,
     start_ms,
     start_cpu_ms,

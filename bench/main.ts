@@ -51,6 +51,7 @@ async function main(options: Options): Promise<void> {
     generate: runGenerator,
   };
   console.error(`${elapsed(startedAt)} ${results.pinning}`);
+  if (options.nodes !== undefined) results.notes.push('nodes, PostgreSQL and Redis ran on any core, beside the load generator');
   for (const name of options.scenarios) {
     const { rows, cpu, notes } = await SCENARIOS[name](bench);
     results.rows.push(...rows);

@@ -18,11 +18,11 @@ export async function runIdle(plan: Idle): Promise<IdleResult> {
   await Bun.sleep(plan.settle_ms);
   const before = await steadyResidentBytes(plan.server_pid);
 
-  const opening = new Meter(plan.server_pid);
+  const opening = new Meter(plan.server_pid, plan);
   const crowd = await openAll(plan, plan.connections.slice(plan.open_before));
   const opened = opening.read();
   await Bun.sleep(plan.settle_ms);
-  const resting = new Meter(plan.server_pid);
+  const resting = new Meter(plan.server_pid, plan);
   const after = await steadyResidentBytes(plan.server_pid);
   const cost = resting.read();
   early.close();
@@ -55,7 +55,7 @@ async function openAll(plan: Idle, connections: Connection[]): Promise<{ close()
   await inTurns(connections, OPENING_AT_ONCE, async (connection) => {
     const ready = Promise.withResolvers<void>();
     const hearer = new SilentHearer(ready.resolve, (frame) => socket.send(frame));
-    const socket: RawSocket = await RawSocket.open(plan.url, connection, {
+    const socket: RawSocket = await RawSocket.open(connection.url ?? plan.url, connection, {
       text: (bytes, start, end) => dialect.read(bytes, start, end, hearer),
       closed: (code) => {
         if (!leaving) throwUncaught(new BenchFailure(`an idle socket was cut (${code ?? 'no close frame'})`));

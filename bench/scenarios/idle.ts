@@ -68,17 +68,25 @@ export const idle: Scenario = async (bench) => {
     await withServer(target, world, bench.workDir, async (server) => {
       const connections: Connection[] = [];
       for (let user = 0; user < users; user++) connections.push(await target.connection(world, user));
+      const redis = server.others.find(({ name }) => name === 'redis');
+      const redisBefore = redis ? residentBytes(redis.pid) : 0;
       const result = await bench.generate({
         load: 'idle',
         dialect: target.dialect,
         url: server.url,
         server_pid: server.pid,
+        beside_pid: server.beside_pid,
+        others: server.others,
         connections,
         open_before: community,
         settle_ms: bench.quick ? 1000 : SETTLE_MS,
       });
       const bytes = (result.after_bytes - result.before_bytes) / result.connections;
       connection.values[target.name] = round(bytes / KIB, 1);
+      if (redis) {
+        const grown = (residentBytes(redis.pid) - redisBefore) / users;
+        report.notes.push(`idle: Redis grew by ${round(grown / KIB, 2)} KiB for each of ${users} connections`);
+      }
       opening.values[target.name] = round((result.open_cpu_ms * 1000) / result.connections);
       report.cpu.push({ scenario: 'idle', target: target.name, server: result.server, generator: result.generator });
     });

@@ -41,7 +41,6 @@ async function main(options: Options): Promise<void> {
       options.targets.includes(name),
     ),
     database: options.database,
-    nodes: options.nodes,
     workDir: options.workDir,
     quick: options.quick,
     attempts: options.attempts,
@@ -51,7 +50,8 @@ async function main(options: Options): Promise<void> {
     generate: runGenerator,
   };
   console.error(`${elapsed(startedAt)} ${results.pinning}`);
-  if (options.nodes !== undefined) results.notes.push('nodes, PostgreSQL and Redis ran on any core, beside the load generator');
+  if (options.nodes !== undefined)
+    results.notes.push('nodes, PostgreSQL and Redis ran on any core, beside the load generator');
   for (const name of options.scenarios) {
     const { rows, cpu, notes } = await SCENARIOS[name](bench);
     results.rows.push(...rows);

@@ -18,9 +18,16 @@ describe('the command line', () => {
     expect(parseOptions(['--big'])).toMatchObject({ bigMessages: 10_000_000 });
   });
 
+  test('measures several nodes on PostgreSQL, with the way between them, and keeps the report as it is', () => {
+    const nodes = { database: 'postgres', targets: ['parley'], write: false };
+    expect(parseOptions(['--nodes=3'])).toMatchObject({ ...nodes, scenarios: ['pairs', 'fanout', 'hop'], nodes: 3 });
+    expect(parseOptions(['--nodes=1'])).toMatchObject({ ...nodes, scenarios: ['pairs', 'fanout'], nodes: 1 });
+  });
+
   test('refuses what it does not know', () => {
     expect(() => parseOptions(['--only=pears'])).toThrow('there is no "pears"');
     expect(() => parseOptions(['--fast'])).toThrow();
     expect(() => parseOptions(['--big-size=ten'])).toThrow('--big-size');
+    expect(() => parseOptions(['--nodes=0'])).toThrow('--nodes');
   });
 });

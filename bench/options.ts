@@ -74,7 +74,7 @@ export function parseOptions(argv: string[]): Options | 'help' {
   const scenarios = choose('--only', values.only, names);
   const isBig = values.big || (values.only !== undefined && scenarios.includes('big'));
   return {
-    scenarios: scenarios.filter((name) => name !== 'big' || isBig),
+    scenarios: scenarios.filter((name) => (name !== 'big' || isBig) && (name !== 'hop' || (nodes ?? 1) > 1)),
     targets: choose('--targets', values.targets, TARGET_NAMES),
     quick: values.quick,
     bigMessages: isBig ? bigMessages : undefined,

@@ -1,4 +1,4 @@
-import { spread } from '../measure/percentiles.ts';
+import { type Spread, spread } from '../measure/percentiles.ts';
 import { Meter } from './meter.ts';
 import type { OpenLoop, OpenLoopResult } from './plan.ts';
 import { type Chair, type Load, Room } from './room.ts';
@@ -34,6 +34,7 @@ export async function runOpenLoop(plan: OpenLoop): Promise<OpenLoopResult> {
   return {
     ...cost,
     delivery: spread(load.delivery.slice(warm)),
+    halves: plan.split === undefined ? undefined : load.halves(warm, senders, plan.split),
     lateness: spread(load.lateness.slice(warm)),
     seqs: room.seqs(plan.conversations.length),
     repairs: room.repairs,
@@ -65,6 +66,14 @@ class ScheduledLoad implements Load {
   send(senders: Chair[], number: number): void {
     this.lateness[number] = performance.now() - this.scheduled(number);
     senders[number % senders.length]!.send(number);
+  }
+
+  /** The senders take turns, so that a message's number says whose it is. */
+  halves(warm: number, senders: Chair[], split: number): [Spread, Spread] {
+    const measured = this.delivery.map((delay, number) => (number < warm ? -1 : delay));
+    const isBefore = (number: number) => senders[number % senders.length]!.seat.conversation < split;
+    const half = (before: boolean) => measured.filter((delay, number) => delay >= 0 && isBefore(number) === before);
+    return [spread(half(true)), spread(half(false))];
   }
 
   acked(): void {}

@@ -60,6 +60,8 @@ export interface ClosedLoop extends Talk {
 export interface OpenLoop extends Talk {
   load: 'open';
   per_second: number;
+  /** Conversations with an index from here on are also reported by themselves. */
+  split?: number;
 }
 
 /** Sockets that only stay open. */
@@ -126,6 +128,8 @@ export interface ClosedLoopResult extends Cost {
 export interface OpenLoopResult extends Cost {
   /** From the scheduled send to the receiver's parse. */
   delivery: Spread;
+  /** The same before and from the plan's `split`. */
+  halves?: [Spread, Spread];
   /** From the scheduled send to the real one: the generator's own share of `delivery`. */
   lateness: Spread;
   seqs: number[];

@@ -38,8 +38,6 @@ export interface Report {
 export interface Bench {
   /** What Parley keeps its data in; goals are other ones. */
   database: 'sqlite' | 'postgres';
-  /** Nodes of Parley, where there are several to be. */
-  nodes?: number;
   targets: Target[];
   workDir: string;
   quick: boolean;

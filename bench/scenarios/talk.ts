@@ -16,15 +16,16 @@ const DRAIN_MS = 15_000;
 /** A sanity bound: no server here is as fast. */
 const MAX_MESSAGES_A_SECOND = 200_000;
 
-/** Whether the members of a conversation sit at nodes next to each other, or all at one. */
-export type Where = 'apart' | 'together';
+/** Whether the members of a conversation sit at different nodes, or all at one in the first half of the conversations. */
+export type Where = 'apart' | 'half together';
 
 /** Conversations of `world`, by index, with a socket for each member of each; the first member of each sends. */
 async function talkOf(target: Target, server: Server, world: World, conversations: number[], where: Where = 'apart') {
   const seats: Seat[] = [];
   for (const [index, conversation] of conversations.entries()) {
     for (const [place, member] of world.conversations[conversation]!.members.entries()) {
-      const url = server.urls[(where === 'apart' ? index + place : index) % server.urls.length];
+      const isTogether = where === 'half together' && index < conversations.length / 2;
+      const url = server.urls[(isTogether ? index : index + place) % server.urls.length];
       seats.push({ ...(await target.connection(world, member)), url, conversation: index, sends: place === 0 });
     }
   }
@@ -75,7 +76,8 @@ export async function openLoop(
   where?: Where,
 ): Promise<OpenLoop> {
   const talk = await talkOf(target, server, world, conversations, where);
-  return { load: 'open', ...talk, ...pace(bench), per_second: perSecond };
+  const split = where === 'half together' ? conversations.length / 2 : undefined;
+  return { load: 'open', ...talk, ...pace(bench), per_second: perSecond, split };
 }
 
 export function all(world: World): number[] {

@@ -43,7 +43,9 @@ export function parleyOn(postgres: TestPostgres, nodes = 1, redis?: TestRedis): 
   const urls = new Map<string, string>();
   return {
     ...parley,
-    label: redis ? `Parley on PostgreSQL and Redis, ${nodes} ${nodes === 1 ? 'node' : 'nodes'}` : 'Parley on PostgreSQL',
+    label: redis
+      ? `Parley on PostgreSQL and Redis, ${nodes} ${nodes === 1 ? 'node' : 'nodes'}`
+      : 'Parley on PostgreSQL',
     async prepare(world, dir) {
       await parley.prepare(world, dir);
       const url = await postgres.createDatabase();

@@ -14,7 +14,13 @@ export interface Target {
    * The command that serves that folder, and what it needs in its environment; how many processes of it there are to be, one
    * unless it says so; and what else of them is counted: a process with children, and a Redis.
    */
-  command(dir: string): { command: string[]; env: Record<string, string>; beside_pid?: number; nodes?: number; redis_pid?: number };
+  command(dir: string): {
+    command: string[];
+    env: Record<string, string>;
+    beside_pid?: number;
+    nodes?: number;
+    redis_pid?: number;
+  };
   /** Tells a running server what `prepare` could not. */
   introduce(world: World, url: string): Promise<void>;
   /** How a user of the world connects. */

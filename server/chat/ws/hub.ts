@@ -353,7 +353,13 @@ export class Hub {
     // Listened to from just before the change that lets them in; the change itself makes them a listener.
     if (this.users.get(user.id) !== user) return;
     this.listenTo({ id: conversation_id, rev: rev - 1 });
-    this.catchUpOnceHeard(() => this.heardOf(conversation_id, rev));
+    this.catchUpOnceHeard(async () => {
+      // The change that lets them in may have gone by before this node was heard to listen.
+      const head = await this.options.findHead(user.id, conversation_id);
+      if (head && this.users.get(user.id) === user && !user.conversations.has(conversation_id)) {
+        await this.letIn(user, head);
+      }
+    });
   }
 
   /** Another node may have published before this one was heard to listen: then the log is asked, as soon as it is. */

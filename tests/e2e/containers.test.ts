@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from 'bun:test';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { cpSync, readFileSync, symlinkSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { parse } from 'yaml';
 import { loadConfig } from '../../server/config.ts';
 import { findNginx, proxyCommand } from '../support/proxy.ts';
@@ -44,6 +44,9 @@ const compose = (values: Record<string, string>) =>
     services: Record<string, Service>;
     volumes: object;
   };
+
+/** As the last lines of .dockerignore say. */
+const isLeftOut = (path: string) => ['node_modules', 'dist'].includes(basename(path));
 
 const addressOf = ({ networks }: Service) => (Array.isArray(networks) ? '' : networks.parley!.ipv4_address);
 
@@ -116,6 +119,21 @@ describe('the Dockerfile', () => {
     expect(sent).toEqual(expect.arrayContaining(['Makefile', 'package-lock.json', 'server', 'web']));
     for (const secret of ['.env', '.git', 'data']) expect(sent).not.toContain(secret);
   });
+});
+
+describe('what is sent to the build', () => {
+  test('is enough to make the executable of', () => {
+    const context = temporaryFolder();
+    for (const line of text('.dockerignore').match(/^!.*/gm)!) {
+      const name = line.slice(1);
+      cpSync(join(ROOT, name), join(context, name), { recursive: true, filter: (path) => !isLeftOut(path) });
+    }
+    symlinkSync(join(ROOT, 'node_modules'), join(context, 'node_modules'));
+    const executable = join(context, 'parley');
+    const build = Bun.spawnSync([process.execPath, 'scripts/build.ts', executable], { cwd: context });
+    expect([build.exitCode, build.stderr.toString()]).toEqual([0, '']);
+    expect(Bun.spawnSync([executable, 'version'], { cwd: context }).stdout.toString()).toMatch(/^\d+\.\d+\.\d+\n$/);
+  }, 60_000);
 });
 
 const nginx = findNginx();

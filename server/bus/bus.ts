@@ -1,5 +1,5 @@
 import type { PresenceStatus } from '../../protocol/resources.ts';
-import type { ConversationNews } from '../chat/news.ts';
+import type { Change, ConversationNews } from '../chat/news.ts';
 
 /** What travels on each channel. */
 export interface Channels {
@@ -13,11 +13,15 @@ export interface Channels {
   accounts: AccountNews;
 }
 
-/** Somebody comes into a conversation at `rev`: nodes with their sockets begin to listen to it, before that is published. */
+/**
+ * Somebody comes into a conversation at `rev`: nodes with their sockets begin to listen to it. A node that was not heard to
+ * listen yet would miss the change itself, so that it comes along, unless it lets in so many that it is large.
+ */
 export interface UserNews {
   kind: 'joining';
   conversation_id: string;
   rev: number;
+  change?: Change;
 }
 
 /** How a user is to be seen from now on. */

@@ -133,10 +133,15 @@ export function newParticipant(
   };
 }
 
+/** Where more come in at once, other nodes read of it from the log. */
+const MAX_TOLD_ONE_BY_ONE = 20;
+
 /** Publishes a change that was committed; the nodes of who comes in with it are told first, so that they listen. */
 export function publishChange(bus: Bus, conversationId: string, change: Change): void {
-  for (const userId of change.joined ?? []) {
-    bus.publish(`user:${userId}`, { kind: 'joining', conversation_id: conversationId, rev: change.rev });
+  const { rev, joined = [] } = change;
+  const carried = joined.length <= MAX_TOLD_ONE_BY_ONE ? change : undefined;
+  for (const userId of joined) {
+    bus.publish(`user:${userId}`, { kind: 'joining', conversation_id: conversationId, rev, change: carried });
   }
   bus.publish(`conversation:${conversationId}`, { conversation_id: conversationId, changes: [change] });
 }

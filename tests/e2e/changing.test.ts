@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { type Person, request, signUpAll } from '../support/people.ts';
+import { Person, request, signUpAll } from '../support/people.ts';
 import { endServers, startServer, type TestServer } from '../support/server.ts';
 
 let server: TestServer;
@@ -207,7 +207,9 @@ describe('marks', () => {
   test('of many at once come in one frame', async () => {
     const group = await alice.group([bob, carol]);
     const { seq } = await alice.send(group, 'hello');
-    const sockets = await Promise.all([alice.connect(), bob.connect(), carol.connect()]);
+    // Gathered by one node.
+    const there = ({ user, tokens, password }: Person) => new Person(server.nodes[0]!, user, tokens, password);
+    const sockets = await Promise.all([alice.connect(), there(bob).connect(), there(carol).connect()]);
     for (const socket of sockets.slice(1)) {
       for (let mark = 1; mark <= seq; mark++) socket.send({ event: 'read', conversation_id: group, seq: mark });
     }

@@ -2,7 +2,7 @@ import { afterAll, expect, test } from 'bun:test';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually } from '../support/eventually.ts';
-import { signUpAll } from '../support/people.ts';
+import { type Person, request, signUpAll } from '../support/people.ts';
 import { canTestPostgres, TestPostgres } from '../support/postgres.ts';
 import { endServers, runParley, startServer, type TestServer } from '../support/server.ts';
 
@@ -12,6 +12,14 @@ const settingsOf = ({ dataDir, databaseUrl }: TestServer) => ({
   DATA_DIR: dataDir,
   ...(databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl }),
 });
+
+/** Resolves when every node knows of an epoch: each looks for itself. */
+async function everywhere({ nodes }: TestServer, person: Person, epoch: string): Promise<void> {
+  const { access_token: token } = person.tokens;
+  const epochs = () =>
+    Promise.all(nodes.map(async (node) => (await request(node, 'GET', '/sync', { token })).body.epoch));
+  await eventually('all know it', async () => (await epochs()).every((one) => one === epoch));
+}
 
 test('parley epoch new gives a running server another epoch: sockets come back to it, and go on', async () => {
   const server = await startServer();
@@ -25,6 +33,7 @@ test('parley epoch new gives a running server another epoch: sockets come back t
   expect({ code, isAnother: told !== undefined && told !== epoch }).toEqual({ code: 0, isAnother: true });
 
   expect((await before.closed).code).toBe(1012);
+  await everywhere(server, bob, told!);
   const after = await bob.connect();
   expect(await after.find('ready')).toMatchObject({ epoch: told });
   expect((await bob.call('GET', '/sync')).body.epoch).toBe(told);
@@ -64,6 +73,7 @@ test.skipIf(!canTestPostgres('a failover of PostgreSQL'))(
     expect((await socket.closed).code).toBe(1012);
     await eventually('another epoch', async () => (await epochNow()) !== first);
     const second = await epochNow();
+    await everywhere(server, bob, second);
     const again = await bob.connect();
     expect(await again.find('ready')).toMatchObject({ epoch: second });
     await alice.send(id, 'after a failover');

@@ -310,7 +310,9 @@ describe('who is removed', () => {
     await add(alice, group, dan);
     await setRole(alice, group, dan, 'admin');
     await remove(dan, group, alice);
-    expect((await heard(his, group)).map(({ event }) => event)).toEqual(['participant.left']);
+    // Another node may still tell them of the beginning.
+    const later = (await heard(his, group)).filter(({ rev }) => rev > 1);
+    expect(later.map(({ event }) => event)).toEqual(['participant.left']);
     expect(await heard(plain, group)).toEqual([]);
 
     const direct = await carol.direct(bob);
@@ -453,7 +455,7 @@ describe('an outsider', () => {
     await alice.call('PATCH', `/conversations/${group}`, { name: 'still among us' });
     expect(await heard(his, group)).toHaveLength(6);
     await Promise.all([hers.settle(), plain.settle()]);
-    expect(hers.frames.map(({ event }) => event)).toEqual(['ready', 'pong']);
+    expect(new Set(hers.frames.map(({ event }) => event))).toEqual(new Set(['ready', 'pong']));
     expect(plain.frames).toEqual([]);
   });
 

@@ -16,7 +16,9 @@ interface Page {
   browser: Browser;
 }
 
-async function open(server: TestServer): Promise<Page> {
+/** A page's origin is one node's, where there are several without a PUBLIC_URL. */
+async function open({ nodes }: TestServer): Promise<Page> {
+  const server = nodes[0]!;
   const person = await signUp(server, 'visitor');
   const browser = await Browser.signIn(server, { email: person.user.email, password: person.password });
   return { server, person, browser };
@@ -42,7 +44,7 @@ beforeAll(async () => {
     startServer({ PUBLIC_URL: 'https://chat.example.com', CORS_ORIGINS: 'https://a.example, https://b.example:8443' }),
   ]);
   [local, configured] = await Promise.all([open(plain), open(other)]);
-  own = plain.url;
+  own = local.server.url;
 });
 afterAll(endServers);
 

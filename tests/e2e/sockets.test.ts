@@ -417,7 +417,8 @@ describe('a socket opens', () => {
 
   test('with a cookie only from the server’s own pages', async () => {
     const cookie = `access_token=${alice.tokens.access_token}`;
-    const own = server.url;
+    const node = server.nodes[0]!;
+    const own = node.url;
     for (const [headers, status] of [
       [{}, 101],
       [{ Origin: own }, 101],
@@ -427,7 +428,7 @@ describe('a socket opens', () => {
       [{ Origin: 'null' }, 403],
       [{ Origin: `${own}.evil.example` }, 403],
     ] as const) {
-      const answer = await handshake(server, '/ws', { Cookie: cookie, ...headers });
+      const answer = await handshake(node, '/ws', { Cookie: cookie, ...headers });
       expect([headers, answer.status]).toEqual([headers, status]);
       if (status === 403) expect(answer.body.code).toBe('origin_not_allowed');
     }

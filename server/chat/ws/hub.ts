@@ -10,6 +10,9 @@ import { LocalConversation } from './local-conversation.ts';
 import { LocalUser } from './local-user.ts';
 import { Repair, type RepairOptions, type ToldChanges } from './repair.ts';
 
+/** How long a handshake waits, at most, until other nodes are heard: without Redis they are heard through the outbox. */
+const MAX_JOIN_MS = 500;
+
 /** Where a conversation stands. */
 export interface Head {
   id: string;
@@ -150,6 +153,7 @@ export class Hub {
     const head = await this.options.findHead(userId, conversationId);
     if (this.users.get(userId) !== user) return;
     if (head && !user.conversations.has(conversationId)) await this.letIn(user, head);
+    if (head) this.heardOf(conversationId, head.rev);
     // A client may have read of a conversation that this node never heard its user to be in.
     if (!head && (user.toldLeft.get(conversationId) ?? 0) < rev) this.expel(user, conversationId, { rev });
   }
@@ -191,6 +195,7 @@ export class Hub {
     user.meanwhile = [];
     user.stopListening = this.options.bus.subscribe(`user:${user.id}`, (news) => this.hearUser(user, news));
     for (const head of await this.options.listHeads(user.id)) this.link(user, this.listenTo(head));
+    await this.joined();
     this.catchUpOnceHeard(async () => {
       for (const { id, rev } of await this.options.listHeads(user.id)) this.heardOf(id, rev);
     });
@@ -349,17 +354,18 @@ export class Hub {
     if (this.conversations.get(conversation.id) === conversation) this.conversations.delete(conversation.id);
   }
 
-  private hearUser(user: LocalUser, { conversation_id, rev }: UserNews): void {
+  private hearUser(user: LocalUser, { conversation_id, rev, change }: UserNews): void {
     // Listened to from just before the change that lets them in; the change itself makes them a listener.
     if (this.users.get(user.id) !== user) return;
-    this.listenTo({ id: conversation_id, rev: rev - 1 });
-    this.catchUpOnceHeard(async () => {
-      // The change that lets them in may have gone by before this node was heard to listen.
-      const head = await this.options.findHead(user.id, conversation_id);
-      if (head && this.users.get(user.id) === user && !user.conversations.has(conversation_id)) {
-        await this.letIn(user, head);
-      }
-    });
+    const conversation = this.listenTo({ id: conversation_id, rev: rev - 1 });
+    if (change) conversation.take(change);
+    this.catchUpOnceHeard(() => this.checkMembership(user.id, conversation_id, rev));
+  }
+
+  /** Resolves when other nodes are heard on all that was subscribed to, or after a while: a handshake waits for it. */
+  private async joined(): Promise<void> {
+    const settled = this.options.bus.settled();
+    if (settled) await Promise.race([settled, Bun.sleep(MAX_JOIN_MS)]);
   }
 
   /** Another node may have published before this one was heard to listen: then the log is asked, as soon as it is. */

@@ -58,7 +58,7 @@ suite() {
 }
 
 suite unit 3 10000 ./server ./protocol ./bench ./sdk ./web/src
-suite e2e 6 20000 ./tests/e2e
+suite e2e 8 20000 ./tests/e2e
 suite cluster 4 60000 ./tests/cluster
 suite chaos 9 240000 ./tests/chaos
 suite browser 6 60000 ./tests/browser

@@ -50,6 +50,7 @@ export function busContract(make: () => Promise<{ bus: Bus; settle(): Promise<vo
     expect([revs(one.heard), revs(other.heard)]).toEqual([[1], [1, 2]]);
     other.stop();
     const third = listen('alice');
+    one.stop(); // says nothing for those who came since
     bus.publish('user:alice', joining(3));
     await settle();
     expect([revs(other.heard), revs(third.heard)]).toEqual([[1, 2], [3]]);

@@ -28,7 +28,8 @@ export class MemoryBus implements Bus {
     this.channels.set(channel, hearers.add(hear as Hear));
     return () => {
       hearers.delete(hear as Hear);
-      if (hearers.size === 0) this.channels.delete(channel);
+      // Only its own entry: others may have begun to listen since it was empty.
+      if (hearers.size === 0 && this.channels.get(channel) === hearers) this.channels.delete(channel);
     };
   }
 

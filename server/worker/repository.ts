@@ -64,17 +64,6 @@ export class JobRepository {
       .execute();
   }
 
-  /** Passes over all that is up to `seq`, in a conversation that nobody works on. */
-  async skipTo({ id, seq }: { id: string; seq: number }): Promise<void> {
-    await this.database.write
-      .updateTable('job_cursors')
-      .set({ seq, attempts: 0, next_at: null, waiting_since: null, owner: null })
-      .where('conversation_id', '=', id)
-      .where('consumer', '=', this.consumer)
-      .where('seq', '<', seq)
-      .execute();
-  }
-
   /** Where the consumer stands in these conversations; without an entry: before the first message. */
   async cursorsOf(conversationIds: string[]): Promise<Map<string, CursorState>> {
     if (conversationIds.length === 0) return new Map();

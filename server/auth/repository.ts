@@ -1,16 +1,22 @@
 import type { Database, Executor } from '../database/database.ts';
+import { prepared } from '../database/prepared.ts';
 import type { Session } from './model.ts';
 
 /** The table `sessions`. */
 export class SessionsRepository {
+  private readonly session = prepared((ask: { id: string }) => [
+    this.database.read.selectFrom('sessions').selectAll().where('id', '=', ask.id).compile(),
+  ]);
+
   constructor(private readonly database: Database) {}
 
   async insert(tx: Executor, session: Session): Promise<void> {
     await tx.insertInto('sessions').values(session).execute();
   }
 
-  byId(id: string): Promise<Session | undefined> {
-    return this.database.read.selectFrom('sessions').selectAll().where('id', '=', id).executeTakeFirst();
+  async byId(id: string): Promise<Session | undefined> {
+    const [[session]] = await this.database.readTogether(this.session({ id }));
+    return session;
   }
 
   /** Moves an open session from `generation` to the next. Of many at once one gets the row, the others nothing. */

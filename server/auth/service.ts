@@ -122,17 +122,24 @@ export class AuthService {
    */
   async authenticate(accessToken: string): Promise<CheckedSession> {
     const { userId, sessionId } = await this.deps.tokens.readAccess(accessToken);
-    const session = await this.deps.cache.get(userId, sessionId, () => this.checkSession(sessionId));
+    const session = await this.deps.cache.get(userId, sessionId, () => this.checkSession(sessionId, userId));
     if (session.userId !== userId) throw new ParleyError('invalid_token');
     return session;
   }
 
-  /** A session as the database has it at this moment: for sockets, which outlive their token. Fails like `authenticate`. */
-  async checkSession(sessionId: string): Promise<CheckedSession> {
+  /**
+   * A session as the database has it at this moment: for sockets, which outlive their token. Fails like `authenticate`.
+   * Who knows whose it is to be says so, and both are read at once.
+   */
+  async checkSession(sessionId: string, userId?: string): Promise<CheckedSession> {
+    const account = userId === undefined ? undefined : this.deps.users.account(userId).catch(noSuchSession);
+    account?.catch(() => {}); // told below, unless the session itself is no good
     const session = await this.deps.sessions.byId(sessionId);
     if (!session || session.ended_at !== null) throw new ParleyError('invalid_token');
     if (!isOpen(session, this.now())) throw new ParleyError('token_expired');
-    const { id, username, role, is_active } = await this.deps.users.account(session.user_id).catch(noSuchSession);
+    if (userId !== undefined && session.user_id !== userId) throw new ParleyError('invalid_token');
+    const { id, username, role, is_active } = await (account ??
+      this.deps.users.account(session.user_id).catch(noSuchSession));
     if (!is_active) throw new ParleyError('invalid_token');
     return { userId: id, sessionId, username: username!, role, expiresAt: session.expires_at };
   }

@@ -11,7 +11,7 @@ import type { SharedChanges } from './shared-changes.ts';
 type Held = z.output<typeof SyncBody>['conversations'][number];
 
 /** Answers that are made at once, and that may wait: a crowd that comes back takes turns, and none of it is slow for all. */
-const AT_ONCE = 8;
+const AT_ONCE = 64;
 const MAX_WAITING = 20_000;
 /** Conversations of one answer whose changes are looked for at once, and after how much of them it is long enough. */
 const CONVERSATIONS_AT_ONCE = 20;

@@ -1,5 +1,6 @@
 import type { Updateable } from 'kysely';
 import type { Database, Executor } from '../database/database.ts';
+import { prepared } from '../database/prepared.ts';
 import type { UsersTable } from '../database/schema.ts';
 import type { Account } from './model.ts';
 
@@ -23,14 +24,19 @@ export interface DisplayNamePage {
 
 /** The table `users`. */
 export class UsersRepository {
+  private readonly account = prepared((ask: { id: string }) => [
+    this.database.read.selectFrom('users').selectAll().where('id', '=', ask.id).compile(),
+  ]);
+
   constructor(private readonly database: Database) {}
 
   async insert(tx: Executor, account: Account): Promise<void> {
     await tx.insertInto('users').values(account).execute();
   }
 
-  byId(id: string): Promise<Account | undefined> {
-    return this.database.read.selectFrom('users').selectAll().where('id', '=', id).executeTakeFirst();
+  async byId(id: string): Promise<Account | undefined> {
+    const [[account]] = await this.database.readTogether(this.account({ id }));
+    return account;
   }
 
   /** The account of which a unique column has this value. */

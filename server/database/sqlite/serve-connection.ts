@@ -73,7 +73,7 @@ class Connection {
   /** The rows of each query, all as of one moment, as JSON: it crosses threads at a fraction of what objects cost. */
   readTogether(queries: SqlQuery[]): string {
     // In memory a transaction of the writer may be open on this one connection. Nothing comes between the queries then either.
-    const isOpen = this.database.inTransaction;
+    const isOpen = this.database.inTransaction || queries.length === 1; // a query alone sees one moment anyway
     if (!isOpen) this.database.run('begin');
     try {
       return JSON.stringify(queries.map((query) => this.query(query).rows));

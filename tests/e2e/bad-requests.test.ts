@@ -394,6 +394,7 @@ function goodBody({ method, path }: Route): Record<string, unknown> | undefined 
     'PATCH /api/v1/users/me': { display_name: 'Sweeper' },
     'DELETE /api/v1/users/me': { password: 'not this one' },
     'POST /api/v1/conversations': { participant_id: bob.id },
+    'POST /api/v1/sync': { conversations: [{ id: group, rev: 1, marks_rev: 0 }], limit: 10 },
     'PATCH /api/v1/conversations/{id}': { name: 'Swept' },
     'POST /api/v1/conversations/{id}/participants': { user_ids: [bob.id] },
     'PATCH /api/v1/conversations/{id}/participants/{user_id}': { participant_role: 'admin' },

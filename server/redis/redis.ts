@@ -1,4 +1,4 @@
-import { createClient } from 'redis';
+import type * as RedisPackage from 'redis';
 import { type Config, ConfigError } from '../config.ts';
 import type { Logger } from '../monitoring/logger.ts';
 
@@ -30,6 +30,7 @@ export class Redis {
   private readonly hearReturn = new Set<() => void>();
 
   private constructor(
+    private readonly client: typeof RedisPackage,
     private readonly config: Config['redis'],
     private readonly log: Logger,
   ) {
@@ -46,7 +47,8 @@ export class Redis {
    * who has this password, this fails with a ConfigError.
    */
   static async connect(config: Config['redis'], log: Logger): Promise<Redis> {
-    const redis = new Redis(config, log);
+    // Loaded here and not above: it takes a third of the start, and most installations have no Redis.
+    const redis = new Redis(await import('redis'), config, log);
     try {
       if (await redis.isThereInTime()) await redis.checkVersion();
       else log.warn('Redis is not there: starting without it, and trying on');
@@ -67,7 +69,7 @@ export class Redis {
 
   /** One more connection, such as for subscriptions or for commands that block. It is closed with the others. */
   open(purpose: string): RedisClient {
-    const client = createRedisClient(this.config, purpose);
+    const client = createRedisClient(this.client, this.config, purpose);
     this.clients.push(client);
     this.watch(client, purpose);
     // It tries for ever, so that this ends only when the client is closed.
@@ -128,7 +130,7 @@ export class Redis {
   }
 }
 
-function createRedisClient(config: Config['redis'], purpose: string) {
+function createRedisClient({ createClient }: typeof RedisPackage, config: Config['redis'], purpose: string) {
   return createClient({
     ...address(config),
     name: `parley-${purpose}`,

@@ -24,7 +24,7 @@ async function talk(socket: TestSocket, conversation_id: string, name: string): 
 describe('a server under load', () => {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     test(`stops on ${signal} within 10 s: sockets are told and closed with 1012, and nothing acknowledged is lost`, async () => {
-      const server = await startServer();
+      const server = (await startServer()).nodes[0]!;
       const [alice, bob, carol] = await signUpAll(server, 'alice', 'bob', 'carol');
       const groups = [await alice.group([bob, carol]), await bob.group([alice]), await carol.direct(bob)];
       const sockets = await Promise.all([
@@ -84,7 +84,7 @@ describe('a server under load', () => {
 
 describe('a server that is about to go', () => {
   test('finishes what is under way, takes no new work, and says so to whom it concerns', async () => {
-    const server = await startServer();
+    const server = (await startServer()).nodes[0]!;
     const [alice, bob] = await signUpAll(server, 'alice', 'bob');
     const conversation = await alice.direct(bob);
     const [hers, his] = await Promise.all([alice.connect(), bob.connect()]);
@@ -119,7 +119,7 @@ describe('a server that is about to go', () => {
   }, 20_000);
 
   test('does not wait for ever for a request that never ends', async () => {
-    const server = await startServer({ SHUTDOWN_TIMEOUT: '2s' });
+    const server = (await startServer({ SHUTDOWN_TIMEOUT: '2s' })).nodes[0]!;
     const [alice, bob] = await signUpAll(server, 'alice', 'bob');
     const slow = await SlowRequest.begin(alice, await alice.direct(bob), 'never finished');
     const started = performance.now();

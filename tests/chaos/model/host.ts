@@ -1,12 +1,13 @@
 import { join } from 'node:path';
 import type { FaultPlan } from '../../support/faulty-bus.ts';
+import type { TestNode } from '../../support/node.ts';
 import { fixedPort } from '../../support/ports.ts';
 import { startServer, type TestServer } from '../../support/server.ts';
 import { Counters } from './counters.ts';
 
 const ENTRY = [process.execPath, join(import.meta.dir, '../../support/faulty-server.ts')];
 
-/** A server with a faulty bus, at one address however often it is restarted. */
+/** A server with a faulty bus in each of its nodes, at the same addresses however often they are restarted. */
 export class Host {
   /** What its bus did, over all its lives. */
   readonly faults = new Counters();
@@ -36,31 +37,39 @@ export class Host {
     await this.tellPlan();
   }
 
+  /** One node goes, each in its turn, and comes back. */
   async restart(how: 'SIGKILL' | 'SIGTERM'): Promise<void> {
     await this.collect();
-    if (how === 'SIGKILL') await this.server.kill();
-    else await this.server.stop('SIGTERM');
-    await this.server.start();
-    this.lives++;
-    this.collected = {};
+    const { nodes } = this.server;
+    const node = nodes[this.lives++ % nodes.length]!;
+    if (how === 'SIGKILL') await node.kill();
+    else await node.stop('SIGTERM');
+    await node.start();
+    this.collected.delete(node);
     await this.tellPlan();
   }
 
-  private collected: Record<string, number> = {};
-
-  private get control(): string {
-    return String(this.server.lines.findLast((line) => line.msg === 'listening')?.control);
-  }
+  /** What was added to the faults of each node's present life. */
+  private readonly collected = new Map<TestNode, Record<string, number>>();
 
   private async tellPlan(): Promise<void> {
-    const plan = this.plan && { ...this.plan, seed: this.plan.seed + this.lives };
-    const { ok } = await fetch(this.control, { method: 'PUT', body: JSON.stringify(plan ?? null) });
-    if (!ok) throw new Error('the server did not take the plan of faults');
+    for (const [index, node] of this.server.nodes.entries()) {
+      const plan = this.plan && { ...this.plan, seed: this.plan.seed + this.lives + 1000 * index };
+      const { ok } = await fetch(controlOf(node), { method: 'PUT', body: JSON.stringify(plan ?? null) });
+      if (!ok) throw new Error('the server did not take the plan of faults');
+    }
   }
 
   private async collect(): Promise<void> {
-    const counts = (await (await fetch(this.control)).json()) as Record<string, number>;
-    for (const [name, count] of Object.entries(counts)) this.faults.add(name, count - (this.collected[name] ?? 0));
-    this.collected = counts;
+    for (const node of this.server.nodes) {
+      const counts = (await (await fetch(controlOf(node))).json()) as Record<string, number>;
+      const before = this.collected.get(node) ?? {};
+      for (const [name, count] of Object.entries(counts)) this.faults.add(name, count - (before[name] ?? 0));
+      this.collected.set(node, counts);
+    }
   }
+}
+
+function controlOf(node: TestNode): string {
+  return String(node.lines.findLast((line) => line.msg === 'listening')?.control);
 }

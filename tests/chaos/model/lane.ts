@@ -19,7 +19,7 @@ export class Lane {
 
   static async start(options: { repair?: boolean } = {}): Promise<Lane> {
     const host = await Host.start(options);
-    const truth = new Truth(host.server.dataDir);
+    const truth = await Truth.open(host.server);
     const signUp = (name: string, count: number) =>
       Promise.all(Array.from({ length: count }, (_, index) => Person.signUp(host, `${name}-${index}`)));
     return new Lane(host, await signUp('member', PEOPLE), await signUp('outsider', OUTSIDERS), truth);
@@ -34,8 +34,8 @@ export class Lane {
     return [this.people[0]!, ...this.people];
   }
 
-  close(): void {
+  async close(): Promise<void> {
     for (const person of this.everybody) person.startAnew();
-    this.truth.close();
+    await this.truth.close();
   }
 }

@@ -34,7 +34,7 @@ export async function playSeeds({ seeds, lanes, createClient, repair = true, eno
       if (failed() >= enough) break;
     }
     run.faults.addAll(lane.host.faults.counts);
-    lane.close();
+    await lane.close();
   };
   await Promise.all(Array.from({ length: Math.min(lanes, seeds.length) }, play));
   return run;

@@ -103,7 +103,7 @@ export async function playSeed(lane: Lane, seed: number, createClient: CreateCli
   for (const { person, signedOutBy } of clients) {
     if (signedOutBy !== undefined) world.found(`${person.username} was signed out: ${signedOutBy}`);
   }
-  lookThrough(world, lane);
+  await lookThrough(world, lane);
   await close(world, clients);
   return { seed, findings: world.findings, counts: world.counters.counts, settledAfterMs };
 }
@@ -144,9 +144,9 @@ async function play(world: World): Promise<void> {
 }
 
 /** What was heard, and when. */
-function lookThrough(world: World, lane: Lane): void {
+async function lookThrough(world: World, lane: Lane): Promise<void> {
   const { truth } = lane;
-  truth.refresh();
+  await truth.refresh();
   for (const person of lane.everybody) {
     for (const text of [...disorders(person), ...leaks(person, truth), ...unheardRemovals(person, truth)])
       world.found(text);

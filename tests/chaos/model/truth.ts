@@ -1,5 +1,5 @@
-import { Database } from 'bun:sqlite';
-import { join } from 'node:path';
+import type { TestServer } from '../../support/server.ts';
+import { openStored, type Stored } from '../../support/stored.ts';
 
 /** A stretch of somebody's membership; an open one lasts. */
 export interface Membership {
@@ -25,7 +25,7 @@ interface Row {
   kind: 'message' | 'edit' | 'name' | 'member';
   conversation: string;
   rev: number;
-  user: string | null;
+  person: string | null;
   text: string | null;
   left_rev: number | null;
   at: number;
@@ -38,29 +38,54 @@ export function marksIn(text: string): string[] {
   return text.match(MARK) ?? [];
 }
 
-const NOW = `cast(unixepoch('subsec') * 1000 as integer)`;
-const columns = 'insert into model_log (kind, conversation, rev, user, text, left_rev, at) values';
-const SCHEMA = `
-  create table model_log (id integer primary key, kind text, conversation blob, rev integer, user blob, text text,
-                          left_rev integer, at integer);
-  create trigger model_message after insert on messages begin
-    ${columns} ('message', new.conversation_id, new.rev, new.sender_id, new.content, null, ${NOW});
-  end;
-  create trigger model_edit after update of content on messages begin
-    ${columns} ('edit', new.conversation_id, new.rev, new.sender_id, new.content, null, ${NOW});
-  end;
-  create trigger model_created after insert on conversations begin
-    ${columns} ('name', new.id, new.rev, null, new.name, null, ${NOW});
-  end;
-  create trigger model_renamed after update of name on conversations when old.name is not new.name begin
-    ${columns} ('name', new.id, new.rev, null, new.name, null, ${NOW});
-  end;
-  create trigger model_joined after insert on participants begin
-    ${columns} ('member', new.conversation_id, new.rev, new.user_id, null, new.left_rev, ${NOW});
-  end;
-  create trigger model_member after update of left_rev on participants when old.left_rev is not new.left_rev begin
-    ${columns} ('member', new.conversation_id, new.rev, new.user_id, null, new.left_rev, ${NOW});
-  end;`;
+const COLUMNS = 'model_log (kind, conversation, rev, person, text, left_rev, at)';
+const NOTES = {
+  message: 'new.conversation_id, new.rev, new.sender_id, new.content, null',
+  edit: 'new.conversation_id, new.rev, new.sender_id, new.content, null',
+  name: 'new.id, new.rev, null, new.name, null',
+  member: 'new.conversation_id, new.rev, new.user_id, null, new.left_rev',
+};
+/** When what is noted: on which table, and for updates where which column changed. */
+const TRIGGERS: [name: string, kind: keyof typeof NOTES, table: string, changed?: string][] = [
+  ['model_message', 'message', 'messages'],
+  ['model_edit', 'edit', 'messages', 'content'],
+  ['model_created', 'name', 'conversations'],
+  ['model_renamed', 'name', 'conversations', 'name'],
+  ['model_joined', 'member', 'participants'],
+  ['model_member', 'member', 'participants', 'left_rev'],
+];
+
+function sqliteSchema(): string[] {
+  const now = `cast(unixepoch('subsec') * 1000 as integer)`;
+  const triggers = TRIGGERS.map(([name, kind, table, changed]) => {
+    const when = changed
+      ? `after update of ${changed} on ${table} when old.${changed} is not new.${changed}`
+      : `after insert on ${table}`;
+    return `create trigger ${name} ${when} begin insert into ${COLUMNS} values ('${kind}', ${NOTES[kind]}, ${now}); end`;
+  });
+  const table = `create table model_log (id integer primary key, kind text, conversation blob, rev integer, person blob,
+                   text text, left_rev integer, at integer)`;
+  return [table, ...triggers];
+}
+
+function postgresSchema(): string[] {
+  const now = '(extract(epoch from clock_timestamp()) * 1000)::bigint';
+  const triggers = TRIGGERS.flatMap(([name, kind, table, changed]) => {
+    const when = changed
+      ? `after update of ${changed} on ${table} for each row when (old.${changed} is distinct from new.${changed})`
+      : `after insert on ${table} for each row`;
+    return [
+      `create function ${name}() returns trigger language plpgsql as $$ begin
+         insert into ${COLUMNS} values ('${kind}', ${NOTES[kind]}, ${now});
+         return null;
+       end $$`,
+      `create trigger ${name} ${when} execute function ${name}()`,
+    ];
+  });
+  const table = `create table model_log (id bigint generated always as identity primary key, kind text, conversation uuid,
+                   rev bigint, person uuid, text text, left_rev bigint, at bigint)`;
+  return [table, ...triggers];
+}
 
 /**
  * What was truly committed, and when: triggers write it down in the transactions themselves, so that a crash between a
@@ -70,29 +95,24 @@ export class Truth {
   readonly origins = new Map<string, Origin>();
   private readonly memberships = new Map<string, Membership[]>();
   private readonly conversations = new Set<string>();
-  private readonly database: Database;
   private lastId = 0;
 
-  /** The server on this folder has made its tables, and nobody uses it yet. */
-  constructor(dataDir: string) {
-    this.database = new Database(join(dataDir, 'parley.db'));
-    this.database.run('pragma busy_timeout = 5000');
-    this.database.run(SCHEMA);
+  private constructor(private readonly stored: Stored) {}
+
+  /** The server has made its tables, and nobody uses it yet. */
+  static async open(server: TestServer): Promise<Truth> {
+    const stored = await openStored(server);
+    for (const statement of server.databaseUrl ? postgresSchema() : sqliteSchema()) await stored.run(statement);
+    return new Truth(stored);
   }
 
   /** Reads what was added. */
-  refresh(): void {
-    const rows = this.database
-      .query<Row, [number]>(
-        `select id, kind, lower(hex(conversation)) as conversation, rev, lower(hex(user)) as user, text, left_rev, at
-         from model_log where id > ? order by id`,
-      )
-      .all(this.lastId);
+  async refresh(): Promise<void> {
+    const rows = await this.stored.run<Row>('select * from model_log where id > ? order by id', this.lastId);
     for (const row of rows) {
       this.lastId = row.id;
-      const conversation = uuid(row.conversation);
-      if (row.kind === 'member') this.noteMember(conversation, uuid(row.user!), row);
-      else this.noteText(conversation, row);
+      if (row.kind === 'member') this.noteMember(row.conversation, row.person!, row);
+      else this.noteText(row.conversation, row);
     }
   }
 
@@ -114,8 +134,8 @@ export class Truth {
     });
   }
 
-  close(): void {
-    this.database.close();
+  close(): Promise<void> {
+    return this.stored.close();
   }
 
   private noteText(conversation: string, { text, rev, kind }: Row): void {
@@ -135,8 +155,4 @@ export class Truth {
     if (left_rev === null) stretches.push({ joinRev: rev, joinedAt: at });
     else Object.assign(stretches.at(-1)!, { leftRev: left_rev, leftAt: at });
   }
-}
-
-function uuid(hex: string): string {
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }

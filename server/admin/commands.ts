@@ -1,20 +1,17 @@
 import { randomBytes } from 'node:crypto';
-import { parseArgs } from 'node:util';
 import type { z } from 'zod';
 import { Email, NewPassword, Username } from '../../protocol/requests.ts';
 import { UserRole } from '../../protocol/resources.ts';
 import { Id } from '../../protocol/schemas.ts';
 import type { AuthService } from '../auth/service.ts';
+import { type Command, type Options as OptionsOf, type Output, runCommand, UsageError } from '../command-line.ts';
 import { ParleyError } from '../errors.ts';
 import type { Account } from '../users/model.ts';
 import type { UsersService } from '../users/service.ts';
 
-export interface AdminDeps {
+export interface AdminDeps extends Output {
   users: UsersService;
   auth: AuthService;
-  /** Where results are written, and where failures; a line each. */
-  print(line: string): void;
-  complain(line: string): void;
 }
 
 const USAGE = `usage: parley admin <command>
@@ -27,13 +24,10 @@ const USAGE = `usage: parley admin <command>
 <who> is an e-mail address, a username or an id. Without --password one is made and printed once.
 Changes are heard by a server that runs on the same database within seconds.`;
 
-/** The command was not understood: usage is printed, and the exit code is 2. */
-class UsageError extends Error {}
+type Option = 'email' | 'username' | 'password' | 'role';
+type Options = OptionsOf<Option>;
 
-type Options = Partial<Record<'email' | 'username' | 'password' | 'role', string>>;
-type Command = (deps: AdminDeps, args: string[], options: Options) => Promise<void>;
-
-const COMMANDS: Record<string, { run: Command; options: (keyof Options)[]; args: number }> = {
+const COMMANDS: Record<string, Command<AdminDeps, Option>> = {
   'create-user': { run: createUser, options: ['email', 'username', 'password', 'role'], args: 0 },
   'set-role': { run: setRole, options: [], args: 2 },
   'reset-password': { run: resetPassword, options: ['password'], args: 1 },
@@ -44,30 +38,9 @@ const COMMANDS: Record<string, { run: Command; options: (keyof Options)[]; args:
  * Runs `parley admin …`: what an operator does to accounts from the machine itself, whether or not a server is running on
  * the database. Answers the exit code: 0 done, 1 refused, 2 not understood.
  */
-export async function runAdmin(argv: string[], deps: AdminDeps): Promise<number> {
-  try {
-    const [name = '', ...rest] = argv;
-    if (name === 'help' || argv.includes('--help')) {
-      deps.print(USAGE);
-      return 0;
-    }
-    const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-    if (!command) throw new UsageError(name === '' ? 'a command is missing' : `there is no command ${name}`);
-    const { positionals, values } = parse(rest, command.options);
-    if (positionals.length !== command.args) throw new UsageError(`${name} takes ${command.args} arguments`);
-    await command.run(deps, positionals, values);
-    return 0;
-  } catch (error) {
-    if (error instanceof UsageError) {
-      deps.complain(`${error.message}\n\n${USAGE}`);
-      return 2;
-    }
-    if (error instanceof ParleyError) {
-      deps.complain(error.message);
-      return 1;
-    }
-    throw error;
-  }
+export function runAdmin(argv: string[], deps: AdminDeps): Promise<number> {
+  const isRefusal = (error: unknown) => error instanceof ParleyError;
+  return runCommand(argv, deps, { usage: USAGE, commands: COMMANDS, isRefusal });
 }
 
 async function createUser({ auth, print }: AdminDeps, _args: string[], options: Options): Promise<void> {
@@ -122,13 +95,4 @@ function check<T extends z.ZodType>(name: string, schema: T, value: unknown): z.
   const result = schema.safeParse(value);
   if (!result.success) throw new UsageError(`${name}: ${result.error.issues[0]?.message}`);
   return result.data;
-}
-
-function parse(args: string[], names: (keyof Options)[]): { positionals: string[]; values: Options } {
-  const options = Object.fromEntries(names.map((name) => [name, { type: 'string' as const }]));
-  try {
-    return parseArgs({ args, options, allowPositionals: true, strict: true });
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
 }

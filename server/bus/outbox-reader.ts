@@ -1,5 +1,6 @@
 import type { Selectable } from 'kysely';
 import type { Database } from '../database/database.ts';
+import { currentOutboxMoment } from '../database/outbox.ts';
 import { type OutboxMoment, outboxMoment, writtenAfter } from '../database/outbox-moment.ts';
 import type { OutboxTable } from '../database/schema.ts';
 import type { Logger } from '../monitoring/logger.ts';
@@ -56,8 +57,7 @@ export class OutboxReader {
 
   /** Goes on behind what stands there now, as after the log went back: nothing of before is told. */
   async skip(): Promise<void> {
-    const [[now]] = await this.database.readTogether([outboxMoment(this.database)]);
-    this.seen = now!.moment;
+    this.seen = await currentOutboxMoment(this.database);
   }
 
   /** Resolves once nothing is under way any more. */

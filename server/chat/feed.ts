@@ -19,9 +19,15 @@ export class MessageFeed {
     private readonly reader: MessageReader,
   ) {}
 
-  /** A page of all conversations, in id order, behind `after`. */
-  listPositions(limit: number, after?: string): Promise<Position[]> {
-    return this.conversations.listPositions(limit, after);
+  /** Where every conversation stands, in id order, in pages of so many; the next is read when it is asked for. */
+  async *positions(pageSize: number): AsyncGenerator<Position[]> {
+    let after: string | undefined;
+    for (;;) {
+      const page = await this.conversations.listPositions(pageSize, after);
+      if (page.length === 0) return;
+      after = page.at(-1)!.id;
+      yield page;
+    }
   }
 
   async positionsOf(conversationIds: string[]): Promise<Map<string, number>> {

@@ -10,12 +10,8 @@ const PAGE = 1000;
  * been lost. It reads a row for each conversation, never messages.
  */
 export async function* conversationsBehind(feed: MessageFeed, repository: JobRepository): AsyncGenerator<string[]> {
-  let after: string | undefined;
-  for (;;) {
-    const positions = await feed.listPositions(PAGE, after);
-    if (positions.length === 0) return;
-    after = positions.at(-1)!.id;
-    const cursors = await repository.cursorsBetween(positions[0]!.id, after);
+  for await (const positions of feed.positions(PAGE)) {
+    const cursors = await repository.cursorsBetween(positions[0]!.id, positions.at(-1)!.id);
     const behind = positions.filter(({ id, seq }) => seq > (cursors.get(id) ?? 0));
     if (behind.length > 0) yield behind.map(({ id }) => id);
   }

@@ -1,13 +1,10 @@
-import { parseArgs } from 'node:util';
 import { Id } from '../../protocol/schemas.ts';
+import { type Command, type Options, type Output, runCommand, UsageError } from '../command-line.ts';
 import type { ParkedJob } from './model.ts';
 import type { ParkedJobsRepository } from './parked-jobs-repository.ts';
 
-export interface JobsDeps {
+export interface JobsDeps extends Output {
   jobs: ParkedJobsRepository;
-  /** Where results are written, and where failures; a line each. */
-  print(line: string): void;
-  complain(line: string): void;
 }
 
 const USAGE = `usage: parley jobs <command>
@@ -22,52 +19,26 @@ A job is one message for one consumer, such as webhooks. What the message says i
 /** How many are listed, at most. */
 const MAX_LISTED = 10_000;
 
-/** The command was not understood: usage is printed, and the exit code is 2. */
-class UsageError extends Error {}
 /** There is no such job: the exit code is 1. */
 class NoSuchJob extends Error {}
 
-type Command = (deps: JobsDeps, argument: string, limit: string) => Promise<void>;
-
-const COMMANDS: Record<string, { run: Command; args: number }> = {
-  list: { run: list, args: 0 },
-  show: { run: show, args: 1 },
-  retry: { run: retry, args: 1 },
-  discard: { run: discard, args: 1 },
+const COMMANDS: Record<string, Command<JobsDeps, 'limit'>> = {
+  list: { run: list, options: ['limit'], args: 0 },
+  show: { run: show, options: [], args: 1 },
+  retry: { run: retry, options: [], args: 1 },
+  discard: { run: discard, options: [], args: 1 },
 };
 
 /**
  * Runs `parley jobs …`: what an operator does about parked jobs, whether or not a server is running on the database.
  * Answers the exit code: 0 done, 1 there is no such job, 2 not understood.
  */
-export async function runJobs(argv: string[], deps: JobsDeps): Promise<number> {
-  try {
-    const [name = '', ...rest] = argv;
-    if (name === 'help' || argv.includes('--help')) {
-      deps.print(USAGE);
-      return 0;
-    }
-    const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-    if (!command) throw new UsageError(name === '' ? 'a command is missing' : `there is no command ${name}`);
-    const { positionals, values } = parse(rest);
-    if (positionals.length !== command.args) throw new UsageError(`${name} takes ${command.args} arguments`);
-    if (values.limit !== undefined && name !== 'list') throw new UsageError(`${name} takes no --limit`);
-    await command.run(deps, positionals[0] ?? '', values.limit ?? '100');
-    return 0;
-  } catch (error) {
-    if (error instanceof UsageError) {
-      deps.complain(`${error.message}\n\n${USAGE}`);
-      return 2;
-    }
-    if (error instanceof NoSuchJob) {
-      deps.complain(error.message);
-      return 1;
-    }
-    throw error;
-  }
+export function runJobs(argv: string[], deps: JobsDeps): Promise<number> {
+  const isRefusal = (error: unknown) => error instanceof NoSuchJob;
+  return runCommand(argv, deps, { usage: USAGE, commands: COMMANDS, isRefusal });
 }
 
-async function list({ jobs, print }: JobsDeps, _argument: string, limit: string): Promise<void> {
+async function list({ jobs, print }: JobsDeps, _args: string[], { limit = '100' }: Options<'limit'>): Promise<void> {
   if (!/^[1-9]\d*$/.test(limit) || Number(limit) > MAX_LISTED) {
     throw new UsageError(`--limit must be a whole number from 1 to ${MAX_LISTED}`);
   }
@@ -76,8 +47,8 @@ async function list({ jobs, print }: JobsDeps, _argument: string, limit: string)
   }
 }
 
-async function show({ jobs, print }: JobsDeps, argument: string): Promise<void> {
-  const id = checkId(argument);
+async function show({ jobs, print }: JobsDeps, [argument]: string[]): Promise<void> {
+  const id = checkId(argument!);
   const job = await jobs.find(id);
   if (!job) throw new NoSuchJob(`there is no job ${id}`);
   print(`id            ${job.id}`);
@@ -89,12 +60,12 @@ async function show({ jobs, print }: JobsDeps, argument: string): Promise<void> 
   print(`state         ${stateOf(job)}`);
 }
 
-async function retry({ jobs, print }: JobsDeps, argument: string): Promise<void> {
-  print(`${await changed(argument, (id) => jobs.retry(id))} to be tried again`);
+async function retry({ jobs, print }: JobsDeps, [argument]: string[]): Promise<void> {
+  print(`${await changed(argument!, (id) => jobs.retry(id))} to be tried again`);
 }
 
-async function discard({ jobs, print }: JobsDeps, argument: string): Promise<void> {
-  print(`${await changed(argument, (id) => jobs.discard(id))} discarded`);
+async function discard({ jobs, print }: JobsDeps, [argument]: string[]): Promise<void> {
+  print(`${await changed(argument!, (id) => jobs.discard(id))} discarded`);
 }
 
 async function changed(argument: string, change: (id?: string) => Promise<number>): Promise<number> {
@@ -114,12 +85,4 @@ function checkId(text: string): string {
   const result = Id.safeParse(text);
   if (!result.success) throw new UsageError(`${text} is no id of a job`);
   return result.data;
-}
-
-function parse(args: string[]) {
-  try {
-    return parseArgs({ args, options: { limit: { type: 'string' } }, allowPositionals: true, strict: true });
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
 }

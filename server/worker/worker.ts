@@ -118,13 +118,7 @@ export class Worker {
   private async begin(): Promise<void> {
     const { repository, feed, source, consumer, isAlone, log } = this.options;
     if (!(await repository.hasBegun())) {
-      let after: string | undefined;
-      for (;;) {
-        const positions = await feed.listPositions(BEGIN_PAGE, after);
-        if (positions.length === 0) break;
-        await repository.insertCursors(positions);
-        after = positions.at(-1)!.id;
-      }
+      for await (const positions of feed.positions(BEGIN_PAGE)) await repository.insertCursors(positions);
       await repository.noteBegun();
       log.info({ consumer: consumer.name }, 'the consumer begins: messages from now on are handed to it');
     }

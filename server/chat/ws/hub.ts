@@ -195,10 +195,11 @@ export class Hub {
     user.meanwhile = [];
     user.stopListening = this.options.bus.subscribe(`user:${user.id}`, (news) => this.hearUser(user, news));
     for (const head of await this.options.listHeads(user.id)) this.link(user, this.listenTo(head));
-    await this.joined();
+    // Before it is waited for: what is settled by then would not be looked at again.
     this.catchUpOnceHeard(async () => {
       for (const { id, rev } of await this.options.listHeads(user.id)) this.heardOf(id, rev);
     });
+    await this.joined();
     const meanwhile = user.meanwhile;
     user.meanwhile = undefined;
     for (const apply of meanwhile) apply();

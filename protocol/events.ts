@@ -139,7 +139,14 @@ export const ServerFrame = z.discriminatedUnion('event', [
   }),
   Message.extend({ event: z.literal('message.updated'), cause: Cause }),
   Changes.extend({ event: z.literal('changes'), conversation_id: Id, since: Counter }),
-  z.object({ event: z.literal('receipts'), conversation_id: Id, marks_rev: Counter, marks: z.array(Mark) }),
+  z.object({
+    event: z.literal('receipts'),
+    conversation_id: Id,
+    marks_rev: Counter.meta({
+      description: '0 in all but the last of several frames that tell the marks of one second',
+    }),
+    marks: z.array(Mark),
+  }),
   z.object({
     event: z.literal('typing'),
     conversation_id: Id,

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { Person, request, signUpAll } from '../support/people.ts';
+import { Person, request, signUp, signUpAll } from '../support/people.ts';
 import { endServers, startServer, type TestServer } from '../support/server.ts';
 
 let server: TestServer;
@@ -218,6 +218,32 @@ describe('marks', () => {
     const { body } = await alice.call('GET', path(group, '/changes?since=2&marks_since=0'));
     expect(body.marks).toHaveLength(2);
     expect(body.marks_rev).toBe(receipts.marks_rev);
+  });
+
+  test('of a large group come in parts, and the last says how far they are told', async () => {
+    const members = await Promise.all(Array.from({ length: 109 }, () => signUp(server, 'reader')));
+    const group = await alice.group(members, 'readers');
+    const { seq } = await alice.send(group, 'hello');
+    // Gathered by one node, which has all the sockets: two of each.
+    const node = server.nodes[0]!;
+    const readers = members.map((person) => person.at(node));
+    const sockets = await Promise.all([...readers, ...readers].map((reader) => reader.connect()));
+    const hearer = await alice.connect();
+    for (const socket of sockets.slice(0, members.length)) socket.send({ event: 'read', conversation_id: group, seq });
+
+    const heard = new Map<string, number>();
+    const parts: number[] = [];
+    while (heard.size < members.length) {
+      const { marks, marks_rev } = await hearer.next('receipts');
+      parts.push(marks_rev);
+      for (const mark of marks) heard.set(mark.user_id, mark.read_seq);
+    }
+    expect(new Set(heard.values())).toEqual(new Set([seq]));
+    const { body } = await alice.call('GET', path(group, '/changes?since=2&marks_since=0'));
+    expect(parts.length).toBeGreaterThan(1);
+    expect(parts.at(-1)).toBe(body.marks_rev);
+    expect(parts.slice(0, -1).filter((marks_rev) => marks_rev >= body.marks_rev)).toEqual([]);
+    expect(parts).toContain(0);
   });
 
   test('in a foreign conversation are refused', async () => {

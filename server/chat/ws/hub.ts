@@ -8,6 +8,7 @@ import type { Change, ConversationNews } from '../news.ts';
 import type { Client } from './client.ts';
 import { LocalConversation } from './local-conversation.ts';
 import { LocalUser } from './local-user.ts';
+import { Receipts } from './receipts.ts';
 import { Repair, type RepairOptions, type ToldChanges } from './repair.ts';
 
 /** How long a handshake waits, at most, until other nodes are heard: without Redis they are heard through the outbox. */
@@ -53,11 +54,19 @@ export class Hub {
   private readonly clients = new Map<number, Client>();
   private readonly stopListening: () => void;
   private readonly repair: Repair;
+  private readonly receipts: Receipts;
   private server!: Server<unknown>;
 
   constructor(private readonly options: HubOptions) {
-    const { log, changesSince } = options;
+    const { log, changesSince, marksSince } = options;
     this.repair = new Repair({ log, changesSince, tell: (conversation, told) => this.tell(conversation, told) });
+    this.receipts = new Receipts({
+      log,
+      marksSince,
+      publish: (topic, frame) => this.publishTo(topic, JSON.stringify(frame)),
+      listeners: (topic) => this.server.subscriberCount(topic),
+      sendTo: (user, { id }, frame) => user.conversations.has(id) && this.sendTo(user, frame),
+    });
     this.stopListening = options.bus.subscribe('accounts', (news) => this.hearAccount(news));
   }
 
@@ -122,8 +131,7 @@ export class Hub {
       return;
     }
     client.user.sockets.set(client.key, client);
-    for (const conversation of client.user.conversations.values())
-      client.socket.subscribe(conversation.topicFor(client));
+    for (const conversation of client.user.conversations.values()) this.subscribe(client, conversation);
   }
 
   close(client: Client): void {
@@ -141,8 +149,7 @@ export class Hub {
   /** The log says that marks of a conversation moved: what of them was not heard here is told. */
   heardOfMarks(conversationId: string, marksRev: number): void {
     const conversation = this.conversations.get(conversationId);
-    if (!conversation || conversation.marksRev >= marksRev) return;
-    this.tellMarks(conversation, marksRev).catch((error) => this.marksFailed(conversation, error));
+    if (conversation) void this.receipts.catchUp(conversation, marksRev);
   }
 
   /** The log says that a membership changed: an invitation or a removal that was not heard here is made good. */
@@ -169,7 +176,7 @@ export class Hub {
     this.sendTo(user, { event: 'changes', conversation_id, since: 0, ...changes });
     // Nobody listened to it yet, and so nothing was made good.
     if (conversation.isBehind(head.rev)) this.repair.start(conversation);
-    this.tellMarksTo(conversation, [user]);
+    void this.receipts.tellNewcomers(conversation, [user]);
   }
 
   /** Sends every socket home and forgets what it knew: the log may have gone back, and be behind what was told here. */
@@ -182,8 +189,7 @@ export class Hub {
       user.stopListening();
       user.stopListening = () => {};
     }
-    for (const conversation of this.conversations.values()) conversation.close();
-    this.conversations.clear();
+    for (const conversation of [...this.conversations.values()]) this.forget(conversation);
   }
 
   stop(): void {
@@ -205,34 +211,6 @@ export class Hub {
     for (const apply of meanwhile) apply();
   }
 
-  /**
-   * Tells those who begin to hear a conversation its marks: their clients may have read of it before, and receipts that
-   * came in between are in no `rev` that they could miss.
-   */
-  private tellMarksTo(conversation: LocalConversation, users: LocalUser[]): void {
-    if (users.length === 0) return;
-    const { id, marksRev: marks_rev } = conversation;
-    const tell = (marks: Mark[]) => {
-      if (marks.length === 0) return;
-      const frame: ServerFrame = { event: 'receipts', conversation_id: id, marks_rev, marks };
-      for (const user of users) if (user.conversations.has(id)) this.sendTo(user, frame);
-    };
-    this.options.marksSince(id, 0).then(tell, (error) => this.marksFailed(conversation, error));
-  }
-
-  private marksFailed({ id }: LocalConversation, error: unknown): void {
-    this.options.log.warn({ err: error, conversation_id: id }, 'marks could not be told');
-  }
-
-  private async tellMarks(conversation: LocalConversation, marks_rev: number): Promise<void> {
-    const { id } = conversation;
-    // Read after the log said so: they are at least as new.
-    const marks = await this.options.marksSince(id, conversation.marksRev);
-    conversation.marksRev = Math.max(conversation.marksRev, marks_rev);
-    const frame: ServerFrame = { event: 'receipts', conversation_id: id, marks_rev, marks };
-    if (marks.length > 0) this.publishTo(conversation.topic, JSON.stringify(frame));
-  }
-
   /** The conversation, listened to from now on, standing where `head` says at the latest. */
   private listenTo(head: Pick<Head, 'id' | 'rev'> & Partial<Head>): LocalConversation {
     const known = this.conversations.get(head.id);
@@ -252,8 +230,8 @@ export class Hub {
     if (!conversation) return;
     for (const change of changes) conversation.take(change);
     for (const frame of signals) {
-      this.publishTo(conversation.topic, JSON.stringify(frame));
-      if (frame.event === 'receipts') conversation.toldMarks(frame.marks_rev);
+      if (frame.event === 'receipts') this.receipts.tell(conversation, frame);
+      else this.publishTo(conversation.topic, JSON.stringify(frame));
     }
   }
 
@@ -261,7 +239,7 @@ export class Hub {
   private apply(conversation: LocalConversation, change: Change): void {
     const admitted = this.admit(change.joined ?? [], conversation);
     this.publish(conversation, change);
-    this.tellMarksTo(conversation, admitted);
+    void this.receipts.tellNewcomers(conversation, admitted);
     for (const userId of change.left ?? []) {
       this.changeMembership(userId, (user) => {
         if (user.conversations.has(conversation.id)) user.toldLeft.set(conversation.id, change.rev);
@@ -293,7 +271,7 @@ export class Hub {
     }
     this.publishTo(conversation.topic, JSON.stringify(frame));
     for (const message of plain) this.publishTo(conversation.plainTopic, JSON.stringify(message));
-    this.tellMarksTo(conversation, admitted);
+    void this.receipts.tellNewcomers(conversation, admitted);
   }
 
   /** Tells a user that they are out, and ends what they hear of the conversation. */
@@ -343,7 +321,12 @@ export class Hub {
     if (user.conversations.has(conversation.id)) return;
     user.conversations.set(conversation.id, conversation);
     conversation.users++;
-    for (const client of user.sockets.values()) client.socket.subscribe(conversation.topicFor(client));
+    for (const client of user.sockets.values()) this.subscribe(client, conversation);
+  }
+
+  private subscribe(client: Client, conversation: LocalConversation): void {
+    this.receipts.beforeListening(conversation);
+    client.socket.subscribe(conversation.topicFor(client));
   }
 
   private unlink(user: LocalUser, conversation: LocalConversation): void {
@@ -351,8 +334,15 @@ export class Hub {
     for (const client of user.sockets.values()) client.socket.unsubscribe(conversation.topicFor(client));
     conversation.users--;
     if (conversation.users > 0) return;
+    this.forget(conversation);
+  }
+
+  private forget(conversation: LocalConversation): void {
     conversation.close();
-    if (this.conversations.get(conversation.id) === conversation) this.conversations.delete(conversation.id);
+    // It may have been taken up anew meanwhile.
+    if (this.conversations.get(conversation.id) !== conversation) return;
+    this.conversations.delete(conversation.id);
+    this.receipts.forget(conversation);
   }
 
   private hearUser(user: LocalUser, { conversation_id, rev, change }: UserNews): void {

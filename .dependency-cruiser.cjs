@@ -56,7 +56,7 @@ module.exports = {
     {
       name: 'the-server-does-not-reach-into-tests-or-benches',
       severity: 'error',
-      from: { path: '^(server|protocol)/', pathNot: '[.]test[.]ts$' },
+      from: { path: '^(server|protocol)/', pathNot: '[.](test|contract)[.]ts$' },
       to: { path: '^(tests|bench)/' },
     },
     {

@@ -1,20 +1,14 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test';
 import { sql } from 'kysely';
-import type { Database } from './database.ts';
-
-/** A database of its own, with its schema and nothing in it. */
-export interface DatabaseWorld {
-  database: Database;
-  close(): Promise<void>;
-}
+import type { TestDatabase } from '../../tests/support/databases.ts';
 
 const ID = '0199a3f0-8c00-7a00-8000-0000000000aa';
 /** Rows that a query counts so that it takes a while: many commits long. */
 const MANY = 300_000;
 
 /** What Database promises of reads that belong together, to be run on every driver. */
-export function readTogetherContract(make: () => Promise<DatabaseWorld>): void {
-  let world: DatabaseWorld;
+export function readTogetherContract(make: () => Promise<TestDatabase>): void {
+  let world: TestDatabase;
 
   beforeEach(async () => {
     world = await make();

@@ -1,16 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
-import type { Database } from '../../database/database.ts';
+import { addGroup, addUser, SETTLED_AT, type TestDatabase } from '../../../tests/support/databases.ts';
 import { GroupCommit } from './group-commit.ts';
 import { type AppendAnswer, type AppendRow, BatchError, type LogDriver } from './log-driver.ts';
 
 /** A driver over a database of its own, with its schema and nothing in it. */
-export interface LogWorld {
+export interface LogWorld extends TestDatabase {
   driver: LogDriver;
-  database: Database;
-  close(): Promise<void>;
 }
-
-const NOW = 1_700_000_000_000;
 
 /** What LogDriver promises, to be run on every driver. */
 export function logDriverContract(make: () => Promise<LogWorld>): void {
@@ -21,69 +17,16 @@ export function logDriverContract(make: () => Promise<LogWorld>): void {
 
   beforeEach(async () => {
     world = await make();
-    [alice, bob] = [await addUser(), await addUser()];
+    [alice, bob] = [await addPerson(), await addPerson()];
     conversation = await addConversation([alice, bob]);
   });
   afterEach(() => world.close());
 
   const id = () => Bun.randomUUIDv7();
 
-  async function addUser(): Promise<string> {
-    const user = id();
-    await world.database.write
-      .insertInto('users')
-      .values({
-        id: user,
-        email: `${user}@example.com`,
-        username: user,
-        username_key: user,
-        display_name: user,
-        display_name_key: user,
-        phone_number: null,
-        password_hash: null,
-        avatar_url: null,
-        status: null,
-        role: 'user',
-        is_active: 1,
-        created_at: NOW,
-        deleted_at: null,
-      })
-      .execute();
-    return user;
-  }
-
+  const addPerson = () => addUser(world.database);
   /** A group that stands at `seq` 0 and `rev` 1, with everybody's marks at 0. */
-  async function addConversation(members: string[]): Promise<string> {
-    const group = id();
-    await world.database.write
-      .insertInto('conversations')
-      .values({
-        id: group,
-        type: 'group',
-        name: 'a group',
-        created_by: members[0]!,
-        low_user_id: null,
-        high_user_id: null,
-        created_at: NOW,
-        updated_at: NOW,
-        seq: 0,
-        rev: 1,
-        meta_rev: 1,
-      })
-      .execute();
-    const rows = members.map((user_id) => ({
-      conversation_id: group,
-      user_id,
-      role: 'member' as const,
-      joined_at: NOW,
-      rev: 1,
-      left_rev: null,
-      read_seq: 0,
-      delivered_seq: 0,
-    }));
-    await world.database.write.insertInto('participants').values(rows).execute();
-    return group;
-  }
+  const addConversation = (members: string[]) => addGroup(world.database, members);
 
   function row(content: string, overrides: Partial<AppendRow> = {}): AppendRow {
     const own = id();
@@ -162,7 +105,7 @@ export function logDriverContract(make: () => Promise<LogWorld>): void {
       });
       const { seq, rev, updated_at } = await head();
       expect([seq, rev]).toEqual([4, 5]);
-      expect(updated_at).toBeGreaterThan(NOW);
+      expect(updated_at).toBeGreaterThan(SETTLED_AT);
     });
 
     test('numbers each conversation by itself', async () => {
@@ -187,7 +130,7 @@ export function logDriverContract(make: () => Promise<LogWorld>): void {
     });
 
     test('moves the marks of those who wrote, each to their own latest message, and nobody else’s', async () => {
-      const carol = await addUser();
+      const carol = await addPerson();
       const group = await addConversation([alice, bob, carol]);
       const at = { conversationId: group };
       await append(
@@ -310,7 +253,7 @@ export function logDriverContract(make: () => Promise<LogWorld>): void {
     }
 
     test('who is no participant is not let in, and costs the others nothing', async () => {
-      const stranger = await addUser();
+      const stranger = await addPerson();
       const answers = await append(
         row('a'),
         row('x', { senderId: stranger }),

@@ -1,45 +1,21 @@
 import { describe, expect, test } from 'bun:test';
 import { connect, createServer, type Socket } from 'node:net';
+import { addGroup, addUser, postgresDatabase } from '../../../tests/support/databases.ts';
 import { canTestPostgres, sharedPostgres, TestPostgres } from '../../../tests/support/postgres.ts';
-import { SchemaMigrator } from '../../database/migrator.ts';
-import { PostgresDatabase } from '../../database/postgres/postgres-database.ts';
 import { type LogWorld, logDriverContract } from './log-driver.contract.ts';
 import { type AppendAnswer, type AppendRow, BatchError } from './log-driver.ts';
 import { PostgresLog } from './postgres-log.ts';
 
-async function open(url: string): Promise<LogWorld> {
-  const database = await PostgresDatabase.open({ url, poolSize: 6 });
-  await new SchemaMigrator(database).up();
-  return { driver: new PostgresLog(database), database, close: () => database.close() };
+async function open(url?: string): Promise<LogWorld> {
+  const world = await postgresDatabase(url);
+  return { ...world, driver: new PostgresLog(world.database) };
 }
 
-const make = async () => open(await (await sharedPostgres()).createDatabase());
-
-/** People, and groups of all of them, straight into the tables. */
+/** People, and groups of all of them. */
 async function settle({ database }: LogWorld, people: number, groups: number) {
-  const users = Array.from({ length: people }, () => Bun.randomUUIDv7());
-  const conversations = Array.from({ length: groups }, () => Bun.randomUUIDv7());
-  const name = (id: string) => ({ username: id, username_key: id, display_name: id, display_name_key: id });
-  const user = (id: string) => ({
-    id,
-    ...name(id),
-    email: id,
-    role: 'user' as const,
-    is_active: 1 as const,
-    created_at: 0,
-  });
-  await database.write.insertInto('users').values(users.map(user)).execute();
-  const head = { type: 'group' as const, created_at: 0, updated_at: 0, seq: 0, rev: 1, meta_rev: 1 };
-  await database.write
-    .insertInto('conversations')
-    .values(conversations.map((id) => ({ id, ...head })))
-    .execute();
-  const seat = { role: 'member' as const, joined_at: 0, rev: 1, read_seq: 0, delivered_seq: 0 };
-  const seats = conversations.flatMap((conversation_id) =>
-    users.map((user_id) => ({ conversation_id, user_id, ...seat })),
-  );
-  await database.write.insertInto('participants').values(seats).execute();
-  return { users, conversations };
+  const users = await Promise.all(Array.from({ length: people }, () => addUser(database)));
+  const conversations = await Promise.all(Array.from({ length: groups }, () => addGroup(database, users)));
+  return { users, conversations: conversations.sort() };
 }
 
 function row(conversationId: string, senderId: string, clientId: string = Bun.randomUUIDv7()): AppendRow {
@@ -78,7 +54,7 @@ async function fragileWay(port: number) {
 }
 
 describe.skipIf(!canTestPostgres('the log in PostgreSQL'))('the log in PostgreSQL', () => {
-  logDriverContract(make);
+  logDriverContract(open);
 
   test('answers a batch whose commit nobody heard of, once it is back, as if nothing had been', async () => {
     const postgres = await sharedPostgres();

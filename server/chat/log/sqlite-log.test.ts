@@ -1,33 +1,12 @@
 import { describe, expect, test } from 'bun:test';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { SchemaMigrator } from '../../database/migrator.ts';
-import { SqliteDatabase } from '../../database/sqlite/sqlite-database.ts';
+import { sqliteDatabase } from '../../../tests/support/databases.ts';
 import { type LogWorld, logDriverContract } from './log-driver.contract.ts';
 import { BatchError } from './log-driver.ts';
 import { SqliteLog } from './sqlite-log.ts';
 
 async function make(): Promise<LogWorld> {
-  const dir = mkdtempSync(join(tmpdir(), 'parley-log-'));
-  const database = await SqliteDatabase.open({
-    dir,
-    readers: 1,
-    writerEntry: new URL('../../writer-thread.ts', import.meta.url),
-    readerEntry: new URL('../../database/sqlite/reader-thread.ts', import.meta.url),
-    onDeath: (error) => {
-      throw error;
-    },
-  });
-  await new SchemaMigrator(database).up();
-  return {
-    driver: new SqliteLog(database),
-    database,
-    async close() {
-      await database.close();
-      rmSync(dir, { recursive: true });
-    },
-  };
+  const world = await sqliteDatabase();
+  return { ...world, driver: new SqliteLog(world.database) };
 }
 
 describe('the log in SQLite', () => {

@@ -1,49 +1,18 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { sql } from 'kysely';
+import { sqliteDatabase, type TestDatabase } from '../../../tests/support/databases.ts';
 import { readTogetherContract } from '../database.contract.ts';
-import { SchemaMigrator } from '../migrator.ts';
-import { SqliteDatabase } from './sqlite-database.ts';
-
-function open(dir: string): Promise<SqliteDatabase> {
-  return SqliteDatabase.open({
-    dir,
-    readers: 2,
-    writerEntry: new URL('../../writer-thread.ts', import.meta.url),
-    readerEntry: new URL('./reader-thread.ts', import.meta.url),
-    onDeath: (error) => {
-      throw error;
-    },
-  });
-}
+import type { SqliteDatabase } from './sqlite-database.ts';
 
 describe('reads together in a file', () => {
-  readTogetherContract(async () => {
-    const dir = mkdtempSync(join(tmpdir(), 'parley-database-'));
-    const database = await open(dir);
-    await new SchemaMigrator(database).up();
-    return {
-      database,
-      async close() {
-        await database.close();
-        rmSync(dir, { recursive: true });
-      },
-    };
-  });
+  readTogetherContract(() => sqliteDatabase({ readers: 2 }));
 });
 
 describe('reads together in memory', () => {
-  readTogetherContract(async () => {
-    const database = await open(':memory:');
-    await new SchemaMigrator(database).up();
-    return { database, close: () => database.close() };
-  });
+  readTogetherContract(() => sqliteDatabase({ inMemory: true }));
 
   test('go on while a transaction is open on the only connection', async () => {
-    const database = await open(':memory:');
-    await new SchemaMigrator(database).up();
+    const { database, close } = await sqliteDatabase({ inMemory: true });
     const rows = await database.write.transaction().execute(async (tx) => {
       await tx.insertInto('meta').values({ key: 'one', value: '1' }).execute();
       return database.readTogether([
@@ -51,24 +20,24 @@ describe('reads together in memory', () => {
       ]);
     });
     expect(rows).toEqual([[{ value: '1' }]]);
-    await database.close();
+    await close();
   });
 });
 
 describe('SQLite in its threads', () => {
-  let database: SqliteDatabase;
+  let world: TestDatabase<SqliteDatabase>;
 
   beforeAll(async () => {
-    database = await open(':memory:');
-    await sql`create table words (word text unique on conflict rollback)`.execute(database.write);
+    world = await sqliteDatabase({ inMemory: true });
+    await sql`create table words (word text unique on conflict rollback)`.execute(world.database.write);
   });
-  afterAll(() => database.close());
+  afterAll(() => world.close());
 
   const put = (...words: string[]) =>
-    database.write.transaction().execute(async (tx) => {
+    world.database.write.transaction().execute(async (tx) => {
       for (const word of words) await sql`insert into words values (${word})`.execute(tx);
     });
-  const words = async () => (await sql<{ word: string }>`select word from words`.execute(database.read)).rows;
+  const words = async () => (await sql<{ word: string }>`select word from words`.execute(world.database.read)).rows;
 
   test('tells a failure after which it rolled back by itself as what it was, and goes on', async () => {
     await put('one');

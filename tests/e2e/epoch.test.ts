@@ -71,8 +71,10 @@ test.skipIf(!canTestPostgres('a failover of PostgreSQL'))(
     const socket = await bob.connect();
     await promote(postgres);
     expect((await socket.closed).code).toBe(1012);
-    await eventually('another epoch', async () => (await epochNow()) !== first);
-    const second = await epochNow();
+    const second = await eventually('another epoch', async () => {
+      const now: string | undefined = await epochNow();
+      return now !== first && now;
+    });
     await everywhere(server, bob, second);
     const again = await bob.connect();
     expect(await again.find('ready')).toMatchObject({ epoch: second });

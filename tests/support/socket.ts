@@ -146,7 +146,8 @@ export class TestSocket {
     const isPlain = ({ rev, edited_at, deleted_at, reactions, type }: Frame) =>
       rev > since && !edited_at && !deleted_at && !reactions && type !== 'system';
     if (!messages.every(isPlain)) return [frame];
-    const heard = new Set(this.frames.map(({ id }) => id));
+    // An ack names a message too, and says nothing of whether it was heard.
+    const heard = new Set(this.frames.filter(({ event }) => event !== 'ack').map(({ id }) => id));
     return messages
       .filter(({ id }: Frame) => !heard.has(id))
       .map((message: Frame) => ({ event: 'message', ...message, conversation_id }));

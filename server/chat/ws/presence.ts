@@ -235,6 +235,7 @@ export class Presence {
   private send(client: Client, news: PresenceNews): void {
     const told = this.watchedBy.get(client);
     if (!told?.has(news.user_id)) return; // watches others by now, or is gone
+    if (told.get(news.user_id) === news.status) return; // was told so while this was looked up
     told.set(news.user_id, news.status);
     client.send({ event: 'presence', ...news });
   }

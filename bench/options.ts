@@ -31,7 +31,8 @@ export const USAGE = `bun bench/main.ts [options]
   --patience=15         seconds to wait before each measurement for other programs to rest
   --dir=PATH            where the databases go while it runs; a real disk, or commits cost nothing
   --database=postgres   Parley on a PostgreSQL from this machine's package: pairs and latency, and no report is written
-  --nodes=3             so many nodes of it on that PostgreSQL and a Redis: pairs, fanout, and what the way between nodes adds
+  --nodes=3             so many nodes of it on that PostgreSQL and a Redis: pairs, fanout, latency, and what the way
+                        between nodes adds
   --no-write            leave docs/benchmarks/ as it is
 `;
 
@@ -62,7 +63,7 @@ export function parseOptions(argv: string[]): Options | 'help' {
   const nodes = values.nodes === undefined ? undefined : Number(values.nodes);
   if (nodes !== undefined) {
     if (!Number.isInteger(nodes) || nodes < 1 || nodes > 16) throw new Error('--nodes must be a number from 1 to 16');
-    values.only ??= 'pairs,fanout,hop';
+    values.only ??= 'pairs,fanout,latency,hop';
   }
   const database = nodes === undefined ? values.database : 'postgres';
   if (database !== 'sqlite' && database !== 'postgres') throw new Error('--database is sqlite or postgres');

@@ -6,7 +6,7 @@ import { type Chair, type Load, Room } from './room.ts';
 /**
  * Sends as the clock says, and takes each latency from the scheduled time: a server that stalls is charged for all the
  * messages that should have gone meanwhile (no coordinated omission). The loop never sleeps, for a timer would add its
- * own millisecond; so this generator uses its whole core, and says by its lateness whether it kept up.
+ * own millisecond, unless the plan says so; so this generator uses its whole core. Its lateness says whether it kept up.
  */
 export async function runOpenLoop(plan: OpenLoop): Promise<OpenLoopResult> {
   const warm = Math.round((plan.warm_ms / 1000) * plan.per_second);
@@ -18,7 +18,7 @@ export async function runOpenLoop(plan: OpenLoop): Promise<OpenLoopResult> {
   let meter = new Meter(plan.server_pid, plan);
   let isWarm = false;
   load.begin();
-  await spin(() => {
+  await repeat(plan.sleeps ? (turn) => setTimeout(turn, 1) : setImmediate, () => {
     const now = performance.now();
     for (; room.sent < total && load.scheduled(room.sent) <= now; load.send(senders, room.sent));
     if (!isWarm && room.sent >= warm) {
@@ -84,13 +84,13 @@ class ScheduledLoad implements Load {
   }
 }
 
-/** Calls `turn` between the events of the loop, without ever sleeping, until it returns true. */
-export function spin(turn: () => boolean): Promise<void> {
+/** Calls `turn` again and again until it returns true; `schedule` says when the next is due. */
+function repeat(schedule: (next: () => void) => unknown, turn: () => boolean): Promise<void> {
   return new Promise((resolve, reject) => {
     const next = () => {
       try {
         if (turn()) resolve();
-        else setImmediate(next);
+        else schedule(next);
       } catch (error) {
         reject(error);
       }

@@ -62,6 +62,8 @@ export interface OpenLoop extends Talk {
   per_second: number;
   /** Conversations with an index from here on are also reported by themselves. */
   split?: number;
+  /** Sleep between sends, for the server needs this core too: each send is up to a millisecond late. */
+  sleeps?: boolean;
 }
 
 /** Sockets that only stay open. */

@@ -65,7 +65,7 @@ export async function closedLoop(
   };
 }
 
-/** All senders together, so many a second, by the clock. */
+/** All senders together, so many a second, by the clock. Beside several nodes the generator has no core to itself. */
 export async function openLoop(
   bench: Bench,
   target: Target,
@@ -77,7 +77,8 @@ export async function openLoop(
 ): Promise<OpenLoop> {
   const talk = await talkOf(target, server, world, conversations, where);
   const split = where === 'half together' ? conversations.length / 2 : undefined;
-  return { load: 'open', ...talk, ...pace(bench), per_second: perSecond, split };
+  const sleeps = server.urls.length > 1;
+  return { load: 'open', ...talk, ...pace(bench), per_second: perSecond, split, sleeps };
 }
 
 export function all(world: World): number[] {

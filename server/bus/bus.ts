@@ -14,11 +14,12 @@ export interface Channels {
 }
 
 /**
- * Somebody comes into a conversation at `rev`: nodes with their sockets begin to listen to it. A node that was not heard to
- * listen yet would miss the change itself, so that it comes along, unless it lets in so many that it is large.
+ * Somebody comes into a conversation at `rev`, or has left it. Nodes with sockets of who comes begin to listen to it. One that
+ * was not heard to listen yet would miss the change itself, so that it comes along, unless it lets in so many that it is
+ * large. Of who left a node hears by the conversation too, but for one that is only just finding out what they are in.
  */
 export interface UserNews {
-  kind: 'joining';
+  kind: 'joining' | 'left';
   conversation_id: string;
   rev: number;
   change?: Change;

@@ -12,7 +12,8 @@ const KINDS: Record<string, (news: Record<string, unknown>, channel: string) => 
     isObjects(changes) &&
     isObjects(signals) &&
     ((changes ?? []) as Record<string, unknown>[]).every(({ rev, frame }) => isRev(rev) && isObject(frame)),
-  user: ({ kind, conversation_id, rev }) => kind === 'joining' && typeof conversation_id === 'string' && isRev(rev),
+  user: ({ kind, conversation_id, rev }) =>
+    (kind === 'joining' || kind === 'left') && typeof conversation_id === 'string' && isRev(rev),
   presence: ({ user_id, status }, channel) => user_id === idOf(channel) && STATUSES.has(status),
   accounts: ({ kind, user_id, session_ids }) =>
     typeof user_id === 'string' &&

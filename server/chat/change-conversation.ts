@@ -136,12 +136,16 @@ export function newParticipant(
 /** Where more come in at once, other nodes read of it from the log. */
 const MAX_TOLD_ONE_BY_ONE = 20;
 
-/** Publishes a change that was committed; the nodes of who comes in with it are told first, so that they listen. */
+/**
+ * Publishes a change that was committed. The nodes of who comes in with it are told first, so that they listen; those of
+ * who leaves with it after, for they may have read just before that their user is in.
+ */
 export function publishChange(bus: Bus, conversationId: string, change: Change): void {
-  const { rev, joined = [] } = change;
+  const { rev, joined = [], left = [] } = change;
   const carried = joined.length <= MAX_TOLD_ONE_BY_ONE ? change : undefined;
   for (const userId of joined) {
     bus.publish(`user:${userId}`, { kind: 'joining', conversation_id: conversationId, rev, change: carried });
   }
   bus.publish(`conversation:${conversationId}`, { conversation_id: conversationId, changes: [change] });
+  for (const userId of left) bus.publish(`user:${userId}`, { kind: 'left', conversation_id: conversationId, rev });
 }

@@ -157,18 +157,22 @@ export class Hub {
     const user = this.users.get(userId);
     if (!user) return;
     await user.loaded.catch(() => {}); // who could not be loaded has no socket, and is told when they come back
+    const heardBefore = user.membershipRevs.get(conversationId) ?? 0;
     const head = await this.options.findHead(userId, conversationId);
     if (this.users.get(userId) !== user) return;
-    if (head && !user.conversations.has(conversationId)) await this.letIn(user, head);
     if (head) this.heardOf(conversationId, head.rev);
+    // What was heard while this was read is newer, and was applied: who was removed meanwhile must not be let in again.
+    if ((user.membershipRevs.get(conversationId) ?? 0) > heardBefore) return;
+    if (head && !user.conversations.has(conversationId)) this.letIn(user, head);
     // A client may have read of a conversation that this node never heard its user to be in.
-    if (!head && (user.toldLeft.get(conversationId) ?? 0) < rev) this.expel(user, conversationId, { rev });
+    if (!head && heardBefore < rev) this.expel(user, conversationId, { rev });
   }
 
   /** Makes a lost invitation good: the user hears the conversation from where this node stands, and reads the rest. */
-  private async letIn(user: LocalUser, head: Head): Promise<void> {
+  private letIn(user: LocalUser, head: Head): void {
     const { id: conversation_id } = head;
     const conversation = this.listenTo(head);
+    user.heardOfMembership(conversation_id, head.rev);
     this.link(user, conversation);
     const { rev, marksRev: marks_rev } = conversation;
     const epoch = this.options.epoch.current;
@@ -237,12 +241,14 @@ export class Hub {
 
   /** Publishes one change, and moves subscriptions with it: who joins hears it, who left hears it last. */
   private apply(conversation: LocalConversation, change: Change): void {
-    const admitted = this.admit(change.joined ?? [], conversation);
+    const admitted = this.admit(change.joined ?? [], conversation, change.rev);
     this.publish(conversation, change);
     void this.receipts.tellNewcomers(conversation, admitted);
     for (const userId of change.left ?? []) {
       this.changeMembership(userId, (user) => {
-        if (user.conversations.has(conversation.id)) user.toldLeft.set(conversation.id, change.rev);
+        // Who was never heard to be in may have read that they are.
+        if (!user.conversations.has(conversation.id)) this.expel(user, conversation.id, change);
+        user.heardOfMembership(conversation.id, change.rev);
         this.unlink(user, conversation);
       });
     }
@@ -263,7 +269,7 @@ export class Hub {
   /** Publishes a stretch of changes as one frame. Who left in it hears that, and nothing that came after. */
   private tell(conversation: LocalConversation, { frame, joined, left, plain }: ToldChanges): void {
     const { id } = conversation;
-    const admitted = this.admit(joined, conversation);
+    const admitted = this.admit(joined, conversation, frame.rev);
     for (const one of left) {
       this.changeMembership(one.id, (user) => {
         if (user.conversations.has(id)) this.expel(user, id, { rev: one.rev, participant: one });
@@ -280,7 +286,7 @@ export class Hub {
     const participants = left.participant ? [left.participant] : [];
     // Never behind what was told of the conversation before.
     const rev = Math.max(left.rev, conversation?.rev ?? 0);
-    user.toldLeft.set(conversation_id, rev);
+    user.heardOfMembership(conversation_id, rev);
     this.sendTo(user, { event: 'participant.left', conversation_id, rev, participants });
     if (conversation) this.unlink(user, conversation);
   }
@@ -295,14 +301,15 @@ export class Hub {
   }
 
   /**
-   * Lets users hear a conversation; returns those who did not before. It is looked up when that happens: it may have been
-   * let go and taken up anew.
+   * Lets users hear a conversation, as of `heardRev`; returns those who did not before. It is looked up when that happens:
+   * it may have been let go and taken up anew.
    */
-  private admit(userIds: string[], { id, rev, seq, marksRev }: LocalConversation): LocalUser[] {
+  private admit(userIds: string[], { id, rev, seq, marksRev }: LocalConversation, heardRev: number): LocalUser[] {
     const admitted: LocalUser[] = [];
     for (const userId of userIds) {
       this.changeMembership(userId, (user) => {
         if (!user.conversations.has(id)) admitted.push(user);
+        user.heardOfMembership(id, heardRev);
         this.link(user, this.listenTo({ id, rev, seq, marks_rev: marksRev }));
       });
     }
@@ -345,9 +352,14 @@ export class Hub {
     this.receipts.forget(conversation);
   }
 
-  private hearUser(user: LocalUser, { conversation_id, rev, change }: UserNews): void {
-    // Listened to from just before the change that lets them in; the change itself makes them a listener.
+  private hearUser(user: LocalUser, { kind, conversation_id, rev, change }: UserNews): void {
     if (this.users.get(user.id) !== user) return;
+    if (kind === 'left') {
+      // Heard here before, unless it came while their conversations were being read: then it is in the log.
+      this.changeMembership(user.id, () => this.heardOf(conversation_id, rev));
+      return;
+    }
+    // Listened to from just before the change that lets them in; the change itself makes them a listener.
     const conversation = this.listenTo({ id: conversation_id, rev: rev - 1 });
     if (change) conversation.take(change);
     this.catchUpOnceHeard(() => this.checkMembership(user.id, conversation_id, rev));

@@ -6,8 +6,8 @@ export class LocalUser {
   readonly sockets = new Map<number, Client>();
   /** What they are in, by id. */
   readonly conversations = new Map<string, LocalConversation>();
-  /** What they were told to have left, and at which `rev`. */
-  readonly toldLeft = new Map<string, number>();
+  /** At which `rev` of a conversation their coming or going was heard here last, and told to their sockets. */
+  readonly membershipRevs = new Map<string, number>();
   /** Sockets, and handshakes on their way to becoming one. */
   uses = 0;
   stopListening = () => {};
@@ -20,4 +20,8 @@ export class LocalUser {
     readonly id: string,
     public username: string,
   ) {}
+
+  heardOfMembership(conversationId: string, rev: number): void {
+    this.membershipRevs.set(conversationId, Math.max(rev, this.membershipRevs.get(conversationId) ?? 0));
+  }
 }

@@ -39,8 +39,8 @@ export class TypingSignals {
     places.delete(conversationId);
     if (places.size === 0) this.active.delete(user.id);
     // Whoever was removed meanwhile says nothing there any more, not even this. Who is new there may not be known here yet.
-    if (user.conversations.has(conversationId) || !user.toldLeft.has(conversationId))
-      this.tell(user, conversationId, false);
+    const hasLeft = !user.conversations.has(conversationId) && user.membershipRevs.has(conversationId);
+    if (!hasLeft) this.tell(user, conversationId, false);
   }
 
   /** Ends what a user who is gone was typing. */

@@ -1,4 +1,4 @@
-import pLimit from 'p-limit';
+import pLimit, { type LimitFunction } from 'p-limit';
 import type { z } from 'zod';
 import { SYNC_MESSAGES } from '../../protocol/limits.ts';
 import type { SyncBody } from '../../protocol/requests.ts';
@@ -13,8 +13,11 @@ type Held = z.output<typeof SyncBody>['conversations'][number];
 /** Answers that are made at once, and that may wait: a crowd that comes back takes turns, and none of it is slow for all. */
 const AT_ONCE = 64;
 const MAX_WAITING = 20_000;
-/** Conversations of one answer whose changes are looked for at once, and after how much of them it is long enough. */
-const CONVERSATIONS_AT_ONCE = 20;
+/**
+ * Changes that are read at once for one answer, over all its conversations, and after how much of them it is long enough.
+ * Little more is read than is told, however long the messages are.
+ */
+const CHANGES_AT_ONCE = 400;
 const ENOUGH_CHARACTERS = 512 * 1024;
 
 /**
@@ -23,6 +26,10 @@ const ENOUGH_CHARACTERS = 512 * 1024;
  */
 export class CatchUpReader {
   private readonly turns = pLimit(AT_ONCE);
+  /** Of one account one answer is made after the other, so that nobody takes the turns of all. */
+  private readonly turnsOf = new Map<string, { take: LimitFunction; waiting: number }>();
+  /** Answers that were asked for and are not made yet. */
+  private waiting = 0;
 
   constructor(
     private readonly reader: ChatReader,
@@ -31,8 +38,17 @@ export class CatchUpReader {
 
   /** The answer as JSON. What would make it too long is left out, and asked for by itself. */
   async answer(actor: Actor, body: z.output<typeof SyncBody>): Promise<string> {
-    if (this.turns.pendingCount >= MAX_WAITING) throw new ParleyError('unavailable');
-    return this.turns(() => this.write(actor, body));
+    if (this.waiting >= MAX_WAITING) throw new ParleyError('unavailable');
+    const own = this.turnsOf.get(actor.userId) ?? { take: pLimit(1), waiting: 0 };
+    this.turnsOf.set(actor.userId, own);
+    own.waiting++;
+    this.waiting++;
+    try {
+      return await own.take(() => this.turns(() => this.write(actor, body)));
+    } finally {
+      this.waiting--;
+      if (--own.waiting === 0) this.turnsOf.delete(actor.userId);
+    }
   }
 
   private async write(actor: Actor, { conversations: held, ...page }: z.output<typeof SyncBody>): Promise<string> {
@@ -44,8 +60,8 @@ export class CatchUpReader {
       return own && isBehind(own, head) ? [{ head, index, own }] : [];
     });
     let characters = 0;
-    for (let from = 0; from < behind.length && characters < ENOUGH_CHARACTERS; from += CONVERSATIONS_AT_ONCE) {
-      const some = behind.slice(from, from + CONVERSATIONS_AT_ONCE);
+    while (behind.length > 0 && characters < ENOUGH_CHARACTERS) {
+      const some = behind.splice(0, countUpTo(CHANGES_AT_ONCE, behind));
       const changes = await Promise.all(some.map(({ head, own }) => this.changesOf(actor, head, own)));
       for (const [place, text] of changes.entries()) {
         if (text === undefined || characters >= ENOUGH_CHARACTERS) continue;
@@ -70,6 +86,16 @@ export class CatchUpReader {
       throw error;
     }
   }
+}
+
+/** How many of the first conversations have so many changes to tell together; one at the least. */
+function countUpTo(changes: number, behind: { head: Head; own: Held }[]): number {
+  let sum = 0;
+  const beyond = behind.findIndex(({ head, own }) => {
+    sum += Math.min(head.rev - own.rev, SYNC_MESSAGES);
+    return sum > changes;
+  });
+  return beyond < 0 ? behind.length : Math.max(1, beyond);
 }
 
 /** One that is ahead of the log is told by its head that the log went back. */

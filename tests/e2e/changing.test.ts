@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { burst, numbered, range } from '../support/burst.ts';
 import { Person, request, signUp, signUpAll } from '../support/people.ts';
 import { endServers, startServer, type TestServer } from '../support/server.ts';
 
@@ -274,6 +275,44 @@ describe('sync', () => {
 });
 
 describe('sync with what is held', () => {
+  test('asked for many times at once by one account that missed much costs little more memory than once', async () => {
+    const [one] = await signUpAll(server, 'greedy');
+    const socket = await one.connect();
+    const groups = await Promise.all(Array.from({ length: 20 }, (_, index) => one.group([], `group ${index}`)));
+    const long = 'я'.repeat(4000);
+    for (const group of groups) {
+      await burst(
+        socket,
+        group,
+        numbered('', 200).map((number) => long.slice(number.length) + number),
+      );
+      socket.forget();
+    }
+    await socket.close();
+    // No two ask for the same, so that no answer is shared.
+    const ask = (rev: number) =>
+      sync(
+        one,
+        groups.map((id) => ({ id, rev })),
+      );
+    await ask(1);
+    const before = await server.memory();
+    let most = before;
+    const weighing = setInterval(async () => {
+      most = Math.max(most, await server.memory());
+    }, 50);
+    const answers = await Promise.all(range(1, 24).map((rev) => ask(rev)));
+    clearInterval(weighing);
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+    // Each tells something, and little more than is enough.
+    for (const { body } of answers) {
+      const told = body.conversations.flatMap((head: any) => head.changes?.messages ?? []).length;
+      expect(told).toBeGreaterThan(0);
+      expect(told).toBeLessThan(500);
+    }
+    expect((most - before) / 2 ** 20).toBeLessThan(400 * server.nodes.length);
+  }, 60_000);
+
   const sync = (person: Person, conversations: unknown, rest: object = {}) =>
     person.call('POST', '/sync', { conversations, ...rest });
 

@@ -7,10 +7,6 @@ WEB := web/dist/index.html
 WEB_SOURCES := $(shell find web/src web/public web/index.html web/vite.config.ts sdk protocol -type f \
 	-not -path '*/dist/*' -not -name '*.test.ts' 2> /dev/null)
 
-# What asks a node for something: not the executable, the package, the containers, the walk, or a browser's storage.
-ON_NODES := $(filter-out $(addprefix ./tests/e2e/,$(addsuffix .test.ts,containers executable sdk-browser sdk-package walk)),\
-	$(wildcard ./tests/e2e/*.test.ts))
-
 .DEFAULT_GOAL := help
 .PHONY: all run dev setup web sdk build test test-unit test-e2e test-cluster chaos bench lint lint-fix fmt types \
         api chat cluster migrate-up migrate-down migrate-status docker-build docker-up docker-down docker-logs help
@@ -44,14 +40,13 @@ test: setup lint web ## install, lint, check types and run every test
 	@scripts/test.sh
 
 test-unit: setup ## the tests that stand beside their code
-	$(BUN) test ./server ./protocol ./bench ./sdk ./web/src
+	@scripts/test.sh unit
 
 test-e2e: setup web ## the tests through the front door
-	$(BUN) test --timeout 20000 ./tests/e2e
+	@scripts/test.sh e2e
 
-test-cluster: setup web ## the tests through the front door, and the model, on three nodes with PostgreSQL and Redis
-	TEST_TOPOLOGY=cluster $(BUN) test --timeout 20000 $(ON_NODES)
-	TEST_TOPOLOGY=cluster SEEDS=$(or $(SEEDS),20) $(BUN) test --timeout 240000 ./tests/chaos/model.test.ts
+test-cluster: setup web ## the tests through the front door, and the model (SEEDS=…), on three nodes with PostgreSQL and Redis
+	@scripts/test.sh e2e-nodes model-nodes
 
 chaos: setup ## the long rounds: crashes under load, of one machine and of nodes; the model with 3,000 seeds (SEEDS=…); about two hours
 	CRASHES=100 NODE_KILLS=20 POSTGRES_KILLS=10 REDIS_RESTARTS=10 REDIS_DOWN_S=60 SILENCES=20 SKEWED_S=90 \

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Runs every suite, one after the other, whatever fails on the way; ends with a line "N passed, N failed".
-# With CI=true a skipped test is a failure. REPORTS names a folder for what the suites report (JUnit) and the total.
+# Runs every suite, or those that are named, one after the other, whatever fails on the way; ends with a line
+# "N passed, N failed". With CI=true a skipped test is a failure. REPORTS names a folder for what the suites report (JUnit)
+# and the total.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -20,8 +21,8 @@ number() {
   sed -n "s/^<testsuites .*[ ]$2=\"\([0-9]*\)\".*/\1/p" "$1" | head -n 1
 }
 
-# suite NAME MINUTES MILLISECONDS PATH...: runs a suite for at most so long in all, and so long for a test that does not
-# set its own time.
+# suite NAME MINUTES MILLISECONDS ARGUMENT...: runs a suite for at most so long in all, and so long for a test that does
+# not set its own time; the arguments are Bun's, and paths.
 suite() {
   local name=$1 minutes=$2 milliseconds=$3
   shift 3
@@ -54,14 +55,36 @@ suite() {
   passed=$((passed + good))
   failed=$((failed + bad))
   skipped=$((skipped + left_out))
-  summary+=("$(printf '%-7s %5d passed, %d failed%s, %d s' "$name" "$good" "$bad" "$note" "$((SECONDS - started))")")
+  summary+=("$(printf '%-11s %5d passed, %d failed%s, %d s' "$name" "$good" "$bad" "$note" "$((SECONDS - started))")")
 }
 
-suite unit 3 10000 ./server ./protocol ./bench ./sdk ./web/src
-suite e2e 8 20000 ./tests/e2e
-suite cluster 4 60000 ./tests/cluster
-suite chaos 9 240000 ./tests/chaos
-suite browser 6 60000 ./tests/browser
+# Files beside each other, each on servers of its own: half of the time passes in waiting.
+beside=(--parallel=2 --no-isolate)
+
+# What asks nodes for something: not the executable, the package, the containers, the walk, or a browser's storage.
+on_nodes=()
+for file in ./tests/e2e/*.test.ts; do
+  case $file in */containers.test.ts | */executable.test.ts | */sdk-browser.test.ts | */sdk-package.test.ts | */walk.test.ts) ;;
+    *) on_nodes+=("$file") ;;
+  esac
+done
+
+run() {
+  case $1 in
+    unit) suite unit 3 10000 ./server ./protocol ./bench ./sdk ./web/src ;;
+    # Through the front door, on one node with SQLite, and on three with PostgreSQL and Redis.
+    e2e) suite e2e 8 20000 "${beside[@]}" ./tests/e2e ;;
+    e2e-nodes) TEST_TOPOLOGY=cluster suite e2e-nodes 10 40000 "${beside[@]}" "${on_nodes[@]}" ;;
+    model-nodes) TEST_TOPOLOGY=cluster SEEDS=${SEEDS:-15} suite model-nodes 6 240000 ./tests/chaos/model.test.ts ;;
+    cluster) suite cluster 4 60000 ./tests/cluster ;;
+    chaos) suite chaos 9 240000 ./tests/chaos ;;
+    browser) suite browser 6 60000 ./tests/browser ;;
+    *) printf 'there is no suite %s\n' "$1" >&2 && exit 2 ;;
+  esac
+}
+
+if [ $# -eq 0 ]; then set -- unit e2e e2e-nodes cluster chaos model-nodes browser; fi
+for name in "$@"; do run "$name"; done
 
 printf '\n== all tests\n'
 printf '%s\n' "${summary[@]}"

@@ -185,7 +185,7 @@ export class TestPostgres {
       listen_addresses: '127.0.0.1',
       port: String(this.port),
       unix_socket_directories: '',
-      max_connections: '200',
+      max_connections: '400',
       ...settings,
     });
   }

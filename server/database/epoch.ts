@@ -14,13 +14,15 @@ const LOOK_MS = 2000;
  */
 export class Epoch {
   private known = '';
+  /** The epoch that `onChange` has dealt with; behind `known` where it failed, and is to be called again. */
+  private told = '';
   private timer: Timer | undefined;
   private looking: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly database: Database,
     private readonly log: Logger,
-    /** Told when the epoch is another one, while the server runs. */
+    /** Told when the epoch is another one, while the server runs, and told again until it does not fail. */
     private readonly onChange: () => Promise<void>,
   ) {}
 
@@ -31,7 +33,15 @@ export class Epoch {
   async start(): Promise<void> {
     await followHistory(this.database);
     this.known = await readEpoch(this.database);
+    this.told = this.known;
     this.timer = setInterval(() => this.look(), LOOK_MS);
+  }
+
+  /** Looks at once, as it does by itself every 2 s. */
+  look(): void {
+    this.looking = this.looking
+      .then(() => this.compare())
+      .catch((error) => this.log.warn({ err: error }, 'the epoch could not be followed'));
   }
 
   /** Resolves once nothing is under way any more. */
@@ -40,19 +50,16 @@ export class Epoch {
     await this.looking;
   }
 
-  private look(): void {
-    this.looking = this.looking
-      .then(() => this.compare())
-      .catch((error) => this.log.warn({ err: error }, 'the epoch could not be read'));
-  }
-
   private async compare(): Promise<void> {
     await followHistory(this.database);
     const epoch = await readEpoch(this.database);
-    if (epoch === this.known) return;
-    this.known = epoch;
-    this.log.warn({ epoch }, 'the log may have gone back: there is a new epoch, and clients load anew');
+    if (epoch !== this.known) {
+      this.known = epoch;
+      this.log.warn({ epoch }, 'the log may have gone back: there is a new epoch, and clients load anew');
+    }
+    if (this.told === epoch) return;
     await this.onChange();
+    this.told = epoch;
   }
 }
 

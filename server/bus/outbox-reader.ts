@@ -1,4 +1,5 @@
 import type { Selectable } from 'kysely';
+import { CoalescedTask } from '../coalesced-task.ts';
 import type { Database } from '../database/database.ts';
 import { currentOutboxMoment } from '../database/outbox.ts';
 import { type OutboxMoment, outboxMoment, writtenAfter } from '../database/outbox-moment.ts';
@@ -34,7 +35,14 @@ export class OutboxReader {
   private seen: OutboxMoment | undefined;
   private timer: Timer | undefined;
   private sweeper: Timer | undefined;
-  private working: Promise<void> = Promise.resolve();
+  private readonly polling = new CoalescedTask(
+    () => this.poll(),
+    (error) => this.log.error({ err: error }, 'the outbox could not be read'),
+  );
+  private readonly sweeping = new CoalescedTask(
+    () => this.sweep(),
+    (error) => this.log.error({ err: error }, 'the outbox could not be swept'),
+  );
 
   constructor(
     private readonly database: Database,
@@ -47,12 +55,12 @@ export class OutboxReader {
   async start(): Promise<void> {
     await this.skip();
     this.timer = setInterval(() => this.look(), POLL_MS);
-    this.sweeper = setInterval(() => this.enqueue(() => this.sweep()), SWEEP_MS);
+    this.sweeper = setInterval(() => this.sweeping.request(), SWEEP_MS);
   }
 
   /** Looks at once: something is known to have gone unheard. Does nothing while the reader is stopped. */
   look(): void {
-    if (this.timer) this.enqueue(() => this.poll());
+    if (this.timer) this.polling.request();
   }
 
   /** Goes on behind what stands there now, as after the log went back: nothing of before is told. */
@@ -65,12 +73,7 @@ export class OutboxReader {
     clearInterval(this.timer);
     this.timer = undefined;
     clearInterval(this.sweeper);
-    await this.working;
-  }
-
-  /** One after the other; what fails is tried again by the next tick. */
-  private enqueue(work: () => Promise<void>): void {
-    this.working = this.working.then(work).catch((error) => this.log.error({ err: error }, 'the outbox failed'));
+    await Promise.all([this.polling.idle(), this.sweeping.idle()]);
   }
 
   private async poll(): Promise<void> {

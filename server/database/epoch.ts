@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { CoalescedTask } from '../coalesced-task.ts';
 import type { Logger } from '../monitoring/logger.ts';
 import type { Database, Executor } from './database.ts';
 
@@ -17,7 +18,10 @@ export class Epoch {
   /** The epoch that `onChange` has dealt with; behind `known` where it failed, and is to be called again. */
   private told = '';
   private timer: Timer | undefined;
-  private looking: Promise<void> = Promise.resolve();
+  private readonly looking = new CoalescedTask(
+    () => this.compare(),
+    (error) => this.log.warn({ err: error }, 'the epoch could not be followed'),
+  );
 
   constructor(
     private readonly database: Database,
@@ -39,15 +43,13 @@ export class Epoch {
 
   /** Looks at once, as it does by itself every 2 s. */
   look(): void {
-    this.looking = this.looking
-      .then(() => this.compare())
-      .catch((error) => this.log.warn({ err: error }, 'the epoch could not be followed'));
+    this.looking.request();
   }
 
   /** Resolves once nothing is under way any more. */
   async stop(): Promise<void> {
     clearInterval(this.timer);
-    await this.looking;
+    await this.looking.idle();
   }
 
   private async compare(): Promise<void> {

@@ -1,4 +1,5 @@
 import type { PresenceStatus } from '../../../protocol/resources.ts';
+import { CoalescedTask } from '../../coalesced-task.ts';
 import type { Logger } from '../../monitoring/logger.ts';
 import type { Redis } from '../../redis/redis.ts';
 
@@ -58,17 +59,20 @@ export class SharedPresence {
   private settling: Timer | undefined;
   /** Whether all who are here have to be entered: this connection has not done so yet. */
   private isBehind = true;
-  private working: Promise<void> = Promise.resolve();
+  private readonly beating = new CoalescedTask(
+    () => this.beat(),
+    (error) => this.complain(error),
+  );
   private hooks: SharedPresenceHooks | undefined;
 
   constructor(
     private readonly redis: Redis,
     private readonly log: Logger,
   ) {
-    this.timer = setInterval(() => this.enqueue(), BEAT_MS);
-    redis.commands.on('ready', () => this.enqueue());
+    this.timer = setInterval(() => this.beating.request(), BEAT_MS);
+    redis.commands.on('ready', () => this.beating.request());
     redis.onReturn(() => this.settle());
-    this.enqueue();
+    this.beating.request();
   }
 
   begin(hooks: SharedPresenceHooks): void {
@@ -118,17 +122,13 @@ export class SharedPresence {
     clearInterval(this.timer);
     clearTimeout(this.settling);
     this.hooks = undefined;
-    await this.working;
+    await this.beating.idle();
   }
 
   private settle(): void {
     this.isBehind = true;
     clearTimeout(this.settling);
     this.settling = setTimeout(() => this.hooks?.returned(), SETTLE_MS);
-  }
-
-  private enqueue(): void {
-    this.working = this.working.then(() => this.beat()).catch((error) => this.complain(error));
   }
 
   private complain(error: unknown): void {

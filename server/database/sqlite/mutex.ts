@@ -1,7 +1,7 @@
 import { ParleyError } from '../../errors.ts';
 
 /** Who waits beyond this is told to come back: a queue without a limit only hides that nothing moves. */
-const MAX_WAITING = 10_000;
+export const MAX_WAITING = 10_000;
 
 /** Turns at one thing, in the order they were asked for. */
 export class Mutex {

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { sql } from 'kysely';
 import { sqliteDatabase, type TestDatabase } from '../../../tests/support/databases.ts';
+import { ParleyError } from '../../errors.ts';
 import { readTogetherContract } from '../database.contract.ts';
+import { MAX_WAITING } from './mutex.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 
 describe('reads together in a file', () => {
@@ -44,5 +46,18 @@ describe('SQLite in its threads', () => {
     expect(await put('two', 'one').catch(({ code }) => code)).toBe('SQLITE_CONSTRAINT_UNIQUE');
     await put('three');
     expect(await words()).toEqual([{ word: 'one' }, { word: 'three' }]);
+  });
+
+  test('refuses to read where too many wait already, and reads again after them', async () => {
+    const { read } = world.database;
+    const one = sql<{ one: number }>`select 1 as one`.compile(read);
+    const waiting = Array.from({ length: MAX_WAITING }, () => world.database.readTogether([one]));
+    const refused = [world.database.readTogether([one]), sql`select 1`.execute(read)];
+    for (const failure of await Promise.all(refused.map((answer) => answer.catch((error) => error)))) {
+      expect(failure).toBeInstanceOf(ParleyError);
+      expect(failure.code).toBe('unavailable');
+    }
+    expect((await Promise.all(waiting)).length).toBe(MAX_WAITING);
+    expect(await world.database.readTogether([one])).toEqual([[{ one: 1 }]]);
   });
 });

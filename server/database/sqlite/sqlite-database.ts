@@ -1,10 +1,11 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type CompiledQuery, Kysely, sql, type Transaction } from 'kysely';
+import { ParleyError } from '../../errors.ts';
 import type { Database, RowsOf } from '../database.ts';
 import type { Schema } from '../schema.ts';
 import { SqliteThreadDialect } from './dialect.ts';
-import { Mutex } from './mutex.ts';
+import { MAX_WAITING, Mutex } from './mutex.ts';
 import { SqliteThread, toldFailure } from './thread.ts';
 
 export interface SqliteOptions {
@@ -34,7 +35,7 @@ export class SqliteDatabase implements Database {
     // In memory there is one connection. Who reads does not wait for a turn at it, or a transaction that reads on the
     // side would wait for itself; the price is that a read may see what another transaction is about to commit.
     this.readable = readers.length === 0 ? [writer] : readers;
-    const acquireReader = async () => ({ thread: leastBusy(this.readable), release: () => {} });
+    const acquireReader = async () => ({ thread: readerOf(this.readable), release: () => {} });
     this.write = new Kysely<Schema>({ dialect: new SqliteThreadDialect({ acquire: acquireWriter }) });
     this.read = new Kysely<Schema>({ dialect: new SqliteThreadDialect({ acquire: acquireReader }) });
   }
@@ -54,7 +55,7 @@ export class SqliteDatabase implements Database {
     if (queries.length === 0) return [] as RowsOf<Queries>;
     const asked = queries.map(({ sql, parameters }) => ({ sql, parameters }));
     try {
-      return (await leastBusy(this.readable).readTogether(asked)) as RowsOf<Queries>;
+      return (await readerOf(this.readable).readTogether(asked)) as RowsOf<Queries>;
     } catch (error) {
       throw toldFailure(error);
     }
@@ -83,6 +84,9 @@ export class SqliteDatabase implements Database {
   }
 }
 
-function leastBusy(threads: SqliteThread[]): SqliteThread {
-  return threads.reduce((best, thread) => (thread.pending < best.pending ? thread : best));
+/** The thread with the least to do; fails with `unavailable` where even that one has too much. */
+function readerOf(threads: SqliteThread[]): SqliteThread {
+  const leastBusy = threads.reduce((best, thread) => (thread.pending < best.pending ? thread : best));
+  if (leastBusy.pending >= MAX_WAITING) throw new ParleyError('unavailable');
+  return leastBusy;
 }

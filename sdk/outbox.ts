@@ -54,7 +54,7 @@ interface Waiter {
 
 /**
  * Messages that are written and not yet stored by the server. Each is sent with a key that was made when it was written,
- * again and again until it is answered, so the server stores it once (contract §5.5). Within a conversation one message
+ * again and again until it is answered, so the server stores it once (PROTOCOL.md §7.1). Within a conversation one message
  * is sent at a time: whatever happens to it, the next does not come before it.
  */
 export class Outbox {

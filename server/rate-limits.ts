@@ -48,7 +48,7 @@ export class RateLimit {
   }
 }
 
-/** What is limited (contract §2–§4; ASVS 2.4.1, 6.3.1). Where limits are off, each is undefined. */
+/** What is limited (PROTOCOL.md §9; ASVS 2.4.1, 6.3.1). Where limits are off, each is undefined. */
 export type RateLimits = { [K in keyof Config['limits']]?: RateLimit };
 
 export function createRateLimits(config: Pick<Config, 'rate_limits' | 'limits'>, redis?: Redis): RateLimits {

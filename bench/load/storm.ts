@@ -7,7 +7,7 @@ import type { Storm, StormResult } from './plan.ts';
 import { rawRequest } from './raw-http.ts';
 import { RawSocket, throwUncaught } from './raw-socket.ts';
 
-/** Pause before another try, of which a random part is waited, doubled with each (contract §4). */
+/** Pause before another try, of which a random part is waited, doubled with each (PROTOCOL.md §6). */
 const BACKOFF_MS = { base: 200, cap: 5000 };
 /** Nobody is turned away for good: who was refused as often as that is a failure. */
 const MAX_TRIES = 20;

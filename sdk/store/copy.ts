@@ -60,7 +60,7 @@ const TRIM_AT = 1000;
 
 /**
  * What this client holds of one conversation. All up to `rev` is in it. Whatever comes, for each thing the higher `rev`
- * stays, and marks only grow: so what comes twice, or late, changes nothing (contract §5.3).
+ * stays, and marks only grow: so what comes twice, or late, changes nothing (PROTOCOL.md §8).
  */
 export class Copy {
   conversation: Conversation;

@@ -37,7 +37,7 @@ const NOBODY: User = {
 
 /** What this client holds of its user's conversations, and the snapshots of it that observers get. */
 export class Store implements ParleyStore {
-  /** Of which history the copies are (contract §5.4); undefined before the first synchronization. */
+  /** Of which history the copies are (PROTOCOL.md §7.4); undefined before the first synchronization. */
   epoch: string | undefined;
   me: User = NOBODY;
   private readonly copies = new Map<string, Copy>();

@@ -36,7 +36,7 @@ interface Heard {
 }
 
 /**
- * Brings copies to where they were heard to be (contract §5.3): fetches what changed since their `rev`, once for each
+ * Brings copies to where they were heard to be (PROTOCOL.md §7.3): fetches what changed since their `rev`, once for each
  * conversation at a time, until nothing is missing. Live changes that come meanwhile wait, and are applied after.
  */
 export class Repairs {

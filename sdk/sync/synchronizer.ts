@@ -23,7 +23,7 @@ const MARKS_DELAY_MS = 2000;
 const NEW_CONVERSATION: News = { fresh: [], updated: [], isReformed: true };
 
 /**
- * Brings the store to where the log is after each connection, and keeps it there (contract §5.3, §5.4): a live change
+ * Brings the store to where the log is after each connection, and keeps it there (PROTOCOL.md §8): a live change
  * that is the next one is applied, anything greater means that some were missed, which is repaired.
  */
 export class Synchronizer {

@@ -7,7 +7,7 @@ const ACCESS = { name: 'access_token', path: '/' } as const;
 /** Only the calls that need the refresh token are sent it. */
 const REFRESH = { name: 'refresh_token', path: '/api/v1/auth' } as const;
 
-/** The session's tokens as cookies that no script can read (contract §2; ASVS 3.3.1, 3.3.2, 3.3.4). */
+/** The session's tokens as cookies that no script can read (PROTOCOL.md §3; ASVS 3.3.1, 3.3.2, 3.3.4). */
 export class SessionCookies {
   private readonly alwaysSecure: boolean;
 

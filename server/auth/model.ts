@@ -26,7 +26,7 @@ export interface SignedIn extends Grant {
   user: User;
 }
 
-/** For how long a repeated exchange gets the same successor: tabs that refresh at once (contract §2). */
+/** For how long a repeated exchange gets the same successor: tabs that refresh at once (AUTH.md). */
 export const REPEAT_GRACE_MS = 30_000;
 
 /** Whether a session still holds at `now`. */

@@ -30,7 +30,7 @@ export interface SignUp extends Omit<NewAccount, 'role'> {
   password: string;
 }
 
-/** Signing up, in and out, and who somebody is (contract §2; docs/AUTH.md). */
+/** Signing up, in and out, and who somebody is (PROTOCOL.md §3, AUTH.md). */
 export class AuthService {
   private readonly now: () => number;
 

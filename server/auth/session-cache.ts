@@ -2,7 +2,7 @@ import type { Bus } from '../bus/bus.ts';
 import type { CheckedSession } from './model.ts';
 import type { SharedSessions } from './shared-sessions.ts';
 
-/** How long a session is believed without asking the database: what a lost publication may cost (contract §2). */
+/** How long a session is believed without asking the database: what a lost publication may cost (PROTOCOL.md §7.5). */
 const BELIEVED_MS = 5000;
 const MAX_SESSIONS = 10_000;
 

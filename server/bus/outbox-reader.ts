@@ -7,7 +7,7 @@ import type { OutboxTable } from '../database/schema.ts';
 import type { Logger } from '../monitoring/logger.ts';
 import type { Bus } from './bus.ts';
 
-/** What a lost publication may cost: with the time to act on it, well below the 5 s of the contract (§5.9). */
+/** What a lost publication may cost: with the time to act on it, well below the 5 s of PROTOCOL.md §7.5. */
 const POLL_MS = 2000;
 const SETTLE_MS = 100;
 const SWEEP_MS = 60_000;

@@ -22,7 +22,7 @@ const ENOUGH_CHARACTERS = 512 * 1024;
 
 /**
  * Brings whoever was away up to date in one request: where each of their conversations stands, and what changed in those
- * that are ahead of what they hold (contract §5.4).
+ * that are ahead of what they hold (PROTOCOL.md §7.3).
  */
 export class CatchUpReader {
   private readonly turns = pLimit(AT_ONCE);

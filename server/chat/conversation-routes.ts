@@ -146,7 +146,7 @@ const updateParticipant = createRoute({
   },
 });
 
-/** Conversations and their people over REST (contract §3). */
+/** Conversations and their people over REST (PROTOCOL.md §4). */
 export function conversationRoutes(chat: ChatService): Router {
   return createRouter()
     .openapi(create, async (c) => {

@@ -143,7 +143,7 @@ const changes = createRoute({
   },
 });
 
-/** Messages, reactions, marks and changes over REST (contract §3, §5.3). */
+/** Messages, reactions, marks and changes over REST (PROTOCOL.md §5, §7.3). */
 export function messageRoutes(chat: ChatService): Router {
   return createRouter()
     .openapi(history, async (c) => {

@@ -24,7 +24,7 @@ export interface ChatReaderOptions {
   messages: MessageRepository;
   messageReader: MessageReader;
   users: UsersService;
-  /** Which history the log tells (contract §5.4). */
+  /** Which history the log tells (PROTOCOL.md §7.4). */
   epoch: { readonly current: string };
 }
 
@@ -189,7 +189,7 @@ export class ChatReader {
     return { ...first, sender_id: actor.userId, sender_username: actor.username, content, type: 'text' };
   }
 
-  /** What changed since a `rev` that the caller holds (contract §5.3). */
+  /** What changed since a `rev` that the caller holds (PROTOCOL.md §7.3). */
   async changes(actor: Actor, conversationId: string, query: ChangesQuery): Promise<Changes> {
     const { userId } = actor;
     const [found, me, ...changed] = await this.options.database.readTogether(

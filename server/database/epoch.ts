@@ -8,7 +8,7 @@ const LOOK_MS = 2000;
 
 /**
  * The name of this history: it changes when the log may have gone back, as after a restored backup or a failover
- * (contract §5.4).
+ * (PROTOCOL.md §7.4).
  *
  * PostgreSQL says by itself when that may be: a standby that was promoted, and a backup that was rolled forward, begin
  * another timeline, and another cluster has another identifier. What is not seen from there is told by `parley epoch new`.

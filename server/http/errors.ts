@@ -12,7 +12,7 @@ function fromHttpException({ status }: HTTPException): ParleyError | undefined {
   return undefined;
 }
 
-/** Answers with the one shape of every failure (contract §1), and logs what was not the client's fault. */
+/** Answers with the one shape of every failure (PROTOCOL.md §2), and logs what was not the client's fault. */
 export function answerError(thrown: unknown, c: HttpContext, failed: (code: ErrorCode) => void): Response {
   const error = (thrown instanceof HTTPException && fromHttpException(thrown)) || toParleyError(thrown);
   failed(error.code);

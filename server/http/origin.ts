@@ -1,5 +1,5 @@
 /**
- * Which web pages may act with a visitor's cookies (contract §2; ASVS 3.5.1): those of the server's own origin and of
+ * Which web pages may act with a visitor's cookies (PROTOCOL.md §3; ASVS 3.5.1): those of the server's own origin and of
  * `CORS_ORIGINS`. The browser says where a page is from, in headers that a page cannot forge.
  */
 export class OriginPolicy {

@@ -11,7 +11,7 @@ import type { Frame } from '../support/socket.ts';
 
 setDefaultTimeout(30_000);
 
-/** What was not heard through Redis is made good within this, in milliseconds (contract §5.9). */
+/** What was not heard through Redis is made good within this, in milliseconds (PROTOCOL.md §7.5). */
 const REPAIRED_MS = 5000;
 /** What was heard through Redis is far below what the outbox takes, in milliseconds. */
 const LIVE_MS = 1500;

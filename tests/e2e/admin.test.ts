@@ -5,7 +5,7 @@ import { endServers, runParley, startServer, type TestServer } from '../support/
 
 setDefaultTimeout(30_000);
 
-/** What another process changed is noticed within this, in milliseconds (contract §2). */
+/** What another process changed is noticed within this, in milliseconds (PROTOCOL.md §7.5). */
 const NOTICED_MS = 5000;
 
 let server: TestServer;

@@ -25,7 +25,7 @@ export interface Head {
 export interface HubOptions {
   bus: Bus;
   log: Logger;
-  /** Which history the log tells (contract §5.4). */
+  /** Which history the log tells (PROTOCOL.md §7.4). */
   epoch: { readonly current: string };
   /** Which conversations a user is in, with the `rev` at which each stands. */
   listHeads(userId: string): Promise<Head[]>;

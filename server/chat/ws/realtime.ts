@@ -19,7 +19,7 @@ export interface RealtimeOptions {
   heartbeatMs: number;
   /** Characters that a message may have: clients are told. */
   maxMessageLength: number;
-  /** Which history the log tells (contract §5.4). */
+  /** Which history the log tells (PROTOCOL.md §7.4). */
   epoch: { readonly current: string };
 }
 

@@ -25,7 +25,7 @@ export interface ToldChanges {
   plain: Message[];
 }
 
-/** Makes good what a conversation missed, from the log: the bus is only speed (contract §5.9). */
+/** Makes good what a conversation missed, from the log: the bus is only speed (PROTOCOL.md §7.5). */
 export class Repair {
   constructor(private readonly options: RepairOptions) {}
 

@@ -25,7 +25,7 @@ export interface UpgradeDeps {
 }
 
 /**
- * Answers the handshake of a WebSocket (contract §4). Whoever gets through is known by a session that holds, and hears
+ * Answers the handshake of a WebSocket (PROTOCOL.md §6). Whoever gets through is known by a session that holds, and hears
  * all of their conversations from the first moment. Fails with what is then told over HTTP, before any upgrade.
  */
 export async function upgrade(deps: UpgradeDeps, server: Server<Client>, request: Request, url: URL): Promise<void> {

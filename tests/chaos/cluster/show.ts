@@ -5,7 +5,7 @@ import { Load } from '../../support/load.ts';
 import { report } from '../../support/report.ts';
 import type { Stage } from './stage.ts';
 
-/** The longest that a loss may take to be made good once nothing is broken any more (contract §5.9). */
+/** The longest that a loss may take to be made good once nothing is broken any more (PROTOCOL.md §7.5). */
 const REPAIRED_MS = 5000;
 
 const CROWD = { people: 12, groups: [12, 6] };

@@ -3,7 +3,7 @@ import { leaves } from './order.ts';
 import type { Person } from './person.ts';
 import { marksIn, type Truth } from './truth.ts';
 
-/** How long a lost removal may go unnoticed by what is in no log, in milliseconds (contract §5.9), on a busy machine. */
+/** How long a lost removal may go unnoticed by what is in no log, in milliseconds (PROTOCOL.md §7.5), on a busy machine. */
 const GRACE_MS = 7000;
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}/g;
 /** What answers somebody's own frames. */

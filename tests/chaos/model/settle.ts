@@ -5,7 +5,7 @@ import { headsOf, readFresh } from './fresh.ts';
 import { type Names, oldNames } from './names.ts';
 import type { Person } from './person.ts';
 
-/** Within this everything that was lost must be made good (contract §5.9); the rest is for a busy machine. */
+/** Within this everything that was lost must be made good (PROTOCOL.md §7.5); the rest is for a busy machine. */
 const BOUND_MS = 5000;
 const SLACK_MS = 4000;
 const LOOK_MS = 200;

@@ -4,7 +4,7 @@ import type { Person } from './person.ts';
 import type { World } from './world.ts';
 
 const SESSION_OVER = 4401;
-/** Within this its sockets are closed, whatever the bus loses (contract §2), on a busy machine. */
+/** Within this its sockets are closed, whatever the bus loses (PROTOCOL.md §7.5), on a busy machine. */
 const BOUND_MS = 7000;
 
 /** A session of somebody that ends while its socket listens. */

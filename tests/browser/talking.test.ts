@@ -78,6 +78,19 @@ describe.skipIf(!canBrowse)('two people in two browsers', () => {
     await bob.messages.filter({ hasText: 'This message was deleted' }).waitFor();
   });
 
+  test('copy what a message says, and are told where the browser does not let them', async () => {
+    await alice.say('Worth keeping');
+    await alice.message('Worth keeping').waitFor();
+    await alice.context.grantPermissions(['clipboard-read', 'clipboard-write']);
+    await alice.choose('Worth keeping', 'Copy text');
+    await alice.page.getByText('Copied', { exact: true }).waitFor();
+    expect(await alice.page.evaluate(() => navigator.clipboard.readText())).toBe('Worth keeping');
+    // As on a page without TLS.
+    await alice.page.evaluate(() => Object.defineProperty(navigator, 'clipboard', { value: undefined }));
+    await alice.choose('Worth keeping', 'Copy text');
+    await alice.page.getByText('The browser did not let it be copied').waitFor();
+  });
+
   test('write Markdown, and see it', async () => {
     await alice.say('**bold** *italic* `code` [a link](https://example.com/)\n\n- one\n- two');
     const body = bob.message('bold');

@@ -118,6 +118,7 @@ export const strings = {
     edit: 'Edit',
     copy: 'Copy text',
     copied: 'Copied',
+    notCopied: 'The browser did not let it be copied',
     notStored: 'This device has no room left: keep this tab open until the message is sent.',
     remove: 'Delete',
     removeAsk: 'Delete this message?',

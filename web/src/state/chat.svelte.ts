@@ -145,8 +145,13 @@ export class Chat {
   }
 
   async copy(message: MessageView): Promise<void> {
-    await navigator.clipboard.writeText(message.content);
-    toasts.say(strings.chat.copied);
+    try {
+      // There is no clipboard without TLS, but on localhost; and the browser may refuse.
+      await navigator.clipboard.writeText(message.content);
+      toasts.say(strings.chat.copied);
+    } catch {
+      toasts.say(strings.chat.notCopied, true);
+    }
   }
 
   /** Marks as read up to a message, or all. */

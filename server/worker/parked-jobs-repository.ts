@@ -1,6 +1,9 @@
 import type { Database } from '../database/database.ts';
 import type { ParkedJob } from './model.ts';
 
+/** A time that is past by every clock: the database's decides, not that of the operator's machine. */
+const DUE = 0;
+
 /** Parked jobs of all consumers, as an operator sees them. */
 export class ParkedJobsRepository {
   constructor(private readonly database: Database) {}
@@ -16,7 +19,7 @@ export class ParkedJobsRepository {
 
   /** Has them tried again at once, with all of their tries; without an id: all that are parked. Answers how many. */
   async retry(id?: string): Promise<number> {
-    const update = this.database.write.updateTable('parked_jobs').set({ attempts: 0, next_at: Date.now() });
+    const update = this.database.write.updateTable('parked_jobs').set({ attempts: 0, next_at: DUE });
     const one = id === undefined ? update.where('next_at', 'is', null) : update.where('id', '=', id);
     return Number((await one.executeTakeFirst()).numUpdatedRows);
   }

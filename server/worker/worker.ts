@@ -254,7 +254,7 @@ export class Worker {
       }
       log.error(fields, 'too many jobs are parked: the conversation waits');
     }
-    const delayMs = retry.delay(attempts, outcome.kind === 'failed' ? outcome.afterMs : undefined);
+    const delayMs = this.delayAfter(attempts, outcome);
     log[attempts === 1 ? 'warn' : 'debug']({ ...fields, delay_ms: delayMs }, 'a job failed and is tried again');
     await repository.postpone(claim, attempts, delayMs);
     return false;
@@ -278,10 +278,16 @@ export class Worker {
     }
     const attempts = job.attempts + 1;
     const isOver = outcome.kind === 'hopeless' || retry.isOver(attempts);
-    await repository.postponeParked(job.id, attempts, outcome.reason, isOver ? undefined : retry.delay(attempts));
+    const delayMs = isOver ? undefined : this.delayAfter(attempts, outcome);
+    await repository.postponeParked(job.id, attempts, outcome.reason, delayMs);
     if (!isOver) return;
     this.options.observe('parked');
     log.error({ consumer: consumer.name, job_id: job.id, attempts, reason: outcome.reason }, 'a job is parked again');
+  }
+
+  /** How long to wait after so many failures, and not less than the other side asked for. */
+  private delayAfter(attempts: number, outcome: Outcome): number {
+    return this.options.retry.delay(attempts, outcome.kind === 'failed' ? outcome.afterMs : undefined);
   }
 
   /** One try; undefined where it was broken off because the worker stops. */

@@ -311,6 +311,26 @@ describeOne('a receiver that fails', () => {
     expect(receiver.deliveries.filter(({ body }) => body.data.content === 'gone')).toHaveLength(1);
     await givenUp(server, 1);
   });
+
+  test('that asks for time (429) gets it too when a message that was given up is tried again', async () => {
+    const receiver = await openReceiver();
+    const env = { WORKER_TRIES: '2', WORKER_RETRY_BASE: '10ms', WORKER_RETRY_CAP: '1s' };
+    const server = await startServer(settings(receiver.url, env));
+    const [alice, bob] = await signUpAll(server, 'alice', 'bob');
+    receiver.answer = () => 500;
+    await alice.send(await alice.direct(bob), 'later');
+    await givenUp(server, 1);
+    const triesBefore = receiver.deliveries.length;
+    receiver.answer = (_, response) => {
+      if (receiver.deliveries.length > triesBefore + 1) return 200;
+      response.setHeader('Retry-After', '3600');
+      return 429;
+    };
+    expect(await runParley(['jobs', 'retry', 'all'], { DATA_DIR: server.dataDir })).toMatchObject({ code: 0 });
+    await eventually('it is taken', async () => receiver.taken.length === 1);
+    const [first, second] = receiver.deliveries.slice(triesBefore);
+    expect(second!.at - first!.at).toBeGreaterThan(950);
+  });
 });
 
 describeOne('a URL that leads into this network', () => {

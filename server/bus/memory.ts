@@ -1,11 +1,14 @@
 import type { Logger } from '../monitoring/logger.ts';
 import type { Bus, Channels } from './bus.ts';
 
-type Hear = (news: never) => void;
+/** One subscription: the same function may listen twice. */
+interface Subscription {
+  hear(news: never): void;
+}
 
 /** The bus of a single node: subscribers are called at once. */
 export class MemoryBus implements Bus {
-  private readonly channels = new Map<string, Set<Hear>>();
+  private readonly channels = new Map<string, Set<Subscription>>();
 
   constructor(private readonly log: Logger) {}
 
@@ -14,7 +17,7 @@ export class MemoryBus implements Bus {
   }
 
   tellHere<C extends keyof Channels & string>(channel: C, news: Channels[C]): void {
-    for (const hear of this.channels.get(channel) ?? []) {
+    for (const { hear } of this.channels.get(channel) ?? []) {
       try {
         (hear as (news: Channels[C]) => void)(news);
       } catch (error) {
@@ -24,12 +27,13 @@ export class MemoryBus implements Bus {
   }
 
   subscribe<C extends keyof Channels & string>(channel: C, hear: (news: Channels[C]) => void): () => void {
-    const hearers = this.channels.get(channel) ?? new Set();
-    this.channels.set(channel, hearers.add(hear as Hear));
+    const subscription: Subscription = { hear };
+    const all = this.channels.get(channel) ?? new Set();
+    this.channels.set(channel, all.add(subscription));
     return () => {
-      hearers.delete(hear as Hear);
+      all.delete(subscription);
       // Only its own entry: others may have begun to listen since it was empty.
-      if (hearers.size === 0 && this.channels.get(channel) === hearers) this.channels.delete(channel);
+      if (all.size === 0 && this.channels.get(channel) === all) this.channels.delete(channel);
     };
   }
 

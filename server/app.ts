@@ -1,10 +1,7 @@
 import { version } from '../package.json' with { type: 'json' };
 import { AccountChanges } from './auth/account-changes.ts';
-import { createAuthenticate } from './auth/authenticate.ts';
-import { SessionCookies } from './auth/cookies.ts';
 import { Passwords } from './auth/passwords.ts';
 import { SessionsRepository } from './auth/repository.ts';
-import { authRoutes } from './auth/routes.ts';
 import { loadSecret } from './auth/secret.ts';
 import { AuthService } from './auth/service.ts';
 import { SessionCache } from './auth/session-cache.ts';
@@ -17,7 +14,6 @@ import { OutboxReader } from './bus/outbox-reader.ts';
 import { RedisBus } from './bus/redis.ts';
 import { CatchUpReader } from './chat/catch-up.ts';
 import { ConversationRepository } from './chat/conversation-repository.ts';
-import { conversationRoutes } from './chat/conversation-routes.ts';
 import { MessageFeed } from './chat/feed.ts';
 import type { LogDriver } from './chat/log/log-driver.ts';
 import { MessageLog } from './chat/log/message-log.ts';
@@ -27,10 +23,9 @@ import { Marks } from './chat/marks/marks.ts';
 import type { MarksDriver } from './chat/marks/marks-driver.ts';
 import { PostgresMarks } from './chat/marks/postgres-marks.ts';
 import { SqliteMarks } from './chat/marks/sqlite-marks.ts';
+import { MessagePresenter } from './chat/message-presenter.ts';
 import { MessageRepository } from './chat/message-repository.ts';
-import { messageRoutes } from './chat/message-routes.ts';
 import { PresenceRepository } from './chat/presence-repository.ts';
-import { MessageReader } from './chat/read-messages.ts';
 import { ChatReader } from './chat/reader.ts';
 import { ChatService } from './chat/service.ts';
 import { SharedChanges } from './chat/shared-changes.ts';
@@ -50,23 +45,17 @@ import { PostgresDatabase } from './database/postgres/postgres-database.ts';
 import { RequirementError } from './database/postgres/requirements.ts';
 import { SqliteDatabase } from './database/sqlite/sqlite-database.ts';
 import { ParleyError } from './errors.ts';
-import { answerUnknownRoutes, createHttpApp } from './http/http-app.ts';
 import { OriginPolicy } from './http/origin.ts';
 import { ProxyTrust } from './http/proxy-trust.ts';
-import { refuseApi } from './http/refuse-api.ts';
-import { type BoundAddress, serveHttp } from './http/serve.ts';
+import { type BoundAddress, type Listener, serveHttp } from './http/serve.ts';
 import type { Logger } from './monitoring/logger.ts';
 import { Metrics } from './monitoring/metrics.ts';
-import { monitoringRoutes } from './monitoring/routes.ts';
-import { mountAsyncApi } from './pages/asyncapi.ts';
-import { mountOpenApi } from './pages/openapi.ts';
-import { pageRoutes } from './pages/routes.ts';
 import { createRateLimits, type RateLimits } from './rate-limits.ts';
 import { Redis } from './redis/redis.ts';
+import { mountHttp, SOCKET_PATHS } from './routes.ts';
 import { UsersRepository } from './users/repository.ts';
-import { usersRoutes } from './users/routes.ts';
 import { UsersService } from './users/service.ts';
-import { createWorker } from './worker/create-worker.ts';
+import { createWorker, type RunningWorker } from './worker/create-worker.ts';
 
 export { version };
 
@@ -74,9 +63,6 @@ const SESSION_SWEEP_MS = 3_600_000;
 
 /** Names the relay's lock among all of PostgreSQL's advisory locks: any number that nobody else takes. */
 const RELAY_LOCK = 0x7061726c;
-
-/** The second is for who puts a proxy before `/api` only. */
-const SOCKET_PATHS = ['/ws', '/api/v1/ws'];
 
 /** Where everything is kept: the database, and the drivers that only its engine has. */
 export interface Storage {
@@ -181,11 +167,7 @@ export async function startApp(
   parts: ExchangeableParts = PARTS,
 ): Promise<App> {
   const { database, logDriver, marksDriver, relayLock } = await openStorage(config, onFatal);
-  const migrator = new SchemaMigrator(database);
-  const migrated = await migrator.up();
-  const newer = await migrator.newerSteps();
-  if (newer.length > 0) log.warn({ migrations: newer }, 'the schema is of a newer version, which this one can run on');
-  if (migrated.length > 0) log.info({ migrations: migrated }, 'the schema was brought up to date');
+  await migrate(database, log);
 
   let draining = false;
   const isDraining = () => draining;
@@ -194,6 +176,7 @@ export async function startApp(
   const limits = createRateLimits(config, redis);
   const { auth, users, sessions, tokens } = createAccounts(config, database, bus, limits, log, redis);
 
+  // It may use parts that come below: it is called once the epoch is started, when all of them are there.
   const epoch = new Epoch(database, log, async () => {
     await outbox.skip();
     users.forgetPublicUsers();
@@ -201,11 +184,10 @@ export async function startApp(
     jobs?.worker.lookAgain();
     jobs?.relay?.lookAgain();
   });
-  await epoch.start();
   const conversations = new ConversationRepository(database);
   const messages = new MessageRepository(database);
-  const messageReader = new MessageReader(messages, users);
-  const read = new ChatReader({ database, conversations, messages, messageReader, users, epoch });
+  const messagePresenter = new MessagePresenter(messages, users);
+  const read = new ChatReader({ database, conversations, messages, messagePresenter, users, epoch });
   const shared = new SharedChanges({ bus, changesForAll: (id, query) => read.changesForAll(id, query) });
   const hub = new Hub({
     bus,
@@ -241,12 +223,12 @@ export async function startApp(
     database,
     conversations,
     messages,
-    reader: messageReader,
+    messagePresenter,
     read,
     catchUp: new CatchUpReader(read, shared),
     users,
     bus,
-    log: messageLog,
+    messageLog,
     marks,
     limits,
     maxMessageLength: config.chat.max_message_length,
@@ -257,6 +239,23 @@ export async function startApp(
   });
 
   const origins = new OriginPolicy({ publicUrl: config.server.public_url, corsOrigins: config.server.cors_origins });
+  const proxies = new ProxyTrust(config.server.trust_proxy);
+  const http = mountHttp({
+    config,
+    version,
+    log,
+    auth,
+    users,
+    tokens,
+    chat,
+    limits,
+    origins,
+    proxies,
+    metrics,
+    database,
+    redis,
+    isDraining,
+  });
   const presence = new Presence(new PresenceRepository(database), bus, log, redis && new SharedPresence(redis, log));
   const typing = new TypingSignals(bus);
   const realtime = new Realtime({
@@ -269,60 +268,15 @@ export async function startApp(
     maxMessageLength: config.chat.max_message_length,
     epoch,
   });
-
-  const cookies = new SessionCookies(config.server.public_url);
-  const proxies = new ProxyTrust(config.server.trust_proxy);
-  const http = createHttpApp({
-    log,
-    origins,
-    proxies,
-    authenticate: createAuthenticate(auth, origins),
-    isDraining,
-    observe: (route, method, status, milliseconds) => metrics.requested(route, method, status, milliseconds),
-    failed: (code) => metrics.failed(code),
-  });
-  const does = (role: Role) => config.roles.includes(role);
-  if (does('api')) {
-    http.route('/', authRoutes({ auth, users, tokens, cookies, origins, limits }));
-    http.route('/', usersRoutes({ users, auth, cookies }));
-    http.route('/', conversationRoutes(chat));
-    http.route('/', messageRoutes(chat));
-  }
-  http.route(
-    '/',
-    monitoringRoutes({
-      env: config.env,
-      version,
-      log,
-      metrics,
-      metricsToken: config.monitoring.metrics_token,
-      roles: Object.fromEntries(config.roles.map((role) => [role, redis ? ['database', 'redis'] : ['database']])),
-      checks: { database: () => database.check() },
-      optionalChecks: redis ? { redis: () => redis.check() } : {},
-      isDraining,
-    }),
-  );
   const client = { chat, marks, typing, presence, log, isDraining, failed: metrics.failed.bind(metrics) };
   const upgradeDeps = { auth, hub, origins, proxies, queryToken: config.websocket.query_token, client };
-  for (const path of SOCKET_PATHS) {
-    http.get(path, (c) => {
-      throw c.env.refusal ?? new ParleyError('upgrade_required');
-    });
-  }
-  if (does('api')) {
-    http.route('/', pageRoutes({ version }));
-    mountOpenApi(http, version);
-    mountAsyncApi(http, version);
-  } else {
-    refuseApi(http);
-  }
-  answerUnknownRoutes(http, client.failed);
 
+  const does = (role: Role) => config.roles.includes(role);
   const jobs = does('worker')
     ? createWorker({
         config,
         database,
-        feed: new MessageFeed(database, conversations, messages, messageReader),
+        feed: new MessageFeed(database, conversations, messages, messagePresenter),
         redis,
         relayLock,
         version,
@@ -330,8 +284,10 @@ export async function startApp(
         observe: (outcome) => metrics.jobEnded(outcome),
       })
     : undefined;
-
   const outbox = new OutboxReader(database, bus, hub, log);
+
+  // In this order: were the log to go back in between, the look after it has the outbox passed over.
+  await epoch.start();
   await outbox.start();
   redis?.onReturn(() => outbox.look());
   if (config.data.url !== '' && !redis) {
@@ -350,28 +306,74 @@ export async function startApp(
   jobs?.worker.start();
   jobs?.relay?.start();
 
+  const running: Running = {
+    listener,
+    realtime,
+    sweeper,
+    jobs,
+    messageLog,
+    marks,
+    presence,
+    outbox,
+    epoch,
+    database,
+    bus,
+    redis,
+    metrics,
+  };
   return {
     address: listener.address,
-    async stop() {
+    stop() {
       draining = true;
-      realtime.announceDraining();
-      clearInterval(sweeper);
-      const jobsStopped = Promise.all([jobs?.worker.stop(config.server.shutdown_timeout / 2), jobs?.relay?.stop()]);
-      await listener.finishRequests(config.server.shutdown_timeout / 2);
-      await messageLog.flush();
-      await marks.write();
-      realtime.closeAll();
-      await listener.stop();
-      await presence.stop();
-      await outbox.stop();
-      await epoch.stop();
-      await jobsStopped;
-      await database.close();
-      await bus.close();
-      redis?.close();
-      metrics.stop();
+      return stopAll(running, config.server.shutdown_timeout / 2);
     },
   };
+}
+
+async function migrate(database: Database, log: Logger): Promise<void> {
+  const migrator = new SchemaMigrator(database);
+  const migrated = await migrator.up();
+  const newer = await migrator.newerSteps();
+  if (newer.length > 0) log.warn({ migrations: newer }, 'the schema is of a newer version, which this one can run on');
+  if (migrated.length > 0) log.info({ migrations: migrated }, 'the schema was brought up to date');
+}
+
+/** What a stop has to end. */
+interface Running {
+  listener: Listener<Client>;
+  realtime: Realtime;
+  sweeper: Timer;
+  jobs?: RunningWorker;
+  messageLog: MessageLog;
+  marks: Marks;
+  presence: Presence;
+  outbox: OutboxReader;
+  epoch: Epoch;
+  database: Database;
+  bus: Bus;
+  redis?: Redis;
+  metrics: Metrics;
+}
+
+/** Ends every part after those that use it. `graceMs` is for the requests that run, and beside them for the jobs. */
+async function stopAll(running: Running, graceMs: number): Promise<void> {
+  const { listener, realtime, jobs } = running;
+  realtime.announceDraining();
+  clearInterval(running.sweeper);
+  const jobsStopped = Promise.all([jobs?.worker.stop(graceMs), jobs?.relay?.stop()]);
+  await listener.finishRequests(graceMs);
+  await running.messageLog.flush();
+  await running.marks.write();
+  realtime.closeAll();
+  await listener.stop();
+  await running.presence.stop();
+  await running.outbox.stop();
+  await running.epoch.stop();
+  await jobsStopped;
+  await running.database.close();
+  await running.bus.close();
+  running.redis?.close();
+  running.metrics.stop();
 }
 
 function sweepSessions(sessions: SessionsService, log: Logger): void {

@@ -1,25 +1,13 @@
-import { amount, goalText, isMet, percent, type Results, shares, threadsText, warnings } from './results.ts';
+import { cpuCells, figureCells, type Results, warnings } from './results.ts';
 
 /** The report as a page beside docs/BENCHMARKS.md. */
 export function reportMarkdown(results: Results): string {
   const { machine } = results;
-  const figures = results.rows.map((row) => {
-    const met = isMet(row);
-    return [
-      row.label,
-      `**${amount(row.values.parley, row.unit)}**`,
-      goalText(row),
-      met === undefined ? '' : met ? 'met' : '**not met**',
-      amount(row.values.floor, row.unit),
-      amount(row.values.socketio, row.unit),
-    ];
-  });
-  const cpu = results.cpu.map((row) => {
-    const { server, generator, others } = shares(row);
-    const late = row.lateness_ms === undefined ? '' : `${row.lateness_ms} ms`;
-    const busy = row.generatorSpins ? 'never sleeps' : percent(generator);
-    return [row.scenario, row.target, percent(server), threadsText(row), busy, late, percent(others)];
-  });
+  const figures = figureCells(results, '**not met**').map(([label, parley, ...rest]) => [
+    label!,
+    `**${parley}**`,
+    ...rest,
+  ]);
   return `# Latest figures
 
 Written by \`make bench\`; [BENCHMARKS.md](../BENCHMARKS.md) says how they are measured and how to read them.
@@ -35,7 +23,7 @@ ${table(['', 'Parley', 'target', '', 'floor', 'Socket.IO'], figures)}
 
 Shares of one core while measuring; "late" is the generator's own delay, at the 99th percentile, in sending what the clock said.
 
-${table(['scenario', 'server', 'CPU', 'its threads', 'generator', 'late', 'other programs'], cpu)}
+${table(['scenario', 'server', 'CPU', 'its threads', 'generator', 'late', 'other programs'], cpuCells(results))}
 
 ## To bear in mind
 

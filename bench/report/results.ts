@@ -52,6 +52,31 @@ export function shares({ server, generator, generatorSpins }: CpuRow): Shares {
   };
 }
 
+/** A row for each figure: what it is, Parley's value, its goal and whether that is met, then the values of the others. */
+export function figureCells(results: Results, notMet: string): string[][] {
+  return results.rows.map((row) => {
+    const met = isMet(row);
+    return [
+      row.label,
+      amount(row.values.parley, row.unit),
+      goalText(row),
+      met === undefined ? '' : met ? 'met' : notMet,
+      amount(row.values.floor, row.unit),
+      amount(row.values.socketio, row.unit),
+    ];
+  });
+}
+
+/** A row for each scenario and target: who used how much of a core, and how late the generator was. */
+export function cpuCells(results: Results): string[][] {
+  return results.cpu.map((row) => {
+    const { server, generator, others } = shares(row);
+    const late = row.lateness_ms === undefined ? '' : `${row.lateness_ms} ms`;
+    const busy = row.generatorSpins ? 'never sleeps' : percent(generator);
+    return [row.scenario, row.target, percent(server), threadsText(row), busy, late, percent(others)];
+  });
+}
+
 /** One line: the threads of a server, each with its share of a core. */
 export function threadsText({ server }: CpuRow): string {
   const used = server.threads.filter(({ ms }) => ms / 1000 / server.seconds >= 0.005);

@@ -111,11 +111,6 @@ export class AuthService {
     return (await this.checkPassword(account, userId, password)).hash;
   }
 
-  /** Ends all of a user's sessions, but one where it is named. */
-  async endSessionsOf(userId: string, { except }: { except?: string } = {}): Promise<void> {
-    await this.deps.changes.run((tx, tell) => this.deps.sessions.endAll(tx, tell, userId, except));
-  }
-
   /**
    * The session behind an access token. Fails with `invalid_token` or `token_expired`. That it holds may have been found
    * up to 5 s ago; an ending that this node hears of counts at once.

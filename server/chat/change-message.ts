@@ -5,11 +5,11 @@ import type { Executor } from '../database/database.ts';
 import { invalidField, ParleyError } from '../errors.ts';
 import { type ChangeDeps, publishChange } from './change-conversation.ts';
 import { checkContent } from './content.ts';
+import type { MessagePresenter } from './message-presenter.ts';
 import type { Actor, Membership, MessageRow } from './model.ts';
-import type { MessageReader } from './read-messages.ts';
 
 export interface MessageChangeDeps extends ChangeDeps {
-  reader: MessageReader;
+  messagePresenter: MessagePresenter;
 }
 
 /** Names a message. */
@@ -85,14 +85,14 @@ async function changeMessage(
   { conversationId, messageId }: MessageKey,
   decide: Decide,
 ): Promise<Message> {
-  const { database, conversations, messages, reader, bus } = deps;
+  const { database, conversations, messages, messagePresenter, bus } = deps;
   const { message, cause } = await database.transaction(async (tx) => {
     const membership = await conversations.lockForMember(conversationId, actor.userId, tx);
     if (!membership) throw new ParleyError('conversation_not_found');
     const before = await messages.findMessage(conversationId, messageId, tx);
     if (!before) throw new ParleyError('message_not_found');
     const decision = await decide(before, membership, tx);
-    if (!decision) return { message: await reader.presentIn(tx, before) };
+    if (!decision) return { message: await messagePresenter.presentIn(tx, before) };
 
     // The conversation's own time stays: an edit does not bring it to the top of anybody's list.
     const conversation = { ...membership.conversation, rev: membership.conversation.rev + 1 };
@@ -100,7 +100,10 @@ async function changeMessage(
     await messages.updateMessage(after, tx);
     await conversations.advanceConversation(conversation, tx);
     await conversations.tellOutbox(conversation, [], tx);
-    return { message: await reader.presentIn(tx, after), cause: { ...decision.cause, user_id: actor.userId } };
+    return {
+      message: await messagePresenter.presentIn(tx, after),
+      cause: { ...decision.cause, user_id: actor.userId },
+    };
   });
   if (cause) {
     const frame = { event: 'message.updated' as const, ...message, cause };

@@ -1,8 +1,8 @@
 import type { Message } from '../../protocol/resources.ts';
 import type { Database } from '../database/database.ts';
 import type { ConversationRepository } from './conversation-repository.ts';
+import type { MessagePresenter } from './message-presenter.ts';
 import type { MessageRepository } from './message-repository.ts';
-import type { MessageReader } from './read-messages.ts';
 
 /** Where a conversation stands: the number of its newest message. */
 export interface Position {
@@ -16,7 +16,7 @@ export class MessageFeed {
     private readonly database: Database,
     private readonly conversations: ConversationRepository,
     private readonly messages: MessageRepository,
-    private readonly reader: MessageReader,
+    private readonly presenter: MessagePresenter,
   ) {}
 
   /** Where every conversation stands, in id order, in pages of so many; the next is read when it is asked for. */
@@ -38,6 +38,6 @@ export class MessageFeed {
   /** Messages as they stand now, from `seq` on, oldest first. */
   async messagesFrom(conversationId: string, seq: number, limit: number): Promise<Message[]> {
     const selection = this.messages.selectFrom(conversationId, seq, limit);
-    return this.reader.present(await this.database.readTogether(this.messages.whole(selection)));
+    return this.presenter.present(await this.database.readTogether(this.messages.whole(selection)));
   }
 }

@@ -13,16 +13,16 @@ import {
   type ParticipantPlace,
 } from './conversation-repository.ts';
 import type { Receipt } from './log/message-log.ts';
+import type { MessagePresenter } from './message-presenter.ts';
 import type { MessageRepository } from './message-repository.ts';
 import type { Actor, ConversationRow, Membership } from './model.ts';
 import { presentConversation, presentEntry, presentParticipant } from './presenter.ts';
-import type { MessageReader } from './read-messages.ts';
 
 export interface ChatReaderOptions {
   database: Database;
   conversations: ConversationRepository;
   messages: MessageRepository;
-  messageReader: MessageReader;
+  messagePresenter: MessagePresenter;
   users: UsersService;
   /** Which history the log tells (PROTOCOL.md §7.4). */
   epoch: { readonly current: string };
@@ -135,12 +135,12 @@ export class ChatReader {
     page: HistoryPage,
   ): Promise<{ messages: Message[]; nextCursor?: string; rev: number }> {
     const before = await this.endOfPage(actor, conversationId, page);
-    const { database, messageReader } = this.options;
+    const { database, messagePresenter } = this.options;
     const [found, me, ...whole] = await database.readTogether(
       this.historyQueries({ conversationId, userId: actor.userId, before, limit: page.limit }),
     );
     const { conversation } = requireFound(membershipOf([found, me]));
-    const shown = (await messageReader.present(whole, actor.userId)).reverse();
+    const shown = (await messagePresenter.present(whole, actor.userId)).reverse();
     const oldest = shown[0]?.seq ?? 1;
     return {
       messages: shown,
@@ -164,9 +164,9 @@ export class ChatReader {
   }
 
   async message(actor: Actor, conversationId: string, id: string): Promise<Message> {
-    const { database, messages, messageReader } = this.options;
+    const { database, messages, messagePresenter } = this.options;
     const whole = await database.readTogether(messages.whole(messages.selectOne(conversationId, id), actor.userId));
-    const [message] = await messageReader.present(whole, actor.userId);
+    const [message] = await messagePresenter.present(whole, actor.userId);
     if (!message) throw new ParleyError('message_not_found');
     return message;
   }
@@ -176,14 +176,14 @@ export class ChatReader {
    * what became of the message.
    */
   async sent(actor: Actor, { content }: { content: string }, receipt: Receipt): Promise<Message> {
-    const { database, conversations, messages, messageReader } = this.options;
+    const { database, conversations, messages, messagePresenter } = this.options;
     const { known: _, ...first } = receipt;
     const [found, me, ...whole] = await database.readTogether([
       ...conversations.membership(receipt.conversation_id, actor.userId),
       ...messages.whole(messages.selectOne(receipt.conversation_id, receipt.id), actor.userId),
     ]);
     if (membershipOf([found, me])) {
-      const [message] = await messageReader.present(whole, actor.userId);
+      const [message] = await messagePresenter.present(whole, actor.userId);
       return message!;
     }
     return { ...first, sender_id: actor.userId, sender_username: actor.username, content, type: 'text' };
@@ -235,7 +235,7 @@ export class ChatReader {
     [participants, marks, rows, ...shownWith]: RowsOf<ReturnType<ChatReader['changed']>>,
     callerId?: string,
   ): Promise<Changes> {
-    const { messageReader, users } = this.options;
+    const { messagePresenter, users } = this.options;
     const { rev, marks_rev } = conversation;
     const epoch = this.options.epoch.current;
     if (since > rev || (marks_since ?? 0) > marks_rev) throw new ParleyError('resync_required');
@@ -247,7 +247,7 @@ export class ChatReader {
     const people = await users.publicUsers(participants.map((row) => row.user_id));
     return {
       epoch,
-      messages: await messageReader.present([shown, ...shownWith], callerId),
+      messages: await messagePresenter.present([shown, ...shownWith], callerId),
       conversation: conversation.meta_rev > since ? presentConversation(conversation) : undefined,
       participants: participants.length > 0 ? participants.map((row) => presentParticipant(row, people)) : undefined,
       marks: marks_since === undefined ? undefined : marks,
@@ -260,7 +260,7 @@ export class ChatReader {
   /** The entries of those conversations that the actor is in, all as of one moment, in the order of `ids`. */
   private async entries(actor: Actor, ids: string[]): Promise<Entry[]> {
     if (ids.length === 0) return [];
-    const { database, conversations, messages, messageReader } = this.options;
+    const { database, conversations, messages, messagePresenter } = this.options;
     const [found, places, participants, counts, ...lastMessages] = await database.readTogether([
       ...conversations.memberships(ids, actor.userId),
       ...conversations.participantsOfEach(ids, ENTRY_PARTICIPANTS),
@@ -270,7 +270,7 @@ export class ChatReader {
     const placeOf = new Map(places.map((row) => [row.conversation_id, row]));
     const participantsOf = Map.groupBy(participants, (row) => row.conversation_id);
     const countOf = new Map(counts.map((row) => [row.conversation_id, Number(row.count)]));
-    const shown = await messageReader.present(lastMessages, actor.userId);
+    const shown = await messagePresenter.present(lastMessages, actor.userId);
     const lastMessageOf = new Map(shown.map((message) => [message.conversation_id, message]));
     const users = await this.options.users.publicUsers(participants.map((row) => row.user_id));
     return ids.flatMap((id) => {

@@ -15,7 +15,7 @@ import type { ChatReader } from './reader.ts';
 export interface ChatServiceOptions extends MessageChangeDeps {
   read: ChatReader;
   catchUp: CatchUpReader;
-  log: MessageLog;
+  messageLog: MessageLog;
   marks: Marks;
   limits: Pick<RateLimits, 'messages' | 'conversations' | 'email_lookup'>;
   /** Longest message, in characters. */
@@ -84,7 +84,7 @@ export class ChatService {
     rest: Pick<NewMessage, 'origin' | 'quotedUsername'>,
   ): Placed {
     const id = Bun.randomUUIDv7();
-    const receipt = this.options.log.append({
+    const receipt = this.options.messageLog.append({
       ...rest,
       id,
       conversationId,

@@ -24,11 +24,22 @@ export interface ServeOptions<Data> {
   upgrade(server: Server<Data>, request: Request, url: URL): Promise<void>;
 }
 
+/** What listens, until it is stopped. */
+export interface Listener<Data> {
+  server: Server<Data>;
+  address: BoundAddress;
+  /** Resolves when no request is under way any more, or after `timeoutMs`. */
+  finishRequests(timeoutMs: number): Promise<void>;
+  /** Cuts what is still there, and listens no more. */
+  stop(): Promise<void>;
+}
+
 /** Beyond what any body may be, so that up to here the application's own limit answers, in the contract's words. */
 const MAX_REQUEST_BYTES = 64 * 1024 * 1024;
 
 /** The one place that listens. */
-export function serveHttp<Data>({ config, log, http, websocket, socketPaths, upgrade }: ServeOptions<Data>) {
+export function serveHttp<Data>(options: ServeOptions<Data>): Listener<Data> {
+  const { config, log, http, websocket, socketPaths, upgrade } = options;
   let pending = 0;
 
   const answer = async (server: Server<Data>, request: Request): Promise<Response | undefined> => {
@@ -68,9 +79,8 @@ export function serveHttp<Data>({ config, log, http, websocket, socketPaths, upg
   const reachable = config.host === '0.0.0.0' || config.host === '::' ? 'localhost' : config.host;
   return {
     server,
-    address: { host: config.host, port, url: `http://${reachable}:${port}` } satisfies BoundAddress,
-    /** Resolves when no request is under way any more, or after `timeoutMs`. */
-    async finishRequests(timeoutMs: number) {
+    address: { host: config.host, port, url: `http://${reachable}:${port}` },
+    async finishRequests(timeoutMs) {
       const deadline = Date.now() + timeoutMs;
       while (pending > 0 && Date.now() < deadline) await Bun.sleep(10);
     },

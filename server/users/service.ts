@@ -53,16 +53,6 @@ export class UsersService {
     this.publics.forget();
   }
 
-  /** Those of `ids` that are accounts in use. */
-  async activeIds(ids: Iterable<string>): Promise<Set<string>> {
-    const users = await this.publics.get(ids);
-    return new Set([...users.values()].filter((user) => user.is_active).map((user) => user.id));
-  }
-
-  async exists(id: string): Promise<boolean> {
-    return (await this.activeIds([id])).has(id);
-  }
-
   /** The active user with this address; nobody where people cannot be found by their address. */
   async findByEmail(email: string): Promise<PublicUser | undefined> {
     if (!this.deps.config.discover_by_email) return undefined;

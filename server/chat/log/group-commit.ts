@@ -72,6 +72,10 @@ export class GroupCommit {
     }
   }
 
+  /**
+   * Answers first: were telling of it to fail, a message that is stored must not look lost. Whoever waits for an answer goes
+   * on in a later microtask, when everything here is done.
+   */
   private settle(batch: Waiting[], answers: AppendAnswer[]): void {
     for (const [index, { resolve }] of batch.entries()) resolve(answers[index]!);
     this.options.onCommitted(

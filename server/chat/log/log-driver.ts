@@ -1,5 +1,5 @@
 /**
- * The drivers of the message log: `sqlite.ts` beside this file, and its sibling for PostgreSQL.
+ * The drivers of the message log: `sqlite-log.ts` and `postgres-log.ts`.
  *
  * A batch is one transaction, durable when `append` resolves. In it each message, in the order of the batch:
  * 1. whose key `(conversation, sender, client_id)` is known, from an earlier batch or from this one, gets the first

@@ -1,7 +1,7 @@
 import type { Server } from 'bun';
 import { CLOSE } from '../../../protocol/close-codes.ts';
 import type { ServerFrame } from '../../../protocol/events.ts';
-import type { Mark, Participant } from '../../../protocol/resources.ts';
+import type { Head, Mark, Participant } from '../../../protocol/resources.ts';
 import type { AccountNews, Bus, UserNews } from '../../bus/bus.ts';
 import type { Logger } from '../../monitoring/logger.ts';
 import type { Change, ConversationNews } from '../news.ts';
@@ -15,12 +15,7 @@ import { Repair, type RepairOptions, type ToldChanges } from './repair.ts';
 const MAX_JOIN_MS = 500;
 
 /** Where a conversation stands. */
-export interface Head {
-  id: string;
-  seq: number;
-  rev: number;
-  marks_rev: number;
-}
+type Standing = Pick<Head, 'id' | 'seq' | 'rev' | 'marks_rev'>;
 
 export interface HubOptions {
   bus: Bus;
@@ -28,9 +23,9 @@ export interface HubOptions {
   /** Which history the log tells (PROTOCOL.md §7.4). */
   epoch: { readonly current: string };
   /** Which conversations a user is in, with the `rev` at which each stands. */
-  listHeads(userId: string): Promise<Head[]>;
+  listHeads(userId: string): Promise<Standing[]>;
   /** Where a conversation stands, if the user is in it at this moment. */
-  findHead(userId: string, conversationId: string): Promise<Head | undefined>;
+  findHead(userId: string, conversationId: string): Promise<Standing | undefined>;
   /** What changed in a conversation since a `rev`, as the log has it. */
   changesSince: RepairOptions['changesSince'];
   /** The marks that moved in a conversation since a `marks_rev`. */
@@ -73,10 +68,6 @@ export class Hub {
   /** To be called once the server listens: topics are its own. */
   serveOn(server: Server<unknown>): void {
     this.server = server;
-  }
-
-  get socketCount(): number {
-    return this.clients.size;
   }
 
   get userCount(): number {
@@ -169,7 +160,7 @@ export class Hub {
   }
 
   /** Makes a lost invitation good: the user hears the conversation from where this node stands, and reads the rest. */
-  private letIn(user: LocalUser, head: Head): void {
+  private letIn(user: LocalUser, head: Standing): void {
     const { id: conversation_id } = head;
     const conversation = this.listenTo(head);
     user.heardOfMembership(conversation_id, head.rev);
@@ -216,7 +207,7 @@ export class Hub {
   }
 
   /** The conversation, listened to from now on, standing where `head` says at the latest. */
-  private listenTo(head: Pick<Head, 'id' | 'rev'> & Partial<Head>): LocalConversation {
+  private listenTo(head: Pick<Standing, 'id' | 'rev'> & Partial<Standing>): LocalConversation {
     const known = this.conversations.get(head.id);
     if (known) return known;
     const conversation = new LocalConversation({

@@ -1,4 +1,4 @@
-import type { Heard, SocketTrace } from './network.ts';
+import type { Heard } from './network.ts';
 import type { Person } from './person.ts';
 
 /** The events that tell one change each. */
@@ -21,12 +21,12 @@ export function disorders(person: Person): string[] {
   );
   for (const [socket, heard] of sockets) {
     const check = socket.mode === 'v1' ? checkRevs : checkPlain;
-    for (const text of check(person, socket, heard)) found.push(`${person.username}: ${text}`);
+    for (const text of check(heard, person)) found.push(`${person.username}: ${text}`);
   }
   return found;
 }
 
-function checkRevs(person: Person, _socket: SocketTrace, heard: Heard[]): string[] {
+function checkRevs(heard: Heard[], person: Person): string[] {
   const found: string[] = [];
   /** The last change that was told, by conversation. */
   const last = new Map<string, number>();
@@ -51,7 +51,7 @@ function checkRevs(person: Person, _socket: SocketTrace, heard: Heard[]): string
 }
 
 /** Plain mode: people's messages, in order, each once. */
-function checkPlain(_person: Person, _socket: SocketTrace, heard: Heard[]): string[] {
+function checkPlain(heard: Heard[]): string[] {
   const found: string[] = [];
   const last = new Map<string, number>();
   for (const { text } of heard) {

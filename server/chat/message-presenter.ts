@@ -8,7 +8,7 @@ import type { MessageRow } from './model.ts';
 import { presentMessage, type Users } from './presenter.ts';
 
 /** Messages as clients see them, whole: with names, reactions and what they answer. */
-export class MessageReader {
+export class MessagePresenter {
   constructor(
     private readonly repository: MessageRepository,
     private readonly users: UsersService,

@@ -11,6 +11,9 @@ export const MAX_WAITING_FRAMES = 256;
 /** Bytes that a socket's reader may lag behind before it is cut. */
 export const MAX_BACKLOG_BYTES = 1024 * 1024;
 
+/** Sockets of one account on one node: more tabs and devices than people have. */
+export const MAX_SOCKETS_PER_USER = 100;
+
 export const MAX_CLIENT_ID_LENGTH = 64;
 export const MAX_PARTICIPANTS_AT_ONCE = 1000;
 /** Participants of an entry; the rest are a page of their own. */
@@ -25,6 +28,8 @@ export const MAX_CHANGES_BEHIND = 1000;
 export const MAX_SYNC_CONVERSATIONS = 1000;
 /** Messages of one conversation in the answer to a `sync`; what is more is asked for by itself. */
 export const SYNC_MESSAGES = 200;
+/** Characters of changes after which the answer to a `sync` is long enough: the rest is asked for by itself, too. */
+export const SYNC_CHARACTERS = 512 * 1024;
 /** Users named with each kind of reaction; `count` says how many there are. */
 export const REACTION_USERS = 20;
 /** Different kinds of reactions that a message can have. */
@@ -35,6 +40,8 @@ export const PART_OF_RECEIPTS = 0;
 export const EXCERPT_LENGTH = 120;
 /** Users that one socket may watch. */
 export const MAX_WATCHED_USERS = 1000;
+/** Conversations in which somebody can be typing at once. */
+export const MAX_TYPING_CONVERSATIONS = 10;
 /** After how long somebody who says nothing more has stopped typing, in milliseconds. */
 export const TYPING_MS = 6000;
 /** How long somebody is away from all sockets before they are told to be offline, in milliseconds. */

@@ -1,6 +1,6 @@
 import pLimit, { type LimitFunction } from 'p-limit';
 import type { z } from 'zod';
-import { SYNC_MESSAGES } from '../../protocol/limits.ts';
+import { SYNC_CHARACTERS, SYNC_MESSAGES } from '../../protocol/limits.ts';
 import type { SyncBody } from '../../protocol/requests.ts';
 import type { CatchUp, Head } from '../../protocol/resources.ts';
 import { ParleyError } from '../errors.ts';
@@ -14,11 +14,10 @@ type Held = z.output<typeof SyncBody>['conversations'][number];
 const AT_ONCE = 64;
 const MAX_WAITING = 20_000;
 /**
- * Changes that are read at once for one answer, over all its conversations, and after how much of them it is long enough.
- * Little more is read than is told, however long the messages are.
+ * Changes that are read at once for one answer, over all its conversations: little more is read than is told, however long
+ * the messages are.
  */
 const CHANGES_AT_ONCE = 400;
-const ENOUGH_CHARACTERS = 512 * 1024;
 
 /**
  * Brings whoever was away up to date in one request: where each of their conversations stands, and what changed in those
@@ -60,11 +59,11 @@ export class CatchUpReader {
       return own && isBehind(own, head) ? [{ head, index, own }] : [];
     });
     let characters = 0;
-    while (behind.length > 0 && characters < ENOUGH_CHARACTERS) {
+    while (behind.length > 0 && characters < SYNC_CHARACTERS) {
       const some = behind.splice(0, countUpTo(CHANGES_AT_ONCE, behind));
       const changes = await Promise.all(some.map(({ head, own }) => this.changesOf(actor, head, own)));
       for (const [place, text] of changes.entries()) {
-        if (text === undefined || characters >= ENOUGH_CHARACTERS) continue;
+        if (text === undefined || characters >= SYNC_CHARACTERS) continue;
         const { index } = some[place]!;
         characters += text.length;
         texts[index] = `${texts[index]!.slice(0, -1)},"changes":${text}}`;

@@ -1,11 +1,9 @@
-import { TYPING_MS } from '../../../protocol/limits.ts';
+import { MAX_TYPING_CONVERSATIONS, TYPING_MS } from '../../../protocol/limits.ts';
 import type { Bus } from '../../bus/bus.ts';
 import type { LocalUser } from './local-user.ts';
 
 /** Who says again that they type is told on at most this often, in milliseconds. */
 const RENEWAL_MS = 2000;
-/** Conversations in which somebody can be typing at once. */
-const MAX_AT_ONCE = 10;
 
 interface Active {
   timer: Timer;
@@ -21,7 +19,7 @@ export class TypingSignals {
   start(user: LocalUser, conversationId: string): void {
     const places = this.active.get(user.id) ?? new Map<string, Active>();
     const before = places.get(conversationId);
-    if (!before && places.size >= MAX_AT_ONCE) return;
+    if (!before && places.size >= MAX_TYPING_CONVERSATIONS) return;
     this.active.set(user.id, places);
     clearTimeout(before?.timer);
     const now = Date.now();

@@ -1,5 +1,5 @@
 import type { Server } from 'bun';
-import { SUBPROTOCOL, TOKEN_SUBPROTOCOL_PREFIX } from '../../../protocol/limits.ts';
+import { MAX_SOCKETS_PER_USER, SUBPROTOCOL, TOKEN_SUBPROTOCOL_PREFIX } from '../../../protocol/limits.ts';
 import { assertMayUseCookies, bearerToken } from '../../auth/authenticate.ts';
 import { accessCookie } from '../../auth/cookies.ts';
 import type { AuthService } from '../../auth/service.ts';
@@ -9,9 +9,7 @@ import type { ProxyTrust } from '../../http/proxy-trust.ts';
 import { Client, type ClientDeps } from './client.ts';
 import type { Hub } from './hub.ts';
 
-/** Sockets of one user on one node: more tabs and devices than people have. */
-const MAX_SOCKETS_PER_USER = 100;
-/** After how long one of them may be gone. */
+/** After how long one of too many sockets may be gone, in milliseconds. */
 const RETRY_MS = 30_000;
 
 export interface UpgradeDeps {

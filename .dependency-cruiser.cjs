@@ -1,4 +1,4 @@
-/** Which way dependencies point: docs/ARCHITECTURE.md, "The house". */
+/** Which way dependencies point: docs/ARCHITECTURE.md, "Layout". */
 module.exports = {
   forbidden: [
     {

@@ -814,7 +814,7 @@ export interface paths {
     put?: never;
     /**
      * Open a direct conversation, or make a group
-     * @description A direct conversation is one a pair, for ever: the one that stands is answered with 200.
+     * @description A direct conversation is one per pair, for ever: the one that stands is answered with 200.
      */
     post: {
       parameters: {

@@ -20,7 +20,7 @@ export interface Options {
   workDir: string;
 }
 
-export const USAGE = `bun bench/main.ts [options]
+export const USAGE = `make bench ARGS='[options]'
 
   --only=pairs,fanout   only these scenarios (${Object.keys(SCENARIOS).join(', ')})
   --targets=parley,floor,socketio   only these servers

@@ -29,7 +29,7 @@ const create = createRoute({
   method: 'post',
   path: CONVERSATIONS,
   summary: 'Open a direct conversation, or make a group',
-  description: 'A direct conversation is one a pair, for ever: the one that stands is answered with 200.',
+  description: 'A direct conversation is one per pair, for ever: the one that stands is answered with 200.',
   request: { body: jsonBody(CreateConversationBody) },
   responses: {
     200: jsonAnswer('The direct conversation that stands', Created),

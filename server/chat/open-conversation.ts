@@ -6,7 +6,7 @@ import { inOrder } from './conversation-repository.ts';
 import type { Actor, ConversationRow, MessageRow, ParticipantRow } from './model.ts';
 import { presentEntry, presentMessage, type Users } from './presenter.ts';
 
-/** The direct conversation of the actor and another, and whether it was made now. There is one a pair, for ever. */
+/** The direct conversation of the actor and another, and whether it was made now. There is one per pair, for ever. */
 export async function openDirect(
   deps: ChangeDeps,
   actor: Actor,

@@ -150,7 +150,10 @@ export interface OutboxTable {
  */
 export type OutboxKind = 'conversation' | 'marks' | 'membership' | 'session' | 'user';
 
-/** Single values: `epoch`; `jobs:<consumer>`, when that consumer began. */
+/**
+ * Single values: `epoch`; `history`, PostgreSQL's cluster and timeline when the epoch was last looked at; `jobs:<consumer>`,
+ * when that consumer began.
+ */
 export interface MetaTable {
   key: Fixed<string>;
   value: string;

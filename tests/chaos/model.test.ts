@@ -67,7 +67,9 @@ function failures({ outcomes }: Run): string[] {
   return outcomes
     .filter(({ findings }) => findings.length > 0)
     .map(({ seed, findings }) =>
-      [`seed ${seed}, again with: SEED=${seed} bun test tests/chaos/model.test.ts`, ...findings].join('\n    '),
+      [`seed ${seed}, again with: SEED=${seed} node_modules/.bin/bun test tests/chaos/model.test.ts`, ...findings].join(
+        '\n    ',
+      ),
     );
 }
 

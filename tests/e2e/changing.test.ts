@@ -70,7 +70,7 @@ describe('a message', () => {
     expect(answer!.reply_to!.excerpt).toBe('');
   });
 
-  test('collects one reaction of each kind a user, and says which are the caller’s own', async () => {
+  test('collects one reaction of each kind per user, and says which are the caller’s own', async () => {
     const group = await alice.group([bob]);
     const sent = await alice.send(group, 'nice');
     const socket = await alice.connect();

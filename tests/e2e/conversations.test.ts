@@ -42,7 +42,7 @@ async function listAll(person: Person, limit: number, between = async () => {}) 
 }
 
 describe('a direct conversation', () => {
-  test('is one a pair: made once, then found, from either side', async () => {
+  test('is one per pair: made once, then found, from either side', async () => {
     const made = await alice.call('POST', '/conversations', { participant_id: bob.id });
     expect(made.status).toBe(201);
     expect(made.body).toMatchObject({

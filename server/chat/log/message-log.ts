@@ -80,7 +80,7 @@ export class MessageLog {
     throw new ParleyError(error.rowAtFault ? 'internal' : 'unavailable', undefined, { cause: error });
   }
 
-  /** One publication a conversation, however many messages of it a batch holds. */
+  /** One publication per conversation, however many messages of it a batch holds. */
   private publish(messages: NewMessage[], answers: AppendAnswer[]): void {
     const changes = new Map<string, Change[]>();
     for (const [index, message] of messages.entries()) {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { readdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Entry, Message } from '../../protocol/resources.ts';
 import { eventually } from '../support/eventually.ts';
 import { Person, request } from '../support/people.ts';
 import { endServers, startServer, type TestServer, temporaryFolder } from '../support/server.ts';
@@ -152,6 +153,19 @@ describe('the examples of its README', async () => {
   );
   const env = () => ({ PARLEY_URL: server.url, PARLEY_HOME: project });
 
+  async function say(content: string): Promise<Message> {
+    const { alice, bob } = people;
+    return await alice.send(await alice.direct(bob), content);
+  }
+
+  /** Resolves when Bob's client has come so far. */
+  function delivered({ conversation_id, seq }: Message): Promise<unknown> {
+    return eventually('it is delivered', async () => {
+      const { body } = await people.alice.call<Entry>('GET', `/conversations/${conversation_id}`);
+      return body.participants.some(({ id, delivered_seq }) => id === people.bob.id && delivered_seq >= seq);
+    });
+  }
+
   test('are all found', () => expect(examples.length).toBe(5));
 
   test.each(examples)(
@@ -159,10 +173,12 @@ describe('the examples of its README', async () => {
     async (title, code) => {
       expect(code.trim().split('\n').length).toBeLessThanOrEqual(16);
       await write('example.ts', code);
+      const before = title === 'Follow what happens' ? await say('before the bot') : undefined;
       const running = run([process.execPath, 'example.ts'], project, env());
-      if (title === 'Follow what happens') {
-        await Bun.sleep(1000);
-        await people.alice.send(await people.alice.direct(people.bob), 'echo me');
+      if (before) {
+        // No news to the bot, which by then hears what comes.
+        await delivered(before);
+        await say('echo me');
       }
       const output = await running;
       const { body } = await people.bob.call('GET', '/conversations');

@@ -22,13 +22,22 @@ export interface MessagePage {
   rev: number;
 }
 
+/** Which page of a list. */
 export interface PageOptions {
+  /** How many at most; each call says its bounds. Beyond them it is `validation_failed`. */
   limit?: number;
+  /** `next_cursor` of the page before; left out: the first page. */
   cursor?: string;
+  /** Breaks the call off: it fails with `aborted`. */
   signal?: AbortSignal;
 }
 
-/** The REST interface, call by call, as the signed-in user. What it answers is not kept: the client's `store` is. */
+/**
+ * The REST interface, call by call, as the signed-in user. What it answers is not kept: the client's `store` is.
+ *
+ * Every call fails with a `ParleyError`; besides the codes that stand beside it, each may fail with `signed_out`, `network`,
+ * `timeout`, `rate_limited` or `unavailable`. Whoever is not in a conversation gets `conversation_not_found` for all of it.
+ */
 export class Api {
   constructor(
     private readonly http: Http,
@@ -37,27 +46,40 @@ export class Api {
 
   // Users
 
+  /** Oneself, with all fields. */
   me(): Promise<User> {
     return this.call('GET', '/auth/me');
   }
 
+  /**
+   * Sets a password of 8 to 128 characters, and ends all other sessions. A wrong current one is `invalid_credentials`.
+   */
   changePassword(body: { current_password: string; new_password: string }): Promise<{ success: true }> {
     return this.call('POST', '/auth/password', { body });
   }
 
+  /**
+   * Changes what is given: a display name of 1 to 100 characters, a status of at most 200 (an empty one takes it away), a
+   * username of 3 to 50 (`username_taken`).
+   */
   updateMe(body: { display_name?: string; status?: string; username?: string }): Promise<User> {
     return this.call('PATCH', '/users/me', { body });
   }
 
+  /** Deletes one's account for good; messages stay, under "deleted user". A wrong password is `invalid_credentials`. */
   deleteMe(body: { password: string }): Promise<{ success: true }> {
     return this.call('DELETE', '/users/me', { body });
   }
 
+  /** Somebody as others see them; `user_not_found`. */
   user(id: string): Promise<PublicUser> {
     return this.call('GET', `/users/${id}`);
   }
 
-  /** People whose username or display name begins so, or whose whole e-mail address this is. */
+  /**
+   * People whose username or display name begins so, or whose whole e-mail address this is; all, where the query is empty.
+   * In pages of 1 to 100, by default 50.
+   */
   searchUsers(query: string, page: PageOptions = {}): Promise<{ users: PublicUser[]; next_cursor?: string }> {
     const { signal, ...rest } = page;
     return this.call('GET', '/users', { query: { query, ...rest }, signal });
@@ -65,11 +87,15 @@ export class Api {
 
   // Conversations
 
-  /** The direct conversation with somebody, opened where there is none. */
+  /** The direct conversation with somebody, opened where there is none: `is_new`. `user_not_found`. */
   openDirect(who: { participant_id: string } | { participant_email: string }): Promise<Entry & { is_new: boolean }> {
     return this.call('POST', '/conversations', { body: who });
   }
 
+  /**
+   * A new group, with oneself as its admin: a name of 1 to 100 characters, at most 1,000 ids and as many addresses.
+   * `user_not_found` where one of them has no account; then nothing is made.
+   */
   createGroup(body: {
     name: string;
     participant_ids?: string[];
@@ -78,61 +104,81 @@ export class Api {
     return this.call('POST', '/conversations', { body });
   }
 
+  /** One's conversations, latest activity first, in pages of 1 to 100, by default 100. */
   conversations(page: PageOptions = {}): Promise<{ conversations: Entry[]; count: number; next_cursor?: string }> {
     const { signal, ...query } = page;
     return this.call('GET', '/conversations', { query, signal });
   }
 
+  /** A conversation with its last message and its first 100 participants. */
   conversation(id: string, signal?: AbortSignal): Promise<Entry> {
     return this.call('GET', `/conversations/${id}`, { signal });
   }
 
+  /** Renames a group: 1 to 100 characters; `forbidden` but for its admins. */
   rename(id: string, name: string): Promise<Entry> {
     return this.call('PATCH', `/conversations/${id}`, { body: { name } });
   }
 
+  /** Who is in a conversation, longest in first, in pages of 1 to 500, by default 100. */
   participants(id: string, page: PageOptions = {}): Promise<{ participants: Participant[]; next_cursor?: string }> {
     const { signal, ...query } = page;
     return this.call('GET', `/conversations/${id}/participants`, { query, signal });
   }
 
+  /**
+   * Adds 1 to 1,000 people to a group; who is in already stays as they are. `forbidden` but for its admins,
+   * `user_not_found` where one cannot be added.
+   */
   addParticipants(id: string, userIds: string[]): Promise<Entry> {
     return this.call('POST', `/conversations/${id}/participants`, { body: { user_ids: userIds } });
   }
 
-  /** Removes somebody from a group, or leaves it. */
+  /** Removes somebody from a group, which its admins may (`forbidden`), or leaves it; `cannot_leave_direct`. */
   removeParticipant(id: string, userId: string): Promise<{ success: true }> {
     return this.call('DELETE', `/conversations/${id}/participants/${userId}`);
   }
 
+  /** Makes somebody an admin of a group, or a member; `forbidden` but for its admins, and where no admin would be left. */
   changeRole(id: string, userId: string, role: ParticipantRole): Promise<Entry> {
     return this.call('PATCH', `/conversations/${id}/participants/${userId}`, { body: { participant_role: role } });
   }
 
   // Messages
 
+  /**
+   * A page of 1 to 100 messages, by default 50, the newest first; or the one with the message `around` in its middle
+   * (`message_not_found`).
+   */
   messages(id: string, page: PageOptions & { around?: string } = {}): Promise<MessagePage> {
     const { signal, ...query } = page;
     return this.call('GET', `/conversations/${id}/messages`, { query, signal });
   }
 
-  /** Sends without the outbox: once, now. `client_id` makes it safe to repeat. */
+  /**
+   * Sends without the outbox: once, now. `client_id`, 1 to 64 characters, makes it safe to repeat. `content` is 1 to
+   * `maxMessageLength` characters; `message_not_found` where what it replies to is not there.
+   */
   send(id: string, body: { content: string; client_id?: string; reply_to?: string }): Promise<Message> {
     return this.call('POST', `/conversations/${id}/messages`, { body });
   }
 
+  /** Edits a message of one's own (`forbidden`). `stale` where it is deleted, or was changed since `if_rev`. */
   edit(id: string, messageId: string, body: { content: string; if_rev?: number }): Promise<Message> {
     return this.call('PATCH', `/conversations/${id}/messages/${messageId}`, { body });
   }
 
+  /** Deletes a message, for its sender and the admins of its group (`forbidden`); answers the tombstone. */
   delete(id: string, messageId: string): Promise<Message> {
     return this.call('DELETE', `/conversations/${id}/messages/${messageId}`);
   }
 
+  /** Adds one's reaction, a single emoji; at most 50 kinds for a message. `stale` where the message is deleted. */
   react(id: string, messageId: string, emoji: string): Promise<Message> {
     return this.call('PUT', `/conversations/${id}/messages/${messageId}/reactions/${encodeURIComponent(emoji)}`);
   }
 
+  /** Takes one's reaction away; nothing changes where there is none. */
   unreact(id: string, messageId: string, emoji: string): Promise<Message> {
     return this.call('DELETE', `/conversations/${id}/messages/${messageId}/reactions/${encodeURIComponent(emoji)}`);
   }
@@ -144,6 +190,10 @@ export class Api {
 
   // Synchronization
 
+  /**
+   * What changed after the change `since`, 1 to 1,000 messages, by default 500; with `marks_since` the marks too.
+   * `has_more`: ask again from its `rev`. `reset`: too much was missed, load anew. `resync_required`: the log has gone back.
+   */
   changes(
     id: string,
     { signal, ...query }: { since: number; marks_since?: number; limit?: number; signal?: AbortSignal },
@@ -151,6 +201,7 @@ export class Api {
     return this.call('GET', `/conversations/${id}/changes`, { query, signal });
   }
 
+  /** Where each of one's conversations stands, in id order, in pages of 1,000. */
   sync(page: { cursor?: string; signal?: AbortSignal } = {}): Promise<Sync> {
     const { signal, ...query } = page;
     return this.call('GET', '/sync', { query, signal });

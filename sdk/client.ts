@@ -59,6 +59,7 @@ export class ParleyClient {
   readonly api: Api;
   /** The conversations, for showing. */
   readonly store: ParleyStore;
+  /** Who is there, of those that one watches; and how one is oneself. */
   readonly presence: Presence;
   /** What the connection is doing. */
   readonly state: Observable<ClientState>;
@@ -175,6 +176,7 @@ export class ParleyClient {
     return this.signedIn(await this.session.register(body));
   }
 
+  /** Signs in, by e-mail, username or phone number; whoever was signed in before is left. `invalid_credentials`. */
   async login(body: Credentials): Promise<User> {
     await this.leaveUser();
     return this.signedIn(await this.session.login(body));
@@ -329,14 +331,23 @@ export class ParleyClient {
     return this.changes.edit(conversationId, messageId, content);
   }
 
+  /**
+   * Deletes a message, of one's own or as an admin of the group (`forbidden`). It is shown at once, and taken back where it
+   * fails.
+   */
   delete(conversationId: string, messageId: string): Promise<Message> {
     return this.changes.delete(conversationId, messageId);
   }
 
+  /**
+   * Adds one's reaction, a single emoji. It is shown at once, and taken back where it fails, as with `stale` where the
+   * message is deleted.
+   */
   react(conversationId: string, messageId: string, emoji: string): Promise<Message> {
     return this.changes.react(conversationId, messageId, emoji, true);
   }
 
+  /** Takes one's reaction away; shown at once, as with `react`. */
   unreact(conversationId: string, messageId: string, emoji: string): Promise<Message> {
     return this.changes.react(conversationId, messageId, emoji, false);
   }

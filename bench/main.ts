@@ -11,8 +11,8 @@ import { runGenerator } from './run-generator.ts';
 import { SCENARIOS } from './scenarios/index.ts';
 import { endAllNow } from './targets/child.ts';
 import { floor } from './targets/floor.ts';
-import { parley, parleyOn } from './targets/parley.ts';
-import { removeFolders } from './targets/server.ts';
+import { buildProgram, parley, parleyOn } from './targets/parley.ts';
+import { removeFolders, withFolder } from './targets/server.ts';
 import { socketio } from './targets/socketio.ts';
 
 /**
@@ -24,7 +24,8 @@ import { socketio } from './targets/socketio.ts';
 /** An end for every case: so long for each attempt, and the large database beside. */
 const LONGEST_MS = { attempt: 10 * 60_000, big: 20 * 60_000 };
 
-async function main(options: Options): Promise<void> {
+/** Measures a program that was built for it. */
+async function measure(options: Options, program: string): Promise<void> {
   const startedAt = performance.now();
   const results: Results = {
     machine: describeMachine(options.workDir),
@@ -37,8 +38,8 @@ async function main(options: Options): Promise<void> {
   if (options.database === 'postgres') postgres = await TestPostgres.start();
   if (options.nodes !== undefined) redis = await TestRedis.start();
   const bench = {
-    targets: [postgres ? parleyOn(postgres, options.nodes, redis) : parley, floor, socketio].filter(({ name }) =>
-      options.targets.includes(name),
+    targets: [postgres ? parleyOn(program, postgres, options.nodes, redis) : parley(program), floor, socketio].filter(
+      ({ name }) => options.targets.includes(name),
     ),
     database: options.database,
     workDir: options.workDir,
@@ -109,7 +110,7 @@ function fail(error: unknown): never {
 process.on('unhandledRejection', fail);
 
 try {
-  await main(options);
+  await withFolder(options.workDir, (folder) => measure(options, buildProgram(folder)));
 } catch (error) {
   fail(error);
 }

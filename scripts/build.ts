@@ -7,6 +7,8 @@ const outfile = process.argv[2] ?? 'dist/parley';
 const result = await Bun.build({
   entrypoints: ['server/main.ts', 'server/writer-thread.ts', 'server/database/sqlite/reader-thread.ts'],
   compile: { outfile },
+  // Compiled ahead: it starts in a fifth of the time.
+  bytecode: true,
   plugins: [embedWeb],
 });
 for (const message of result.logs) console.error(message);

@@ -6,9 +6,10 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 
 bun=node_modules/.bin/bun
-reports=${REPORTS:-$(mktemp -d)}
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+reports=${REPORTS:-$scratch}
 mkdir -p "$reports"
-[ -n "${REPORTS:-}" ] || trap 'rm -rf "$reports"' EXIT
 case "${CI:-}" in '' | 0 | false) ci= ;; *) ci=yes ;; esac
 
 passed=0
@@ -69,17 +70,25 @@ for file in ./tests/e2e/*.test.ts; do
   esac
 done
 
+# Builds the executable, once; where that fails, so do the tests that need it.
+built() {
+  [ -x "$scratch/parley" ] || "$bun" scripts/build.ts "$scratch/parley" || true
+}
+
 run() {
   case $1 in
     unit) suite unit 3 10000 ./server ./protocol ./bench ./sdk ./web/src ;;
-    # Through the front door, on one node with SQLite, and on three with PostgreSQL and Redis.
+    # Through the front door: the source on one node with SQLite, the executable on three with PostgreSQL and Redis.
     e2e) suite e2e 8 20000 "${beside[@]}" ./tests/e2e ;;
-    e2e-nodes) TEST_TOPOLOGY=cluster suite e2e-nodes 10 40000 "${beside[@]}" "${on_nodes[@]}" ;;
+    e2e-nodes) built && TEST_PROGRAM=$scratch/parley TEST_TOPOLOGY=cluster suite e2e-nodes 10 40000 "${beside[@]}" "${on_nodes[@]}" ;;
     model-nodes) TEST_TOPOLOGY=cluster SEEDS=${SEEDS:-15} suite model-nodes 6 240000 ./tests/chaos/model.test.ts ;;
     cluster) suite cluster 4 60000 ./tests/cluster ;;
     chaos) suite chaos 9 240000 ./tests/chaos ;;
     browser) suite browser 6 60000 ./tests/browser ;;
-    *) printf 'there is no suite %s\n' "$1" >&2 && exit 2 ;;
+    *)
+      printf 'there is no suite %s\n' "$1" >&2
+      exit 2
+      ;;
   esac
 }
 

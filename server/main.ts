@@ -206,9 +206,12 @@ async function withDatabase(config: Config, work: (database: Database) => Promis
 // What is made here, the database before all, is for its owner's eyes only.
 process.umask(0o077);
 
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
+// No await at the top: what is compiled ahead cannot have one.
+main(process.argv.slice(2)).then((code) => {
+  process.exitCode = code;
+}, fail);
+
+function fail(error: unknown): void {
   const wrongUse =
     error instanceof ConfigError ||
     error instanceof NewerSchemaError ||

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { SignJWT } from 'jose';
 import { SUBPROTOCOL } from '../../protocol/limits.ts';
@@ -5,6 +6,7 @@ import { copyInstallation } from '../../server/database/copy.ts';
 import { PostgresDatabase } from '../../server/database/postgres/postgres-database.ts';
 import type { TestPostgres } from '../../tests/support/postgres.ts';
 import type { TestRedis } from '../../tests/support/redis.ts';
+import { BenchFailure } from '../failure.ts';
 import { seed } from '../seed.ts';
 import type { World } from '../world.ts';
 import type { Target } from './target.ts';
@@ -13,14 +15,23 @@ import type { Target } from './target.ts';
 const JWT_SECRET = crypto.randomUUID() + crypto.randomUUID();
 const KEY = new TextEncoder().encode(JWT_SECRET);
 
-/** The program itself, as `make run` starts it, with the rate limits off. */
-export const parley: Target = {
+/** Builds the program as `make build` does, into a folder that is there; returns its path. */
+export function buildProgram(dir: string): string {
+  const program = join(dir, 'parley');
+  const root = fileURLToPath(new URL('../../', import.meta.url));
+  const { exitCode, stderr } = Bun.spawnSync([process.execPath, 'scripts/build.ts', program], { cwd: root });
+  if (exitCode !== 0) throw new BenchFailure(`the program could not be built:\n${stderr}`);
+  return program;
+}
+
+/** The executable, with the rate limits off. */
+export const parley = (program: string): Target => ({
   name: 'parley',
   label: 'Parley',
   dialect: 'parley',
   prepare: seed,
   command: (dir) => ({
-    command: [process.execPath, fileURLToPath(new URL('../../server/main.ts', import.meta.url)), 'serve'],
+    command: [program, 'serve'],
     env: {
       SERVER_HOST: '127.0.0.1',
       SERVER_PORT: '0',
@@ -36,18 +47,19 @@ export const parley: Target = {
     const headers = { ...(await bearer(world, user)), 'Sec-WebSocket-Protocol': SUBPROTOCOL };
     return { path: '/ws', headers };
   },
-};
+});
 
 /** The same on a PostgreSQL: the world is laid down in a folder, and moved from there as an operator does. */
-export function parleyOn(postgres: TestPostgres, nodes = 1, redis?: TestRedis): Target {
+export function parleyOn(program: string, postgres: TestPostgres, nodes = 1, redis?: TestRedis): Target {
   const urls = new Map<string, string>();
+  const embedded = parley(program);
   return {
-    ...parley,
+    ...embedded,
     label: redis
       ? `Parley on PostgreSQL and Redis, ${nodes} ${nodes === 1 ? 'node' : 'nodes'}`
       : 'Parley on PostgreSQL',
     async prepare(world, dir) {
-      await parley.prepare(world, dir);
+      await embedded.prepare(world, dir);
       const url = await postgres.createDatabase();
       const database = await PostgresDatabase.open({ url, poolSize: 4 });
       await copyInstallation(dir, database, () => {});
@@ -56,7 +68,7 @@ export function parleyOn(postgres: TestPostgres, nodes = 1, redis?: TestRedis): 
       urls.set(dir, url);
     },
     command(dir) {
-      const { command, env } = parley.command(dir);
+      const { command, env } = embedded.command(dir);
       const settings = { ...env, ...redis?.environment(), DATABASE_URL: urls.get(dir)! };
       return { command, env: settings, beside_pid: postgres.pid, nodes, redis_pid: redis?.pid };
     },

@@ -6,8 +6,10 @@ export const ROOT = join(import.meta.dir, '../..');
 /** From the start of the process to its first answer; generous, for a busy machine. */
 const START_MS = 30_000;
 
-/** The command line of the program. */
-export const PARLEY = [process.execPath, join(ROOT, 'server/main.ts')];
+/** The command line of the program: its source, or the executable that TEST_PROGRAM names. */
+export const PARLEY = process.env.TEST_PROGRAM
+  ? [process.env.TEST_PROGRAM]
+  : [process.execPath, join(ROOT, 'server/main.ts')];
 
 /** The environment of a test's process: this one's, without what a developer set for their own Parley. */
 export function environment(overrides: Environment): Environment {

@@ -4,7 +4,7 @@ import { type AppendAnswer, type AppendRow, BatchError, type LogDriver } from '.
 export interface GroupCommitOptions {
   /** Messages that may wait; beyond it a message is refused as `unavailable`. */
   queueLimit: number;
-  /** Told of each batch once it is durable; what it does is done before anyone hears their answer. */
+  /** Told of each batch once it is durable; what it does is done before anyone hears their answer. It must not throw. */
   onCommitted(rows: AppendRow[], answers: AppendAnswer[]): void;
   /** Told of the size of each batch, how long it took, in seconds, and how many of it are new messages. */
   observe(size: number, seconds: number, appended: number): void;

@@ -45,7 +45,13 @@ export class MessageLog {
   constructor({ driver, bus, log, queueLimit, observe }: MessageLogOptions) {
     this.bus = bus;
     this.log = log;
-    const onCommitted = (rows: AppendRow[], answers: AppendAnswer[]) => this.publish(rows as NewMessage[], answers);
+    const onCommitted = (rows: AppendRow[], answers: AppendAnswer[]) => {
+      try {
+        this.publish(rows as NewMessage[], answers);
+      } catch (error) {
+        log.error({ err: error }, 'messages that are stored could not be told: the outbox makes that good');
+      }
+    };
     this.commits = new GroupCommit(driver, { queueLimit, observe, onCommitted });
   }
 

@@ -1,3 +1,4 @@
+import { failureText } from '../lib/failure.ts';
 import { ParleyError } from '../sdk.ts';
 import { strings } from '../strings.ts';
 
@@ -30,9 +31,10 @@ class Toasts {
       await work();
       return true;
     } catch (error) {
-      const { code, message } = ParleyError.from(error);
+      const failure = ParleyError.from(error);
+      const { code } = failure;
       if (code !== 'aborted' && code !== 'signed_out') {
-        this.say(code === 'network' || code === 'timeout' ? strings.common.offline : message, true);
+        this.say(code === 'network' || code === 'timeout' ? strings.common.offline : failureText(failure), true);
       }
       return false;
     }

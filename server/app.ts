@@ -14,6 +14,7 @@ import { OutboxReader } from './bus/outbox-reader.ts';
 import { RedisBus } from './bus/redis.ts';
 import { CatchUpReader } from './chat/catch-up.ts';
 import { ConversationRepository } from './chat/conversation-repository.ts';
+import { Departures } from './chat/departures.ts';
 import { MessageFeed } from './chat/feed.ts';
 import type { LogDriver } from './chat/log/log-driver.ts';
 import { MessageLog } from './chat/log/message-log.ts';
@@ -233,10 +234,8 @@ export async function startApp(
     limits,
     maxMessageLength: config.chat.max_message_length,
   });
-  users.onDeleted(async (userId) => {
-    const [user] = (await users.publicUsers([userId])).values();
-    await chat.leaveAllGroups({ userId, username: user!.username });
-  });
+  const departures = new Departures({ database, conversations, messages, users, bus, logger: log });
+  users.onDeleted((userId) => departures.leaveAllGroups(userId));
 
   const origins = new OriginPolicy({ publicUrl: config.server.public_url, corsOrigins: config.server.cors_origins });
   const proxies = new ProxyTrust(config.server.trust_proxy);
@@ -303,6 +302,7 @@ export async function startApp(
     upgrade: does('realtime') ? (...handshake) => upgrade(upgradeDeps, ...handshake) : refuseUpgrade,
   });
   realtime.serveOn(listener.server);
+  if (does('api')) departures.start();
   jobs?.worker.start();
   jobs?.relay?.start();
 
@@ -311,6 +311,7 @@ export async function startApp(
     realtime,
     sweeper,
     jobs,
+    departures,
     messageLog,
     marks,
     presence,
@@ -344,6 +345,7 @@ interface Running {
   realtime: Realtime;
   sweeper: Timer;
   jobs?: RunningWorker;
+  departures: Departures;
   messageLog: MessageLog;
   marks: Marks;
   presence: Presence;
@@ -362,6 +364,7 @@ async function stopAll(running: Running, graceMs: number): Promise<void> {
   clearInterval(running.sweeper);
   const jobsStopped = Promise.all([jobs?.worker.stop(graceMs), jobs?.relay?.stop()]);
   await listener.finishRequests(graceMs);
+  await running.departures.stop();
   await running.messageLog.flush();
   await running.marks.write();
   realtime.closeAll();

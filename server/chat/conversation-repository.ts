@@ -136,17 +136,17 @@ export class ConversationRepository {
     return (await this.findMembership(id, userId))?.conversation;
   }
 
-  /** The groups that a user is in. */
-  async listGroupIds(userId: string): Promise<string[]> {
-    const rows = await this.database.read
+  /** Which of some users are in which groups. */
+  async listGroupPlaces(userIds: string[]): Promise<Pick<ParticipantRow, 'conversation_id' | 'user_id'>[]> {
+    if (userIds.length === 0) return [];
+    return this.database.read
       .selectFrom('participants as p')
       .innerJoin('conversations as c', 'c.id', 'p.conversation_id')
-      .select('c.id')
-      .where('p.user_id', '=', userId)
+      .select(['p.conversation_id', 'p.user_id'])
+      .where('p.user_id', 'in', userIds)
       .where('p.left_rev', 'is', null)
       .where('c.type', '=', 'group')
       .execute();
-    return rows.map(({ id }) => id);
   }
 
   /** Of each of some conversations the first participants, longest in first, and how many there are. */

@@ -22,6 +22,7 @@ export async function openDirect(
   const participants = members.map((id) => newParticipant(conversation, id, 'member', conversation.created_at));
 
   const isNew = await deps.database.transaction(async (tx) => {
+    await deps.users.requireActive(tx, members);
     if (!(await deps.conversations.insertConversation(conversation, tx))) return false;
     await deps.conversations.putParticipants(participants, tx);
     await deps.conversations.tellOutbox(conversation, members, tx);
@@ -52,6 +53,7 @@ export async function createGroup(
   const participants = [actor.userId, ...others].sort().map(join);
 
   const message = await deps.database.transaction(async (tx) => {
+    await deps.users.requireActive(tx, [actor.userId, ...others]);
     await deps.conversations.insertConversation(conversation, tx);
     await deps.conversations.putParticipants(participants, tx);
     const note = { kind: 'group_created' as const, name: group.name, user_ids: others };

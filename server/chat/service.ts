@@ -174,11 +174,4 @@ export class ChatService {
   changeRole(actor: Actor, conversationId: string, target: { userId: string; role: ParticipantRole }): Promise<void> {
     return changeRole(this.options, actor, conversationId, target);
   }
-
-  /** Takes somebody whose account is gone out of all groups; direct conversations stay with the other. */
-  async leaveAllGroups(actor: Actor): Promise<void> {
-    for (const id of await this.options.conversations.listGroupIds(actor.userId)) {
-      await this.removeParticipant(actor, id, actor.userId);
-    }
-  }
 }

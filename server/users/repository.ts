@@ -52,6 +52,34 @@ export class UsersRepository {
     return this.byMany('email', emails);
   }
 
+  /** How many of `ids` are accounts in use. They stay so until the transaction ends. */
+  async holdActive(tx: Executor, ids: string[]): Promise<number> {
+    let active = 0;
+    for (let start = 0; start < ids.length; start += CHUNK) {
+      const query = tx
+        .selectFrom('users')
+        .select('id')
+        .where('id', 'in', ids.slice(start, start + CHUNK))
+        .where('is_active', '=', 1);
+      // SQLite: the transaction itself is the lock, since all writes take turns.
+      active += (await (this.database.engine === 'postgres' ? query.forShare() : query).execute()).length;
+    }
+    return active;
+  }
+
+  /** A page of deleted accounts, in id order. */
+  async listDeletedIds(limit: number, afterId?: string): Promise<string[]> {
+    let query = this.database.read
+      .selectFrom('users')
+      .select('id')
+      .where('email', 'is', null) // which has an index, and is so of no other
+      .where('deleted_at', 'is not', null)
+      .orderBy('id')
+      .limit(limit);
+    if (afterId !== undefined) query = query.where('id', '>', afterId);
+    return (await query.execute()).map(({ id }) => id);
+  }
+
   private async byMany(column: 'id' | 'email', values: string[]): Promise<Account[]> {
     const found: Account[] = [];
     for (let start = 0; start < values.length; start += CHUNK) {

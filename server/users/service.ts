@@ -53,6 +53,20 @@ export class UsersService {
     this.publics.forget();
   }
 
+  /**
+   * Fails with `user_not_found` where one of `ids` is no account in use, also by a change that is under way; and none of
+   * them is closed or deleted before the transaction ends.
+   */
+  async requireActive(tx: Executor, ids: string[]): Promise<void> {
+    const active = await this.deps.repository.holdActive(tx, ids);
+    if (active < ids.length) throw new ParleyError('user_not_found');
+  }
+
+  /** A page of deleted accounts, in id order. */
+  listDeletedIds(limit: number, afterId?: string): Promise<string[]> {
+    return this.deps.repository.listDeletedIds(limit, afterId);
+  }
+
   /** The active user with this address; nobody where people cannot be found by their address. */
   async findByEmail(email: string): Promise<PublicUser | undefined> {
     if (!this.deps.config.discover_by_email) return undefined;

@@ -38,6 +38,19 @@ describe('a message', () => {
     expect(again.body.rev).toBe(sent.rev);
   });
 
+  test('edited to what looks like an id is quoted by it, live and later', async () => {
+    const id = await alice.direct(bob);
+    const sent = await alice.send(id, 'an id');
+    const content = crypto.randomUUID();
+    await alice.call('PATCH', path(id, `/messages/${sent.id}`), { content });
+    const socket = await alice.connect();
+    const reply = await bob.call('POST', path(id, '/messages'), { content: 'which one?', reply_to: sent.id });
+    const quote = { id: sent.id, sender_id: alice.id, sender_username: alice.user.username, excerpt: content };
+    expect(reply.body.reply_to).toEqual(quote);
+    expect((await socket.next('message')).reply_to).toEqual(quote);
+    expect((await alice.history(id)).at(-1)!.reply_to).toEqual(quote);
+  });
+
   test('that changed meanwhile is not edited with an old if_rev', async () => {
     const group = await alice.group([bob]);
     const sent = await alice.send(group, 'one');

@@ -317,6 +317,16 @@ export function logDriverContract(make: () => Promise<LogWorld>): void {
     });
   });
 
+  test('a quote is text also where its message was edited to what looks like an id', async () => {
+    const first = row('first');
+    await append(first);
+    const content = id();
+    await world.database.write.updateTable('messages').set({ content }).where('id', '=', first.id).execute();
+    expect(await append(row('reply', { replyToId: first.id }))).toEqual([
+      { kind: 'appended', seq: 2, rev: 3, quoted: { senderId: alice, content } },
+    ]);
+  });
+
   describe('a row that cannot be stored', () => {
     test('fails its whole batch, of which nothing stays', async () => {
       const taken = row('first');

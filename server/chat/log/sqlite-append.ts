@@ -1,5 +1,5 @@
 import type { Database } from 'bun:sqlite';
-import { bytesToUuid, toSql, uuidToBytes } from '../../database/sqlite/values.ts';
+import { bytesToUuid, textFromSql, toSql, uuidToBytes } from '../../database/sqlite/values.ts';
 import type { AppendAnswer, AppendRow } from './log-driver.ts';
 
 /** A conversation's head, moved on in memory while a batch numbers its messages. */
@@ -37,9 +37,10 @@ export function createAppend(database: Database): (batch: string) => AppendAnswe
                            reply_to_id)
      values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
-  const findQuoted = database.prepare<{ sender_id: Uint8Array; content: string }, [Uint8Array, Uint8Array]>(
-    'select sender_id, content from messages where conversation_id = ? and id = ?',
-  );
+  const findQuoted = database.prepare<
+    { sender_id: Uint8Array; content: string | Uint8Array },
+    [Uint8Array, Uint8Array]
+  >('select sender_id, content from messages where conversation_id = ? and id = ?');
   const moveHead = database.prepare('update conversations set seq = ?, rev = ?, updated_at = ? where id = ?');
   const moveMarks = database.prepare(
     'update participants set read_seq = ?, delivered_seq = ? where conversation_id = ? and user_id = ?',
@@ -92,7 +93,7 @@ export function createAppend(database: Database): (batch: string) => AppendAnswe
       if (sender) sender.seq = seq;
       else head.senders.set(row.senderId, { key: senderKey, seq });
       if (!quotedRow) return { kind: 'appended', seq, rev };
-      const quoted = { senderId: bytesToUuid(quotedRow.sender_id), content: quotedRow.content };
+      const quoted = { senderId: bytesToUuid(quotedRow.sender_id), content: textFromSql(quotedRow.content) };
       return { kind: 'appended', seq, rev, quoted };
     });
     for (const { key, seq, rev, senders } of heads.values()) {

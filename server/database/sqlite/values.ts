@@ -37,6 +37,11 @@ export function toSql(value: unknown): SqlValue {
   throw new TypeError(`SQLite cannot keep a ${typeof value}`);
 }
 
+/** Text that is kept in a text column: a 16-byte blob is text that has the shape of a UUID. */
+export function textFromSql(value: string | Uint8Array): string {
+  return typeof value === 'string' ? value : bytesToUuid(value);
+}
+
 /** Translates rows in place. */
 export function fromSql(rows: Record<string, unknown>[], columns: readonly string[]): Record<string, unknown>[] {
   for (const row of rows) {

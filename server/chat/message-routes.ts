@@ -160,19 +160,19 @@ export function messageRoutes(chat: ChatService): Router {
     })
     .openapi(edit, async (c) => {
       const key = keyOf(c.req.valid('param'));
-      await chat.edit(c.var.caller, key, c.req.valid('json'));
-      return c.json(await chat.read.message(c.var.caller, key.conversationId, key.messageId), 200);
+      const edited = await chat.edit(c.var.caller, key, c.req.valid('json'));
+      return c.json(await chat.read.afterChange(c.var.caller, edited), 200);
     })
     .openapi(remove, async (c) => c.json(await chat.delete(c.var.caller, keyOf(c.req.valid('param'))), 200))
     .openapi(addReaction, async (c) => {
       const key = keyOf(c.req.valid('param'));
-      await chat.react(c.var.caller, key, { emoji: c.req.valid('param').emoji, add: true });
-      return c.json(await chat.read.message(c.var.caller, key.conversationId, key.messageId), 200);
+      const message = await chat.react(c.var.caller, key, { emoji: c.req.valid('param').emoji, add: true });
+      return c.json(await chat.read.afterChange(c.var.caller, message), 200);
     })
     .openapi(removeReaction, async (c) => {
       const key = keyOf(c.req.valid('param'));
-      await chat.react(c.var.caller, key, { emoji: c.req.valid('param').emoji, add: false });
-      return c.json(await chat.read.message(c.var.caller, key.conversationId, key.messageId), 200);
+      const message = await chat.react(c.var.caller, key, { emoji: c.req.valid('param').emoji, add: false });
+      return c.json(await chat.read.afterChange(c.var.caller, message), 200);
     })
     .openapi(markRead, async (c) => {
       const { id } = c.req.valid('param');

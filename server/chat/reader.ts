@@ -163,12 +163,12 @@ export class ChatReader {
     return Math.max(limit, middle.seq + Math.floor(limit / 2)) + 1;
   }
 
-  async message(actor: Actor, conversationId: string, id: string): Promise<Message> {
-    const { database, messages, messagePresenter } = this.options;
-    const whole = await database.readTogether(messages.whole(messages.selectOne(conversationId, id), actor.userId));
-    const [message] = await messagePresenter.present(whole, actor.userId);
-    if (!message) throw new ParleyError('message_not_found');
-    return message;
+  /**
+   * A message that the actor changed, as it now stands. Who was removed since gets it as they left it, and sees nothing of
+   * what became of it.
+   */
+  async afterChange(actor: Actor, committed: Message): Promise<Message> {
+    return (await this.ifMember(actor, committed)) ?? committed;
   }
 
   /**
@@ -176,17 +176,24 @@ export class ChatReader {
    * what became of the message.
    */
   async sent(actor: Actor, { content }: { content: string }, receipt: Receipt): Promise<Message> {
-    const { database, conversations, messages, messagePresenter } = this.options;
     const { known: _, ...first } = receipt;
+    const sender = { sender_id: actor.userId, sender_username: actor.username };
+    return (await this.ifMember(actor, receipt)) ?? { ...first, ...sender, content, type: 'text' };
+  }
+
+  /** A message with the actor's own reactions, where they are in the conversation at that moment. */
+  private async ifMember(
+    actor: Actor,
+    { conversation_id, id }: Pick<Message, 'conversation_id' | 'id'>,
+  ): Promise<Message | undefined> {
+    const { database, conversations, messages, messagePresenter } = this.options;
     const [found, me, ...whole] = await database.readTogether([
-      ...conversations.membership(receipt.conversation_id, actor.userId),
-      ...messages.whole(messages.selectOne(receipt.conversation_id, receipt.id), actor.userId),
+      ...conversations.membership(conversation_id, actor.userId),
+      ...messages.whole(messages.selectOne(conversation_id, id), actor.userId),
     ]);
-    if (membershipOf([found, me])) {
-      const [message] = await messagePresenter.present(whole, actor.userId);
-      return message!;
-    }
-    return { ...first, sender_id: actor.userId, sender_username: actor.username, content, type: 'text' };
+    if (!membershipOf([found, me])) return undefined;
+    const [message] = await messagePresenter.present(whole, actor.userId);
+    return message;
   }
 
   /** What changed since a `rev` that the caller holds (PROTOCOL.md §7.3). */

@@ -693,6 +693,15 @@ export interface paths {
             'application/json': components['schemas']['Error'];
           };
         };
+        /** @description `rate_limited` */
+        429: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
       };
     };
     trace?: never;
@@ -1077,6 +1086,15 @@ export interface paths {
             'application/json': components['schemas']['Error'];
           };
         };
+        /** @description `rate_limited` */
+        429: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
       };
     };
     trace?: never;
@@ -1191,6 +1209,15 @@ export interface paths {
             'application/json': components['schemas']['Error'];
           };
         };
+        /** @description `rate_limited` */
+        429: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
       };
     };
     delete?: never;
@@ -1263,6 +1290,15 @@ export interface paths {
             'application/json': components['schemas']['Error'];
           };
         };
+        /** @description `rate_limited` */
+        429: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
       };
     };
     options?: never;
@@ -1315,6 +1351,15 @@ export interface paths {
         };
         /** @description `conversation_not_found`, `user_not_found` */
         404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `rate_limited` */
+        429: {
           headers: {
             [name: string]: unknown;
           };
@@ -1524,6 +1569,15 @@ export interface paths {
             'application/json': components['schemas']['Error'];
           };
         };
+        /** @description `rate_limited` */
+        429: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
       };
     };
     options?: never;
@@ -1595,6 +1649,15 @@ export interface paths {
             'application/json': components['schemas']['Error'];
           };
         };
+        /** @description `rate_limited` */
+        429: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
       };
     };
     trace?: never;
@@ -1659,6 +1722,15 @@ export interface paths {
             'application/json': components['schemas']['Error'];
           };
         };
+        /** @description `rate_limited` */
+        429: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
       };
     };
     post?: never;
@@ -1707,6 +1779,15 @@ export interface paths {
         };
         /** @description `stale` */
         409: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `rate_limited` */
+        429: {
           headers: {
             [name: string]: unknown;
           };

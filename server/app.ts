@@ -267,7 +267,7 @@ export async function startApp(
     maxMessageLength: config.chat.max_message_length,
     epoch,
   });
-  const client = { chat, marks, typing, presence, log, isDraining, failed: metrics.failed.bind(metrics) };
+  const client = { chat, marks, typing, presence, limits, log, isDraining, failed: metrics.failed.bind(metrics) };
   const upgradeDeps = { auth, hub, origins, proxies, queryToken: config.websocket.query_token, client };
 
   const does = (role: Role) => config.roles.includes(role);

@@ -190,6 +190,9 @@ const SETTINGS = {
     email_lookup: setting('LIMIT_EMAIL_LOOKUP', '30/5m', limit),
     messages: setting('LIMIT_MESSAGES', '200/10s', limit),
     conversations: setting('LIMIT_CONVERSATIONS', '60/5m', limit),
+    invitations: setting('LIMIT_INVITATIONS', '2000/5m', limit),
+    profile: setting('LIMIT_PROFILE', '60/5m', limit),
+    presence: setting('LIMIT_PRESENCE', '120/1m', limit),
   },
   monitoring: {
     log_level: setting('LOG_LEVEL', 'info', choice(['trace', 'debug', 'info', 'warn', 'error', 'silent'])),

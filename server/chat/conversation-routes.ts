@@ -94,7 +94,7 @@ const update = createRoute({
   request: { params: ConversationParams, body: jsonBody(UpdateConversationBody) },
   responses: {
     200: jsonAnswer('The entry', Entry),
-    ...failures('validation_failed', 'forbidden', 'conversation_not_found'),
+    ...failures('validation_failed', 'forbidden', 'conversation_not_found', 'rate_limited'),
   },
 });
 
@@ -118,7 +118,7 @@ const addParticipants = createRoute({
   request: { params: ConversationParams, body: jsonBody(AddParticipantsBody) },
   responses: {
     200: jsonAnswer('The entry', Entry),
-    ...failures('validation_failed', 'forbidden', 'conversation_not_found', 'user_not_found'),
+    ...failures('validation_failed', 'forbidden', 'conversation_not_found', 'user_not_found', 'rate_limited'),
   },
 });
 
@@ -130,7 +130,7 @@ const removeParticipant = createRoute({
   request: { params: ParticipantParams },
   responses: {
     200: jsonAnswer('They are out', Done),
-    ...failures('forbidden', 'conversation_not_found', 'user_not_found', 'cannot_leave_direct'),
+    ...failures('forbidden', 'conversation_not_found', 'user_not_found', 'cannot_leave_direct', 'rate_limited'),
   },
 });
 
@@ -142,7 +142,7 @@ const updateParticipant = createRoute({
   request: { params: ParticipantParams, body: jsonBody(UpdateParticipantBody) },
   responses: {
     200: jsonAnswer('The entry', Entry),
-    ...failures('validation_failed', 'forbidden', 'conversation_not_found', 'user_not_found'),
+    ...failures('validation_failed', 'forbidden', 'conversation_not_found', 'user_not_found', 'rate_limited'),
   },
 });
 

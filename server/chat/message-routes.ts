@@ -77,7 +77,14 @@ const edit = createRoute({
   request: { params: MessageParams, body: jsonBody(EditMessageBody) },
   responses: {
     200: jsonAnswer('The message as it now stands', Message),
-    ...failures('validation_failed', 'forbidden', 'conversation_not_found', 'message_not_found', 'stale'),
+    ...failures(
+      'validation_failed',
+      'forbidden',
+      'conversation_not_found',
+      'message_not_found',
+      'stale',
+      'rate_limited',
+    ),
   },
 });
 
@@ -90,13 +97,13 @@ const remove = createRoute({
   request: { params: MessageParams },
   responses: {
     200: jsonAnswer('The tombstone', Message),
-    ...failures('forbidden', 'conversation_not_found', 'message_not_found'),
+    ...failures('forbidden', 'conversation_not_found', 'message_not_found', 'rate_limited'),
   },
 });
 
 const reactionAnswers = {
   200: jsonAnswer('The message as it now stands', Message),
-  ...failures('validation_failed', 'conversation_not_found', 'message_not_found', 'stale'),
+  ...failures('validation_failed', 'conversation_not_found', 'message_not_found', 'stale', 'rate_limited'),
 };
 
 const addReaction = createRoute({

@@ -17,7 +17,7 @@ export interface ChatServiceOptions extends MessageChangeDeps {
   catchUp: CatchUpReader;
   messageLog: MessageLog;
   marks: Marks;
-  limits: Pick<RateLimits, 'messages' | 'conversations' | 'email_lookup'>;
+  limits: Pick<RateLimits, 'messages' | 'conversations' | 'invitations' | 'email_lookup'>;
   /** Longest message, in characters. */
   maxMessageLength: number;
 }
@@ -144,6 +144,7 @@ export class ChatService {
       throw invalidField('participant_ids', `at most ${MAX_PARTICIPANTS_AT_ONCE} people at once`);
     }
     await this.options.limits.conversations?.take(actor.userId);
+    await this.takeInvitations(actor, group.memberIds);
     return createGroup(this.options, actor, group);
   }
 
@@ -159,19 +160,35 @@ export class ChatService {
     });
   }
 
-  rename(actor: Actor, conversationId: string, name: string | undefined): Promise<void> {
+  // A change of a group is heard by all who are in it, and most leave a message: it counts as one.
+
+  async rename(actor: Actor, conversationId: string, name: string | undefined): Promise<void> {
+    await this.options.limits.messages?.take(actor.userId);
     return renameGroup(this.options, actor, conversationId, name);
   }
 
-  addParticipants(actor: Actor, conversationId: string, userIds: string[]): Promise<void> {
+  async addParticipants(actor: Actor, conversationId: string, userIds: string[]): Promise<void> {
+    await this.options.limits.messages?.take(actor.userId);
+    await this.takeInvitations(actor, userIds);
     return addParticipants(this.options, actor, conversationId, userIds);
   }
 
-  removeParticipant(actor: Actor, conversationId: string, userId: string): Promise<void> {
+  async removeParticipant(actor: Actor, conversationId: string, userId: string): Promise<void> {
+    await this.options.limits.messages?.take(actor.userId);
     return removeParticipant(this.options, actor, conversationId, userId);
   }
 
-  changeRole(actor: Actor, conversationId: string, target: { userId: string; role: ParticipantRole }): Promise<void> {
+  async changeRole(
+    actor: Actor,
+    conversationId: string,
+    target: { userId: string; role: ParticipantRole },
+  ): Promise<void> {
+    await this.options.limits.messages?.take(actor.userId);
     return changeRole(this.options, actor, conversationId, target);
+  }
+
+  /** Each person counts, for each is looked up, written and told to. */
+  private async takeInvitations(actor: Actor, userIds: string[]): Promise<void> {
+    if (userIds.length > 0) await this.options.limits.invitations?.take(actor.userId, userIds.length);
   }
 }

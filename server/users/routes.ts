@@ -57,7 +57,14 @@ const updateRoute = createRoute({
   request: { body: jsonBody(UpdateUserBody) },
   responses: {
     200: jsonAnswer('You, as you now are', User),
-    ...failures('validation_failed', 'missing_token', 'invalid_token', 'token_expired', 'username_taken'),
+    ...failures(
+      'validation_failed',
+      'missing_token',
+      'invalid_token',
+      'token_expired',
+      'username_taken',
+      'rate_limited',
+    ),
   },
 });
 

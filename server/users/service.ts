@@ -23,7 +23,7 @@ export interface UsersDeps {
   sessions: SessionsService;
   bus: Bus;
   config: Pick<Config['auth'], 'discover_by_email'>;
-  limits: Pick<RateLimits, 'email_lookup'>;
+  limits: Pick<RateLimits, 'email_lookup' | 'profile'>;
   log: Logger;
   /** Milliseconds since the Unix epoch. */
   now?: () => number;
@@ -115,6 +115,7 @@ export class UsersService {
       ...(username !== undefined && { username, username_key: nameKey(username) }),
     };
     if (Object.keys(changes).length === 0) return this.self(id);
+    await this.deps.limits.profile?.take(id);
     try {
       return await this.change(id, changes);
     } catch (error) {

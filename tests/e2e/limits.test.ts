@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
+import { afterAll, beforeAll, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { eventually } from '../support/eventually.ts';
 import { type Answer, type Person, request, signUp, signUpAll } from '../support/people.ts';
 import { type Environment, endServers, startServer, type TestServer } from '../support/server.ts';
@@ -193,6 +193,89 @@ describe('by account', () => {
     expect((await open({ participant_id: dan.id })).status).toBe(200);
     expect((await socket.ask({ event: 'message.send', recipient: eve.id, content: 'again' })).event).toBe('ack');
   });
+});
+
+describe('what others hear of an account', () => {
+  let alice: Person;
+  let bob: Person;
+  let server: TestServer;
+  const rest = (group: string, path = '') => `/conversations/${group}${path}`;
+
+  beforeAll(async () => {
+    server = await startLimited({ LIMIT_MESSAGES: '6/1m', LIMIT_PROFILE: '3/1m', LIMIT_PRESENCE: '3/1m' });
+  });
+  beforeEach(async () => {
+    [alice, bob] = await signUpAll(server, 'alice', 'bob');
+  });
+
+  test('changes of a group are limited with the messages, and nobody hears more', async () => {
+    const group = await alice.group([bob]);
+    const his = await bob.connect();
+    const rename = (n: number) => alice.call('PATCH', rest(group), { name: `name ${n}` });
+    expect((await rename(1)).status).toBe(200);
+    const member = rest(group, `/participants/${bob.id}`);
+    expect((await alice.call('PATCH', member, { participant_role: 'admin' })).status).toBe(200);
+    expect((await alice.call('DELETE', member)).status).toBe(200);
+    expect((await alice.call('POST', rest(group, '/participants'), { user_ids: [bob.id] })).status).toBe(200);
+    expect((await rename(2)).status).toBe(200);
+    await alice.send(group, 'and a message');
+
+    expectLimited(await rename(3), 6);
+    expectLimited(await alice.call('POST', rest(group, '/participants'), { user_ids: [bob.id] }), 6);
+    expectLimited(await alice.call('PATCH', member, { participant_role: 'admin' }), 6);
+    expectLimited(await alice.call('DELETE', member), 6);
+    await his.find('message');
+    await his.settle();
+    const heard = his.all((frame) => frame.conversation_id === group && frame.rev !== undefined);
+    expect(heard.map(({ rev }) => rev)).toEqual([2, 3, 4, 5, 6, 7]);
+    expect((await bob.call('DELETE', member)).status).toBe(200);
+  });
+
+  test('changes of one’s profile are limited, and those that change nothing do not count', async () => {
+    const change = (body: unknown) => alice.call('PATCH', '/users/me', body);
+    for (let n = 0; n < 5; n++) expect((await change({})).status).toBe(200);
+    await exhaust(3, 200, (n) => change({ status: `status ${n}` }));
+    expectLimited(await change({ username: `alice-${Date.now()}` }), 3);
+    expect((await alice.call('GET', '/auth/me')).body).toMatchObject({ status: 'status 2' });
+    expect((await bob.call('PATCH', '/users/me', { status: 'his own' })).status).toBe(200);
+  });
+
+  test('what all sockets of an account say of presence is limited', async () => {
+    const [laptop, phone] = await Promise.all([alice.connect(), alice.connect()]);
+    await alice.direct(bob);
+    laptop.send({ event: 'presence.watch', user_ids: [bob.id] });
+    await laptop.find((frame) => frame.event === 'presence' && frame.user_id === bob.id);
+    phone.send({ event: 'presence.set', status: 'away' });
+    phone.send({ event: 'presence.set', status: 'dnd' });
+    await phone.settle();
+    expect(phone.all('error')).toEqual([]);
+    for (const socket of [laptop, phone]) {
+      socket.send({ event: 'presence.watch', user_ids: [] });
+      expect(await socket.find('error')).toMatchObject({ code: 'rate_limited', retryable: true });
+    }
+    // Whom it watched before it still watches.
+    await bob.connect();
+    await laptop.find((frame) => frame.event === 'presence' && frame.status === 'online');
+  });
+});
+
+test('people added are limited by their number: a thousand at once, in a group that stands or a new one', async () => {
+  const server = await startLimited({ LIMIT_INVITATIONS: '1000/1m' });
+  const [alice, carol, bob] = await signUpAll(server, 'alice', 'carol', 'bob');
+  const strangers = Array.from({ length: 1000 }, () => crypto.randomUUID());
+  // Nobody of that name: they are counted before they are looked for.
+  const make = (person: Person, participant_ids: string[]) =>
+    person.call('POST', '/conversations', { name: 'Many', participant_ids });
+  expect((await make(alice, strangers)).body.code).toBe('user_not_found');
+  expectLimited(await make(alice, [bob.id]), 1000);
+  const group = await alice.group([]);
+  const add = (person: Person, id: string, user_ids: string[]) =>
+    person.call('POST', `/conversations/${id}/participants`, { user_ids });
+  expectLimited(await add(alice, group, [bob.id]), 1000);
+
+  const hers = await carol.group([]);
+  expect((await add(carol, hers, strangers)).body.code).toBe('user_not_found');
+  expectLimited(await add(carol, hers, [bob.id]), 1000);
 });
 
 test('after the time that Retry-After names it goes on', async () => {

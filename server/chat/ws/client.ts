@@ -5,6 +5,7 @@ import { CLIENT_FRAMES, type ClientEvent, type ServerFrame } from '../../../prot
 import { MAX_CLIENT_ID_LENGTH, MAX_UNANSWERED_SENDS, MAX_WAITING_FRAMES } from '../../../protocol/limits.ts';
 import { ParleyError, toParleyError, validationFailed } from '../../errors.ts';
 import type { Logger } from '../../monitoring/logger.ts';
+import type { RateLimits } from '../../rate-limits.ts';
 import type { Marks } from '../marks/marks.ts';
 import type { Actor } from '../model.ts';
 import type { ChatService, Placed } from '../service.ts';
@@ -31,6 +32,7 @@ export interface ClientDeps {
   marks: Marks;
   typing: TypingSignals;
   presence: Presence;
+  limits: Pick<RateLimits, 'presence'>;
   log: Logger;
   /** Counts errors by their code. */
   failed(code: ErrorCode): void;

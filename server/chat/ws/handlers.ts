@@ -44,12 +44,15 @@ export const HANDLERS: Handlers = {
       else client.deps.typing.stop(client.user, conversation_id);
     }),
 
-  'presence.set'(client, { status }) {
+  async 'presence.set'(client, { status }) {
+    await client.deps.limits.presence?.take(client.user.id);
     client.deps.presence.choose(client.user.id, status);
-    return undefined;
   },
 
-  'presence.watch': (client, { user_ids }) => client.deps.presence.watch(client, user_ids),
+  async 'presence.watch'(client, { user_ids }) {
+    await client.deps.limits.presence?.take(client.user.id);
+    await client.deps.presence.watch(client, user_ids);
+  },
 
   ping(client) {
     client.send({ event: 'pong' });

@@ -1813,7 +1813,7 @@ export interface paths {
     put?: never;
     /**
      * Move one’s read mark, never back
-     * @description Answered once it is written. A mark beyond the newest message counts as that message.
+     * @description Answered once it is written, within about a second. A mark beyond the newest message counts as that message.
      */
     post: {
       parameters: {

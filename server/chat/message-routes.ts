@@ -129,7 +129,8 @@ const markRead = createRoute({
   method: 'post',
   path: `${CONVERSATION}/read`,
   summary: 'Move one’s read mark, never back',
-  description: 'Answered once it is written. A mark beyond the newest message counts as that message.',
+  description:
+    'Answered once it is written, within about a second. A mark beyond the newest message counts as that message.',
   request: { params: ConversationParams, body: jsonBody(ReadBody) },
   responses: {
     200: jsonAnswer('The caller’s marks', Mark),

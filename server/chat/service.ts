@@ -122,11 +122,10 @@ export class ChatService {
     return react(this.options, actor, key, reaction);
   }
 
-  /** Moves the actor's read mark, never back and never beyond the end; resolves once it is written. */
+  /** Moves the actor's read mark, never back and never beyond the end; resolves once it is written, with those of others. */
   async markRead(actor: Actor, conversationId: string, seq: number): Promise<Mark> {
     await this.read.requireMembership(actor, conversationId);
-    this.options.marks.note(conversationId, actor.userId, { read_seq: seq });
-    await this.options.marks.write();
+    await this.options.marks.noteUntilWritten(conversationId, actor.userId, { read_seq: seq });
     const { me } = await this.read.requireMembership(actor, conversationId);
     return { user_id: actor.userId, delivered_seq: me.delivered_seq, read_seq: me.read_seq };
   }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { burst, numbered, range } from '../support/burst.ts';
-import { Person, request, signUp, signUpAll } from '../support/people.ts';
+import { type Answer, Person, request, signUp, signUpAll } from '../support/people.ts';
 import { endServers, startServer, type TestServer } from '../support/server.ts';
 
 let server: TestServer;
@@ -232,6 +232,22 @@ describe('marks', () => {
     const { body } = await alice.call('GET', path(group, '/changes?since=2&marks_since=0'));
     expect(body.marks).toHaveLength(2);
     expect(body.marks_rev).toBe(receipts.marks_rev);
+  });
+
+  test('of one request after the other come in as few frames as those of a socket, and all are answered once they are written', async () => {
+    const group = await alice.group([bob, carol]);
+    for (let n = 0; n < 20; n++) await alice.send(group, `message ${n}`);
+    const hers = await carol.connect();
+    const reading: Promise<Answer>[] = [];
+    for (let seq = 2; seq <= 21; seq++) {
+      reading.push(bob.call('POST', path(group, '/read'), { seq }));
+      await Bun.sleep(10);
+    }
+    const answers = await Promise.all(reading);
+    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
+    for (const [n, { body }] of answers.entries()) expect(body.read_seq).toBeGreaterThanOrEqual(2 + n);
+    await hers.find((frame) => frame.event === 'receipts' && frame.marks[0].read_seq === 21);
+    expect(hers.all('receipts').length).toBeLessThanOrEqual(3 * server.nodes.length);
   });
 
   test('of a large group come in parts, and the last says how far they are told', async () => {

@@ -16,6 +16,8 @@ const MAX_WAITING = 200_000;
  */
 export class Marks {
   private waiting = new Map<string, ClaimedMark>();
+  /** Settles with the batch that `waiting` becomes; there where somebody waits for it. */
+  private waitedFor: PromiseWithResolvers<void> | undefined;
   private timer: Timer | undefined;
   private writing: Promise<void> = Promise.resolve();
   private lastWrite = 0;
@@ -37,7 +39,14 @@ export class Marks {
     this.timer ??= setTimeout(() => this.writeBehind(), Math.max(GATHER_MS, this.lastWrite + PACE_MS - Date.now()));
   }
 
-  /** Resolves when all that was noted before is written; fails where it could not be. */
+  /** Notes the same, and resolves with the batch that it is written in, at the pace of all; fails where that failed. */
+  noteUntilWritten(...mark: Parameters<Marks['note']>): Promise<void> {
+    this.note(...mark);
+    this.waitedFor ??= Promise.withResolvers();
+    return this.waitedFor.promise;
+  }
+
+  /** Writes all that was noted before, at once: for the stop. Fails where it could not be written. */
   write(): Promise<void> {
     clearTimeout(this.timer);
     this.timer = undefined;
@@ -53,8 +62,9 @@ export class Marks {
 
   private async writeBatch(): Promise<void> {
     if (this.waiting.size === 0) return;
-    const batch = this.waiting;
+    const { waiting: batch, waitedFor } = this;
     this.waiting = new Map();
+    this.waitedFor = undefined;
     this.lastWrite = Date.now();
     const claims = [...batch.values()].sort(byConversationAndUser);
     try {
@@ -65,7 +75,9 @@ export class Marks {
           signals: [{ event: 'receipts', ...moved }],
         });
       }
+      waitedFor?.resolve();
     } catch (error) {
+      waitedFor?.reject(error);
       for (const { conversation_id, user_id, ...mark } of claims) this.note(conversation_id, user_id, mark);
       throw error;
     }

@@ -22,6 +22,9 @@ export const GROUP_NAME_LENGTH = { min: 1, max: 100 } as const;
 export const PASSWORD_LENGTH = { min: 8, max: 128 } as const;
 export const USERNAME_LENGTH = { min: 3, max: 50 } as const;
 
+/** Longest cursor: that of a search holds a name in the form in which names are compared, which can be far longer than it. */
+export const MAX_CURSOR_LENGTH = 6000;
+
 /** Changes behind which a copy is loaded anew rather than brought up to date. */
 export const MAX_CHANGES_BEHIND = 1000;
 /** Conversations that a client can name in one `sync`. */

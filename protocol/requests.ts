@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { ClientId, SendableType } from './events.ts';
 import {
   GROUP_NAME_LENGTH,
+  MAX_CURSOR_LENGTH,
   MAX_PARTICIPANTS_AT_ONCE,
   MAX_SYNC_CONVERSATIONS,
   PASSWORD_LENGTH,
@@ -177,4 +178,8 @@ export function pageLimit(fallback: number, max: number) {
 }
 
 /** An opaque place in a list, as `next_cursor` of the page before gave it. */
-export const Cursor = z.string().max(512).optional().meta({ description: '`next_cursor` of the page before' });
+export const Cursor = z
+  .string()
+  .max(MAX_CURSOR_LENGTH)
+  .optional()
+  .meta({ description: '`next_cursor` of the page before' });

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { USERNAME_LENGTH } from '../../protocol/limits.ts';
 import { Username } from '../../protocol/requests.ts';
 import type { UserRole } from '../../protocol/resources.ts';
+import { isStorableText } from '../../protocol/text.ts';
 import { CursorCodec } from '../cursor.ts';
 import type { UsersTable } from '../database/schema.ts';
 
@@ -68,8 +69,6 @@ function withSuffix(base: string, digits: number): string {
 }
 
 /** Where a page of a search ended: those found by their username come first, those found by display name after them. */
-const SearchPlace = z.union([
-  z.object({ username_key: z.string() }),
-  z.object({ display_name_key: z.string(), id: z.uuid() }),
-]);
+const Key = z.string().refine(isStorableText);
+const SearchPlace = z.union([z.object({ username_key: Key }), z.object({ display_name_key: Key, id: z.uuid() })]);
 export const searchPlace = new CursorCodec(SearchPlace);

@@ -247,6 +247,28 @@ describe('people', () => {
     expect(pages).toBe(4);
   });
 
+  test('are listed page by page also where their names are as long as names can be', async () => {
+    // One letter that is eighteen where names are compared, and emoji, which are two units each.
+    for (const [n, letters] of ['\uFDFA'.repeat(99), '😀'.repeat(99), `${'\u0001'.repeat(98)}x`].entries()) {
+      for (let person = 0; person < 2; person++) {
+        const email = `long-${n}-${person}@example.com`;
+        expect((await register({ email, username: `n${n}-${person}-long`, display_name: `¢${letters}` })).status).toBe(
+          201,
+        );
+      }
+    }
+    const found: string[] = [];
+    let cursor = '';
+    do {
+      const { status, body } = await reader.call('GET', `/users?query=${encodeURIComponent('¢')}&limit=1${cursor}`);
+      expect({ status, code: body.code }).toEqual({ status: 200, code: undefined });
+      found.push(...body.users.map((user: any) => user.username));
+      cursor = body.next_cursor === undefined ? '' : `&cursor=${body.next_cursor}`;
+    } while (cursor !== '' && found.length < 10);
+    const names = [0, 1, 2].flatMap((n) => [`n${n}-0-long`, `n${n}-1-long`]);
+    expect(found.toSorted()).toEqual(names);
+  });
+
   test('change their name and status, and everybody sees it', async () => {
     const [nora, otto] = await signUpAll(server, 'nora', 'otto');
     const conversation = await nora.direct(otto);

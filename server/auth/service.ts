@@ -2,7 +2,7 @@ import type { User, UserRole } from '../../protocol/resources.ts';
 import { invalidField, ParleyError } from '../errors.ts';
 import type { Logger } from '../monitoring/logger.ts';
 import type { RateLimits } from '../rate-limits.ts';
-import type { Account, Handle, NewAccount } from '../users/model.ts';
+import { type Account, type Handle, type NewAccount, uniqueName } from '../users/model.ts';
 import { toE164 } from '../users/phone.ts';
 import type { UsersService } from '../users/service.ts';
 import type { AccountChanges } from './account-changes.ts';
@@ -186,9 +186,15 @@ export class AuthService {
   }
 }
 
-/** Tries count for the account, by whichever of its names it is called; for one that is not there, by the name itself. */
-function limitKey(account: Account | undefined, { email, username, phone_number }: Handle): string {
-  return account?.id ?? (email ?? username ?? phone_number ?? '').trim().toLowerCase();
+/**
+ * Tries count for the account, by whichever of its names it is called; for one that is not there by the name itself, with
+ * all of its spellings alike: else they would tell, by when they are too many, whether there is an account.
+ */
+function limitKey(account: Account | undefined, handle: Handle): string {
+  if (account) return account.id;
+  const name = uniqueName(handle);
+  if (name) return `${name.column}:${name.value}`;
+  return `none:${(handle.email ?? handle.username ?? handle.phone_number ?? '').trim().toLowerCase()}`;
 }
 
 function noSuchSession(error: unknown): never {

@@ -2,11 +2,12 @@ import { randomInt } from 'node:crypto';
 import type { Selectable } from 'kysely';
 import { z } from 'zod';
 import { USERNAME_LENGTH } from '../../protocol/limits.ts';
-import { Username } from '../../protocol/requests.ts';
+import { Email, Username } from '../../protocol/requests.ts';
 import type { UserRole } from '../../protocol/resources.ts';
 import { isStorableText } from '../../protocol/text.ts';
 import { CursorCodec } from '../cursor.ts';
 import type { UsersTable } from '../database/schema.ts';
+import { toE164 } from './phone.ts';
 
 /** A user as it is stored, the hash of the password included: never to leave the services. */
 export type Account = Selectable<UsersTable>;
@@ -39,6 +40,24 @@ export interface ProfileChanges {
 /** The form in which names are compared: letters of any width and case alike. */
 export function nameKey(name: string): string {
   return name.trim().normalize('NFKC').toLowerCase();
+}
+
+/** A name that one account at most has, as it is stored. */
+export interface UniqueName {
+  column: 'email' | 'username_key' | 'phone_number';
+  value: string;
+}
+
+/** The name that a handle is, however it is spelt; undefined where no account could have it. */
+export function uniqueName({ email, username, phone_number }: Handle): UniqueName | undefined {
+  if (email !== undefined) return named('email', Email.safeParse(email).data);
+  if (username === undefined) return named('phone_number', toE164(phone_number ?? ''));
+  const name = Username.safeParse(username.trim());
+  return named('username_key', name.success ? nameKey(name.data) : undefined);
+}
+
+function named(column: UniqueName['column'], value: string | undefined): UniqueName | undefined {
+  return value === undefined ? undefined : { column, value };
 }
 
 /** Digits that are added to a derived username, try by try, until it is free. */

@@ -1,5 +1,5 @@
 import { DELETED_USER } from '../../protocol/limits.ts';
-import { Email, Username } from '../../protocol/requests.ts';
+import { Email } from '../../protocol/requests.ts';
 import type { PublicUser, User, UserRole } from '../../protocol/resources.ts';
 import type { AccountChanges } from '../auth/account-changes.ts';
 import type { SessionsService } from '../auth/sessions.ts';
@@ -10,8 +10,7 @@ import { ParleyError } from '../errors.ts';
 import type { Logger } from '../monitoring/logger.ts';
 import type { RateLimits } from '../rate-limits.ts';
 import { type Also, assertFree, createAccount, takenOr } from './create-account.ts';
-import { type Account, type Handle, type NewAccount, nameKey, type ProfileChanges } from './model.ts';
-import { toE164 } from './phone.ts';
+import { type Account, type Handle, type NewAccount, nameKey, type ProfileChanges, uniqueName } from './model.ts';
 import { presentPublicUser, presentUser } from './presenter.ts';
 import { PublicUsers } from './public-users.ts';
 import type { UsersRepository } from './repository.ts';
@@ -152,18 +151,9 @@ export class UsersService {
   }
 
   /** The account that a handle names, or undefined; the first of its fields that is given counts. */
-  async accountOf({ email, username, phone_number }: Handle): Promise<Account | undefined> {
-    const { repository } = this.deps;
-    if (email !== undefined) {
-      const address = Email.safeParse(email);
-      return address.success ? repository.by('email', address.data) : undefined;
-    }
-    if (username !== undefined) {
-      const name = Username.safeParse(username.trim());
-      return name.success ? repository.by('username_key', nameKey(name.data)) : undefined;
-    }
-    const number = toE164(phone_number ?? '');
-    return number === undefined ? undefined : repository.by('phone_number', number);
+  async accountOf(handle: Handle): Promise<Account | undefined> {
+    const name = uniqueName(handle);
+    return name && this.deps.repository.by(name.column, name.value);
   }
 
   /** Fails with the code of what is taken. Who wins in the end is the database's to say. */

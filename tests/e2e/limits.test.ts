@@ -130,6 +130,28 @@ describe('by account', () => {
     );
   });
 
+  test('how a number, an address or a username is spelt tells nobody whether there is an account', async () => {
+    const somebody = { email: 'spelt@example.com', username: 'spelt', phone_number: '+442079460958' };
+    expect((await request(server, 'POST', '/auth/register', { body: { ...somebody, password } })).status).toBe(201);
+    const spellings = [
+      ['+44 20 7946 0958', '+442079460958', '+44 (20) 7946-0958', '+44.20.7946.0958'],
+      ['+44 20 7946 0018', '+442079460018', '+44 (20) 7946-0018', '+44.20.7946.0018'],
+    ].map((numbers) => numbers.map((phone_number) => ({ phone_number })));
+    for (const tried of [
+      ...spellings,
+      ['unspelt@example.com', ' UNSPELT@example.com ', 'Unspelt@Example.com', 'unspelt@example.com'].map((email) => ({
+        email,
+      })),
+      ['unspelt', ' UNSPELT', 'Unspelt ', 'unspelt'].map((username) => ({ username })),
+    ]) {
+      const statuses: number[] = [];
+      for (const handle of tried) statuses.push((await login({ ...handle, password: 'wrong horse' })).status);
+      expect({ tried, statuses }).toEqual({ tried, statuses: [401, 401, 401, 429] });
+    }
+    // Which is no name of an account counts by itself.
+    expect((await login({ username: 'no name', password: 'wrong horse' })).status).toBe(401);
+  });
+
   test('a right password forgets the wrong ones before it', async () => {
     const { email } = (await signUp(server)).user;
     for (let round = 0; round < 3; round++) {

@@ -7,7 +7,10 @@ const ACCESS = { name: 'access_token', path: '/' } as const;
 /** Only the calls that need the refresh token are sent it. */
 const REFRESH = { name: 'refresh_token', path: '/api/v1/auth' } as const;
 
-/** The session's tokens as cookies that no script can read (PROTOCOL.md §3; ASVS 3.3.1, 3.3.2, 3.3.4). */
+/**
+ * The session's tokens as cookies that no script can read (PROTOCOL.md §3; ASVS 3.3.2, 3.3.4). They are `Secure`, but their names,
+ * which are the contract's, lack the prefix that 3.3.1 and 3.3.3 ask for: SECURITY.md says what that leaves open.
+ */
 export class SessionCookies {
   private readonly alwaysSecure: boolean;
 

@@ -131,10 +131,6 @@ export interface AuthRoutesDeps {
 export function authRoutes({ auth, users, tokens, cookies, origins, limits }: AuthRoutesDeps): Router {
   const router = createRouter();
 
-  // Tokens must not stay in any cache (RFC 6749 §5.1; ASVS 14.3.2).
-  router.use('/api/v1/auth/*', noStore);
-  router.use('/api/signup', noStore);
-
   const signedIn = (c: HttpContext, { user, ...grant }: SignedIn) => {
     cookies.set(c, grant);
     return wantsCookiesOnly(c) ? { user } : { user, tokens: grant.tokens };
@@ -204,9 +200,4 @@ export function authRoutes({ auth, users, tokens, cookies, origins, limits }: Au
 
 function wantsCookiesOnly(c: HttpContext): boolean {
   return c.req.header('x-auth-mode')?.toLowerCase() === 'cookie';
-}
-
-async function noStore(c: HttpContext, next: () => Promise<void>): Promise<void> {
-  await next();
-  c.header('Cache-Control', 'no-store');
 }

@@ -52,14 +52,29 @@ describe('with a bearer token', () => {
     expect((await request(server, 'GET', '/auth/me', { token: 'nonsense', headers: { Cookie } })).status).toBe(401);
   });
 
-  test('nothing that holds tokens may be kept by a cache', async () => {
+  test('nothing that is somebody’s own may be kept by a cache, failures and tokens no more than messages', async () => {
     const person = await signUp(server);
     const answers = await Promise.all([
       refresh(person.tokens.refresh_token),
       person.call('GET', '/auth/me'),
       request(server, 'POST', '/auth/login', { body: { email: person.user.email, password: person.password } }),
     ]);
-    for (const { headers } of answers) expect(headers.get('cache-control')).toBe('no-store');
+    const id = await person.direct(person);
+    const own = await Promise.all([
+      ...['/conversations', `/conversations/${id}/messages`, `/users/${person.id}`, '/sync', '/users?query=a'].map(
+        (path) => person.call('GET', path),
+      ),
+      person.call('POST', '/sync', { conversations: [] }),
+      person.call('GET', `/conversations/${crypto.randomUUID()}`),
+      request(server, 'GET', '/conversations'),
+      request(server, 'GET', '/api/nowhere'),
+    ]);
+    for (const { headers } of [...answers, ...own]) expect(headers.get('cache-control')).toBe('no-store');
+    // What is the same for all is asked for again, and need not be sent again.
+    const { headers } = await request(server, 'GET', '/openapi.json');
+    expect(headers.get('cache-control')).toBe('no-cache');
+    const [, seconds] = /^max-age=(\d+); includeSubDomains$/.exec(headers.get('strict-transport-security')!) ?? [];
+    expect(Number(seconds)).toBeGreaterThanOrEqual(365 * 24 * 3600);
   });
 });
 

@@ -22,7 +22,7 @@ export class SessionCache {
   ) {
     bus.subscribe('accounts', (news) => {
       this.heard++;
-      this.shared?.forget(news.user_id);
+      this.shared?.forget(news.user_id, BELIEVED_MS);
       if (news.kind === 'sessions_ended') for (const id of news.session_ids) this.sessions.delete(id);
       else this.forgetUser(news.user_id);
     });

@@ -6,8 +6,19 @@ import type { CheckedSession } from './model.ts';
  * longer than that; Redis's own clock decides, whatever the nodes' clocks say.
  */
 const KEEP = `
+if redis.call('HEXISTS', KEYS[1], '') == 1 then return end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 if redis.call('PTTL', KEYS[1]) < 0 then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
+`;
+
+/**
+ * Leaves a hash that takes nothing in, under a name that no session has: a node that read a session before it ended may
+ * come to share it only after that.
+ */
+const FORGET = `
+redis.call('DEL', KEYS[1])
+redis.call('HSET', KEYS[1], '', '')
+redis.call('PEXPIRE', KEYS[1], ARGV[1])
 `;
 
 /** A session that another node found to hold, and for how many milliseconds more that may be believed. */
@@ -41,9 +52,11 @@ export class SharedSessions {
     this.redis.commands.eval(KEEP, { keys: [keyOf(session.userId)], arguments: entry }).catch(() => {});
   }
 
-  /** What is not forgotten, because Redis is away, ends by itself. */
-  forget(userId: string): void {
-    if (this.redis.isUp) this.redis.commands.del(keyOf(userId)).catch(() => {});
+  /** Forgets a user's sessions, and keeps none of them for so long. What is not forgotten, as Redis is away, ends by itself. */
+  forget(userId: string, milliseconds: number): void {
+    if (!this.redis.isUp) return;
+    const silence = { keys: [keyOf(userId)], arguments: [String(milliseconds)] };
+    this.redis.commands.eval(FORGET, silence).catch(() => {});
   }
 }
 

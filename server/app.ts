@@ -179,6 +179,7 @@ export async function startApp(
 
   // It may use parts that come below: it is called once the epoch is started, when all of them are there.
   const epoch = new Epoch(database, log, async () => {
+    shared.forget(); // at once: its answers name the epoch before
     await outbox.skip();
     users.forgetPublicUsers();
     hub.startAnew();

@@ -51,6 +51,14 @@ test('a new name is in the next answer', async () => {
   expect(reads()).toBe(2);
 });
 
+test('what the log said before it may have gone back is read anew, also what was being read meanwhile', async () => {
+  const { shared, reads } = sharing();
+  const before = shared.get(HEAD, { rev: 1 });
+  shared.forget();
+  await Promise.all([before, shared.get(HEAD, { rev: 1 })]);
+  expect(reads()).toBe(2);
+});
+
 test('a read that failed is made again', async () => {
   const bus = new MemoryBus(pino({ enabled: false }));
   let reads = 0;

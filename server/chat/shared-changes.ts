@@ -33,7 +33,7 @@ export class SharedChanges {
   constructor(private readonly options: SharedChangesOptions) {
     // A name is in many answers, and in no `rev`.
     options.bus.subscribe('accounts', (news) => {
-      if (news.kind === 'user_changed') this.forgetAll();
+      if (news.kind === 'user_changed') this.forget();
     });
   }
 
@@ -74,7 +74,8 @@ export class SharedChanges {
     this.timer = this.olderTexts.size > 0 ? setTimeout(() => this.age(), KEPT_MS).unref() : undefined;
   }
 
-  private forgetAll(): void {
+  /** Forgets all answers: the log may have gone back. */
+  forget(): void {
     this.texts = new Map();
     this.olderTexts = new Map();
     this.characters = 0;

@@ -45,6 +45,27 @@ test('parley epoch new gives a running server another epoch: sockets come back t
   expect((await bob.call('GET', '/sync')).body.epoch).toBe(told);
 });
 
+test('what a server had written for many before another epoch is told to nobody after it', async () => {
+  const server = await startServer();
+  const [alice, bob] = await signUpAll(server, 'alice', 'bob');
+  const id = await alice.direct(bob);
+  await alice.send(id, 'hello');
+  const { access_token: token } = bob.tokens;
+  const body = { conversations: [{ id, rev: 1, marks_rev: 0 }] };
+  const epochs = () =>
+    Promise.all(
+      server.nodes.map(async (node) => {
+        const [head] = (await request(node, 'POST', '/sync', { token, body })).body.conversations;
+        return head.changes.epoch;
+      }),
+    );
+  await epochs();
+  const { stdout } = await runParley(['epoch', 'new'], settingsOf(server));
+  const told = stdout.trim().split(' ')[3]!;
+  await everywhere(server, bob, told);
+  expect(new Set(await epochs())).toEqual(new Set([told]));
+});
+
 test('epoch takes no other word', async () => {
   for (const args of [['epoch'], ['epoch', 'old']]) {
     expect(await runParley(args, { DATA_DIR: ':memory:' })).toMatchObject({ code: 2, stdout: '' });

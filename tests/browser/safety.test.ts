@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
-import { signUp } from '../support/people.ts';
+import { type Person, signUp } from '../support/people.ts';
 import { endServers } from '../support/server.ts';
 import { canBrowse, Stage, type Visitor } from './support.ts';
 
@@ -23,12 +23,15 @@ const NAME = '<img src=x onerror="window.broken=1">';
 describe.skipIf(!canBrowse)('a script in what people write', () => {
   let stage: Stage;
   let bob: Visitor;
+  let his: Person;
+  let group: string;
 
   beforeAll(async () => {
     stage = await Stage.open();
-    const [alice, his] = await Promise.all([signUp(stage.server, 'alice'), signUp(stage.server, 'bob')]);
+    const [alice, person] = await Promise.all([signUp(stage.server, 'alice'), signUp(stage.server, 'bob')]);
+    his = person;
     await alice.call('PATCH', '/users/me', { display_name: NAME, status: NAME });
-    const group = await alice.group([his], `${NAME} group`);
+    group = await alice.group([his], `${NAME} group`);
     for (const text of ATTACKS) await alice.send(group, text);
     bob = await stage.enter(his);
     await bob.go(`/c/${group}`);
@@ -58,6 +61,16 @@ describe.skipIf(!canBrowse)('a script in what people write', () => {
     for (const text of [ATTACKS[0]!, ATTACKS[1]!, ATTACKS[8]!, '# heading <iframe']) expect(body).toContain(text);
     expect(await bob.page.locator('main h2').first().textContent()).toBe(`${NAME} group`);
     expect(await bob.page.getByRole('complementary').textContent()).toContain(NAME);
+  });
+
+  test('a message with more emphasis than anybody means is shown as it was written', async () => {
+    const text = '*a_'.repeat(1333);
+    await his.send(group, text);
+    const shown = bob.messages.last().locator('.text.plain', { hasText: '*a_*a_' });
+    await shown.waitFor();
+    expect(await shown.textContent()).toBe(text);
+    await his.send(group, `${'x'.repeat(3000)} **bold** and _italic_`);
+    await bob.messages.last().locator('strong', { hasText: 'bold' }).waitFor();
   });
 
   test('leaves only links to the web, which tell nobody where they were followed from', async () => {

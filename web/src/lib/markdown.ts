@@ -12,6 +12,8 @@ const SAFE_ADDRESS = /^(?:https?:\/\/|mailto:)/i;
 
 /** Text without any of these is no Markdown: most messages, and for them nothing has to be parsed. */
 const MARKS = /[*_`~[\]<>\\#]|^\s*(?:[-+]|\d+[.)])\s|https?:\/\/|www\.|@\S+\.\S/m;
+/** Time to parse emphasis grows with the square of its marks, and one message is not to hold up the page. */
+const MAX_EMPHASIS_MARKS = 300;
 const CACHE_SIZE = 500;
 
 const marked = new Marked({ gfm: true, breaks: true });
@@ -56,7 +58,7 @@ const cache = new Map<string, string>();
 
 /** The message as HTML, or undefined where it is plain text. */
 export function toHtml(content: string): string | undefined {
-  if (!MARKS.test(content)) return undefined;
+  if (!MARKS.test(content) || hasTooManyMarks(content)) return undefined;
   const known = cache.get(content);
   if (known !== undefined) return known;
   const html = purify.sanitize(marked.parse(content, { async: false }), {
@@ -77,7 +79,7 @@ export function toLine(content: string): string {
   return content
     .replace(/```\w*\n?/g, ' ')
     .replace(/(\*\*|__|~~|`)(.+?)\1/gs, '$2')
-    .replace(/\[([^\]]+)\]\([^)]*\)/g, '$1')
+    .replace(/\[([^[\]]+)\]\([^)]*\)/g, '$1')
     .replace(/\s+/g, ' ')
     .trim();
 }
@@ -85,6 +87,12 @@ export function toLine(content: string): string {
 /** Whether a message is nothing but a few emoji, which are shown large. */
 export function isOnlyEmoji(content: string): boolean {
   return content.length <= 48 && /^(?:\p{RGI_Emoji}\s?){1,3}$/v.test(content.trim());
+}
+
+function hasTooManyMarks(content: string): boolean {
+  let marks = 0;
+  for (const character of content) if (character === '*' || character === '_') marks++;
+  return marks > MAX_EMPHASIS_MARKS;
 }
 
 function escapeHtml(text: string): string {

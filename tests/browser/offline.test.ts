@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
+import { request } from '../support/people.ts';
 import { report } from '../support/report.ts';
 import { endServers } from '../support/server.ts';
-import { canBrowse, median, Stage, type Visitor } from './support.ts';
+import { canBrowse, median, PASSWORD, Stage, type Visitor } from './support.ts';
 
 setDefaultTimeout(60_000);
 
@@ -102,6 +103,33 @@ describe.skipIf(!canBrowse)('without a network', () => {
     await alice.composer.waitFor();
     expect(await alice.composer.inputValue()).toBe('not yet finished');
     await alice.composer.fill('');
+  });
+
+  test('a draft is there for the same person again, and gone when somebody else signs in', async () => {
+    const kate = await stage.signUp('kate');
+    await kate.find(bob.username);
+    await kate.composer.fill('for nobody else');
+    const drafts = () => kate.page.evaluate(() => Object.keys(localStorage).filter((key) => key.includes('draft')));
+    const signIn = async (username: string) => {
+      await kate.go('/login');
+      await kate.page.locator('input[name="who"]').fill(`${username}@example.com`);
+      await kate.page.getByLabel('Password', { exact: true }).fill(PASSWORD);
+      await kate.page.getByRole('button', { name: 'Log in' }).first().click();
+      await kate.page.getByRole('navigation', { name: 'Conversations' }).waitFor();
+    };
+    // Her session ends without her: nobody logs out here.
+    const end = async () => {
+      const token = (await kate.context.cookies()).find(({ name }) => name === 'access_token')!.value;
+      await request(stage.server, 'POST', '/auth/logout', { token });
+      await kate.page.getByRole('button', { name: 'Log in' }).first().waitFor();
+    };
+    await end();
+    await signIn(kate.username);
+    expect(await drafts()).toHaveLength(1);
+    await end();
+    await signIn(bob.username);
+    expect(await drafts()).toEqual([]);
+    await kate.context.close();
   });
 
   test(`two tabs agree within ${TABS_MS} ms`, async () => {

@@ -1,6 +1,12 @@
 import { SvelteMap } from 'svelte/reactivity';
 
-/** What was typed and not sent, by conversation. Kept on this device, shared by its tabs, gone with a log-out. */
+/** Where the drafts of each user are. */
+const USERS = 'parley.drafts.';
+
+/**
+ * What was typed and not sent, by conversation. Kept on this device, shared by its tabs, gone with a log-out and when
+ * somebody else signs in.
+ */
 class Drafts {
   readonly #texts = new SvelteMap<string, string>();
   #key = '';
@@ -15,16 +21,17 @@ class Drafts {
     this.#save();
   }
 
-  /** Reads what this user had typed; follows the other tabs from then on. */
+  /** Reads what this user had typed; follows the other tabs from then on. What others left is not for this one. */
   load(userId: string): void {
-    this.#key = `parley.drafts.${userId}`;
+    this.#key = USERS + userId;
+    this.#wipeOthers();
     this.#read();
   }
 
   forget(userId: string): void {
     this.#texts.clear();
     try {
-      localStorage.removeItem(`parley.drafts.${userId}`);
+      localStorage.removeItem(USERS + userId);
     } catch {
       // There was no storage to forget from.
     }
@@ -34,6 +41,15 @@ class Drafts {
     window.addEventListener('storage', ({ key }) => {
       if (key !== null && key === this.#key) this.#read();
     });
+  }
+
+  #wipeOthers(): void {
+    try {
+      const others = Object.keys(localStorage).filter((key) => key.startsWith(USERS) && key !== this.#key);
+      for (const key of others) localStorage.removeItem(key);
+    } catch {
+      // There is no storage in which others could have left anything.
+    }
   }
 
   #read(): void {

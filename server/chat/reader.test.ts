@@ -2,9 +2,9 @@ import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { addGroup, addUser, SETTLED_AT, sqliteDatabase, type TestDatabase } from '../../tests/support/databases.ts';
 import type { UsersService } from '../users/service.ts';
 import { ConversationRepository } from './conversation-repository.ts';
+import { MessagePresenter } from './message-presenter.ts';
 import { MessageRepository } from './message-repository.ts';
 import type { Actor } from './model.ts';
-import { MessageReader } from './read-messages.ts';
 import { ChatReader } from './reader.ts';
 
 let world: TestDatabase;
@@ -18,9 +18,9 @@ beforeAll(async () => {
   const { database } = world;
   const users = { publicUsers: async () => new Map() } as unknown as UsersService;
   const messages = new MessageRepository(database);
-  const messageReader = new MessageReader(messages, users);
+  const messagePresenter = new MessagePresenter(messages, users);
   const conversations = new ConversationRepository(database);
-  reader = new ChatReader({ database, conversations, messages, messageReader, users, epoch: { current: 'e' } });
+  reader = new ChatReader({ database, conversations, messages, messagePresenter, users, epoch: { current: 'e' } });
 
   const [alice, userId] = [await addUser(database), await addUser(database)];
   bob = { userId, username: 'bob' };

@@ -258,7 +258,7 @@ describe('marks', () => {
     const node = server.nodes[0]!;
     const readers = members.map((person) => person.at(node));
     const sockets = await Promise.all([...readers, ...readers].map((reader) => reader.connect()));
-    const hearer = await alice.connect();
+    const hearer = await alice.at(node).connect();
     for (const socket of sockets.slice(0, members.length)) socket.send({ event: 'read', conversation_id: group, seq });
 
     const heard = new Map<string, number>();

@@ -142,8 +142,9 @@ export const ServerFrame = z.discriminatedUnion('event', [
   z.object({
     event: z.literal('receipts'),
     conversation_id: Id,
-    marks_rev: Counter.meta({
-      description: '0 in all but the last of several frames that tell the marks of one second',
+    marks_rev: Counter,
+    since: Counter.optional().meta({
+      description: 'Whoever holds this `marks_rev` or more is led to the frame’s; absent where that is one more',
     }),
     marks: z.array(Mark),
   }),

@@ -37,8 +37,6 @@ export const SYNC_CHARACTERS = 512 * 1024;
 export const REACTION_USERS = 20;
 /** Different kinds of reactions that a message can have. */
 export const MAX_REACTION_KINDS = 50;
-/** The `marks_rev` of a `receipts` frame that is one part of a batch: it says nothing of how far the marks are told. */
-export const PART_OF_RECEIPTS = 0;
 /** Characters of a message that a reply to it quotes. */
 export const EXCERPT_LENGTH = 120;
 /** Users that one socket may watch. */

@@ -108,13 +108,13 @@ export class Synchronizer {
     } else if (!copy || changes.rev > copy.rev) repairs.miss(id, changes.rev);
   }
 
-  receipts({ conversation_id: id, marks_rev, marks }: FrameOf<'receipts'>): void {
+  receipts({ conversation_id: id, marks_rev, since = marks_rev - 1, marks }: FrameOf<'receipts'>): void {
     const copy = this.options.store.get(id);
     // What is being loaded may be made of an older answer.
     if (!copy || this.repairs.isRepairing(id)) this.repairs.note(id, 0, marks_rev);
     if (!copy) return;
     for (const mark of marks) copy.mark(mark);
-    if (marks_rev === copy.marksRev + 1) copy.marksRev = marks_rev;
+    if (marks_rev > copy.marksRev && since <= copy.marksRev) copy.marksRev = marks_rev;
     else if (marks_rev > copy.marksRev) {
       this.repairs.note(id, 0, marks_rev);
       this.marksTimer ??= setTimeout(() => {

@@ -16,10 +16,10 @@ export interface MovedMarks {
 }
 
 /**
- * The drivers of marks: `sqlite-marks.ts` and `postgres-marks.ts`. A batch is one transaction, or on PostgreSQL several, each
- * over whole conversations: after a failure some may be written, which their outbox rows tell. Conversations and users are
- * taken in id order. A mark never goes back, never beyond the conversation's `seq`, and what was read was delivered; who is
- * no participant has none. Each conversation in which a mark moved takes one `marks_rev`, and one outbox row that says so.
+ * The drivers of marks: `sqlite-marks.ts` and `postgres-marks.ts`. A batch is one transaction or several, over conversations
+ * and users in id order: after a failure some may be written, which their outbox rows tell. A mark never goes back, never
+ * beyond the conversation's `seq`, and what was read was delivered; who is no participant has none. In each transaction each
+ * conversation in which a mark moved takes one `marks_rev`, and one outbox row that says so.
  */
 export interface MarksDriver {
   write(claims: ClaimedMark[]): Promise<MovedMarks[]>;

@@ -1,4 +1,5 @@
 import type { PostgresDatabase } from '../../database/postgres/postgres-database.ts';
+import { inChunks } from './chunks.ts';
 import type { ClaimedMark, MarksDriver, MovedMarks } from './marks-driver.ts';
 
 /** Marks of one transaction: conversations are locked while it lasts, and messages wait for them. */
@@ -55,7 +56,7 @@ export class PostgresMarks implements MarksDriver {
 
   async write(claims: ClaimedMark[]): Promise<MovedMarks[]> {
     const moved: MovedMarks[] = [];
-    for (const chunk of chunks(claims)) moved.push(...(await this.writeChunk(chunk)));
+    for (const chunk of inChunks(claims, CHUNK)) moved.push(...(await this.writeChunk(chunk)));
     return moved;
   }
 
@@ -78,15 +79,4 @@ export class PostgresMarks implements MarksDriver {
       marks: group.map(({ user_id, delivered_seq, read_seq }) => ({ user_id, delivered_seq, read_seq })),
     }));
   }
-}
-
-/** Splits claims, which come by conversation, between conversations: the marks of one take one `marks_rev`. */
-function chunks(claims: ClaimedMark[]): ClaimedMark[][] {
-  const split: ClaimedMark[][] = [];
-  for (const group of Map.groupBy(claims, (claim) => claim.conversation_id).values()) {
-    const last = split.at(-1);
-    if (last && last.length + group.length <= CHUNK) last.push(...group);
-    else split.push(group);
-  }
-  return split;
 }

@@ -1,17 +1,25 @@
 import type { Database } from 'bun:sqlite';
 import type { SqliteDatabase } from '../../database/sqlite/sqlite-database.ts';
 import { uuidToBytes } from '../../database/sqlite/values.ts';
+import { inChunks } from './chunks.ts';
 import type { ClaimedMark, MarksDriver, MovedMarks } from './marks-driver.ts';
 
 /** The name under which the writer thread knows `createWriteMarks`. */
 export const MARKS_PROCEDURE = 'marks';
 
+/** Marks of one transaction: messages wait for the writer meanwhile. */
+const CHUNK = 100;
+
 /** Marks in SQLite. */
 export class SqliteMarks implements MarksDriver {
   constructor(private readonly database: SqliteDatabase) {}
 
-  write(claims: ClaimedMark[]): Promise<MovedMarks[]> {
-    return this.database.callWriter<MovedMarks[]>(MARKS_PROCEDURE, () => JSON.stringify(claims));
+  async write(claims: ClaimedMark[]): Promise<MovedMarks[]> {
+    const moved: MovedMarks[] = [];
+    for (const chunk of inChunks(claims, CHUNK)) {
+      moved.push(...(await this.database.callWriter<MovedMarks[]>(MARKS_PROCEDURE, () => JSON.stringify(chunk))));
+    }
+    return moved;
   }
 }
 

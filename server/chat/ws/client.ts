@@ -76,7 +76,18 @@ export class Client {
   }
 
   send(frame: ServerFrame): void {
-    this.write(JSON.stringify(frame));
+    this.sendText(JSON.stringify(frame));
+  }
+
+  /** Sends a frame that was written as JSON already, for more than one. */
+  sendText(text: string): void {
+    // What send returns is of no use: a reader that lags too far behind is cut by the socket itself.
+    if (!this.closed) this.socket.send(text);
+  }
+
+  /** Whether its user is in a conversation, as far as this node has heard. */
+  hears(conversationId: string): boolean {
+    return this.user.conversations.has(conversationId);
   }
 
   ping(now: number): void {
@@ -166,7 +177,7 @@ export class Client {
   }
 
   acknowledge(receipt: Ack): void {
-    if (!this.isPlain) this.write(ackFrame(receipt));
+    if (!this.isPlain) this.sendText(ackFrame(receipt));
   }
 
   /** Answers with an error; who sends nothing but nonsense is told to stay away. */
@@ -174,14 +185,9 @@ export class Client {
     this.deps.failed(error.code);
     const { cause } = error.details;
     if (cause !== undefined) this.deps.log.error({ err: cause }, 'a frame failed');
-    this.write(this.isPlain ? plainErrorFrame(error) : errorFrame(error, clientId));
+    this.sendText(this.isPlain ? plainErrorFrame(error) : errorFrame(error, clientId));
     const isNonsense = error.status === 400;
     if (isNonsense && ++this.badFrames > MAX_BAD_FRAMES) this.close(CLOSE.PROTOCOL_ABUSE);
-  }
-
-  private write(text: string): void {
-    // What send returns is of no use: a reader that lags too far behind is cut by the socket itself.
-    if (!this.closed) this.socket.send(text);
   }
 }
 

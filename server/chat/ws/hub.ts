@@ -58,8 +58,9 @@ export class Hub {
     this.receipts = new Receipts({
       log,
       marksSince,
-      publish: (topic, frame) => this.publishTo(topic, JSON.stringify(frame)),
-      listeners: (topic) => this.server.subscriberCount(topic),
+      publish: (id, text) => this.publishTo(id, text),
+      countListeners: (id) => this.server.subscriberCount(id),
+      listeners: (id) => this.listenersOf(id),
       sendTo: (user, { id }, frame) => user.conversations.has(id) && this.sendTo(user, frame),
     });
     this.stopListening = options.bus.subscribe('accounts', (news) => this.hearAccount(news));
@@ -122,7 +123,8 @@ export class Hub {
       return;
     }
     client.user.sockets.set(client.key, client);
-    for (const conversation of client.user.conversations.values()) this.subscribe(client, conversation);
+    for (const conversation of client.user.conversations.values())
+      client.socket.subscribe(conversation.topicFor(client));
   }
 
   close(client: Client): void {
@@ -286,6 +288,17 @@ export class Hub {
     for (const client of user.sockets.values()) if (!client.isPlain) client.send(frame);
   }
 
+  /** The sockets of `parley.v1` that hear a conversation. It asks every user, so that no conversation has to keep a list. */
+  private listenersOf(conversationId: string): Client[] {
+    const found: Client[] = [];
+    for (const user of this.users.values()) {
+      if (!user.conversations.has(conversationId)) continue;
+      for (const client of user.sockets.values()) if (!client.isPlain) found.push(client);
+    }
+    this.deliveries += found.length;
+    return found;
+  }
+
   private publishTo(topic: string, text: string): void {
     this.deliveries += this.server.subscriberCount(topic);
     this.server.publish(topic, text);
@@ -319,12 +332,7 @@ export class Hub {
     if (user.conversations.has(conversation.id)) return;
     user.conversations.set(conversation.id, conversation);
     conversation.users++;
-    for (const client of user.sockets.values()) this.subscribe(client, conversation);
-  }
-
-  private subscribe(client: Client, conversation: LocalConversation): void {
-    this.receipts.beforeListening(conversation);
-    client.socket.subscribe(conversation.topicFor(client));
+    for (const client of user.sockets.values()) client.socket.subscribe(conversation.topicFor(client));
   }
 
   private unlink(user: LocalUser, conversation: LocalConversation): void {

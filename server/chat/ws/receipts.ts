@@ -3,16 +3,12 @@ import type { Mark } from '../../../protocol/resources.ts';
 import type { Logger } from '../../monitoring/logger.ts';
 import type { LocalConversation } from './local-conversation.ts';
 import type { LocalUser } from './local-user.ts';
-import { SpreadReceipts } from './spread-receipts.ts';
+import { SpreadReceipts, type SpreadReceiptsOptions } from './spread-receipts.ts';
 
-export interface ReceiptsOptions {
+export interface ReceiptsOptions extends SpreadReceiptsOptions {
   log: Logger;
   /** The marks that moved in a conversation since a `marks_rev`. */
   marksSince(conversationId: string, marksRev: number): Promise<Mark[]>;
-  /** Tells all sockets that listen to a topic. */
-  publish(topic: string, frame: FrameOf<'receipts'>): void;
-  /** How many sockets listen to a topic. */
-  listeners(topic: string): number;
   /** Tells one user's sockets, where they are in the conversation. */
   sendTo(user: LocalUser, conversation: LocalConversation, frame: FrameOf<'receipts'>): void;
 }
@@ -22,12 +18,12 @@ export class Receipts {
   private readonly spread: SpreadReceipts;
 
   constructor(private readonly options: ReceiptsOptions) {
-    this.spread = new SpreadReceipts(options.publish);
+    this.spread = new SpreadReceipts(options);
   }
 
   /** Tells a batch that was just written, here or on another node. */
   tell(conversation: LocalConversation, receipts: FrameOf<'receipts'>): void {
-    this.publish(conversation, receipts);
+    this.spread.tell(receipts);
     conversation.toldMarks(receipts.marks_rev);
   }
 
@@ -35,10 +31,11 @@ export class Receipts {
   async catchUp(conversation: LocalConversation, marks_rev: number): Promise<void> {
     if (conversation.marksRev >= marks_rev) return;
     try {
+      const since = conversation.marksRev;
       // Read after the log said so: they are at least as new.
-      const marks = await this.options.marksSince(conversation.id, conversation.marksRev);
+      const marks = await this.options.marksSince(conversation.id, since);
       conversation.marksRev = Math.max(conversation.marksRev, marks_rev);
-      if (marks.length > 0) this.publish(conversation, frameOf(conversation.id, marks_rev, marks));
+      if (marks.length > 0) this.spread.tell(frameOf(conversation.id, { marks_rev, since, marks }));
     } catch (error) {
       this.failed(conversation, error);
     }
@@ -50,28 +47,20 @@ export class Receipts {
    */
   async tellNewcomers(conversation: LocalConversation, users: LocalUser[]): Promise<void> {
     if (users.length === 0) return;
-    const { id, marksRev } = conversation;
+    const { id, marksRev: marks_rev } = conversation;
     try {
       const marks = await this.options.marksSince(id, 0);
       if (marks.length === 0) return;
-      for (const user of users) this.options.sendTo(user, conversation, frameOf(id, marksRev, marks));
+      const frame = frameOf(id, { marks_rev, since: 0, marks });
+      for (const user of users) this.options.sendTo(user, conversation, frame);
     } catch (error) {
       this.failed(conversation, error);
     }
   }
 
-  /** To be called before a socket begins to listen to a topic. */
-  beforeListening({ topic }: LocalConversation): void {
-    this.spread.flush(topic);
-  }
-
   /** Nobody here is in the conversation any more. */
-  forget({ topic }: LocalConversation): void {
-    this.spread.drop(topic);
-  }
-
-  private publish({ topic }: LocalConversation, receipts: FrameOf<'receipts'>): void {
-    this.spread.tell(topic, receipts, this.options.listeners(topic));
+  forget({ id }: LocalConversation): void {
+    this.spread.drop(id);
   }
 
   private failed({ id }: LocalConversation, error: unknown): void {
@@ -79,6 +68,9 @@ export class Receipts {
   }
 }
 
-function frameOf(conversation_id: string, marks_rev: number, marks: Mark[]): FrameOf<'receipts'> {
-  return { event: 'receipts', conversation_id, marks_rev, marks };
+function frameOf(
+  conversation_id: string,
+  told: Pick<FrameOf<'receipts'>, 'marks_rev' | 'since' | 'marks'>,
+): FrameOf<'receipts'> {
+  return { event: 'receipts', conversation_id, ...told };
 }

@@ -1,77 +1,115 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from 'bun:test';
 import { SpreadReceipts } from './spread-receipts.ts';
 
-/** Told marks, each frame as its `marks_rev` and the number of its first mark and of those in it. */
-function build() {
-  const told: [rev: number, first: string, count: number][] = [];
-  const receipts = new SpreadReceipts((_topic, { marks_rev, marks }) => {
-    told.push([marks_rev, marks[0]!.user_id, marks.length]);
+/** A group with so many sockets, each of which notes what it hears: `marks_rev`, how many marks, and `since` if it is said. */
+function build(sockets: number) {
+  const listeners = Array.from({ length: sockets }, () => {
+    const heard: (number | undefined)[][] = [];
+    return {
+      heard,
+      isMember: true,
+      hears() {
+        return this.isMember;
+      },
+      sendText(text: string) {
+        const { marks_rev, marks, since } = JSON.parse(text);
+        heard.push(since === undefined ? [marks_rev, marks.length] : [marks_rev, marks.length, since]);
+      },
+    };
   });
-  const tell = (marks_rev: number, count: number, listeners: number) => {
-    const marks = Array.from({ length: count }, (_, user) => ({
-      user_id: `user ${user}`,
-      delivered_seq: 1,
-      read_seq: 1,
-    }));
-    receipts.tell('c', { event: 'receipts', conversation_id: 'c', marks_rev, marks }, listeners);
+  const receipts = new SpreadReceipts({
+    publish: (_id, text) => {
+      for (const listener of listeners) listener.sendText(text);
+    },
+    countListeners: () => listeners.length,
+    listeners: () => [...listeners],
+  });
+  /** A batch of marks of so many users, from the first on. */
+  const tell = (marks_rev: number, users: number, { first = 0, since = marks_rev - 1 } = {}) => {
+    const marks = Array.from({ length: users }, (_, user) => {
+      return { user_id: `user ${first + user}`.padEnd(36), delivered_seq: 1, read_seq: 1 };
+    });
+    receipts.tell({ event: 'receipts', conversation_id: 'c', marks_rev, since, marks });
   };
-  return { receipts, told, tell };
+  const told = () => listeners.filter(({ heard }) => heard.length > 0).length;
+  return { receipts, listeners, told, tell };
 }
 
 describe('the marks of a batch', () => {
   beforeEach(() => jest.useFakeTimers());
   afterEach(() => jest.useRealTimers());
 
-  test('come in one frame in a small group', () => {
-    const { told, tell } = build();
-    tell(7, 100, 100);
-    expect(told).toEqual([[7, 'user 0', 100]]);
+  test('are told to a small group at once', () => {
+    const { listeners, tell } = build(20);
+    tell(7, 20);
+    tell(8, 20);
+    for (const { heard } of listeners) {
+      expect(heard).toEqual([
+        [7, 20],
+        [8, 20],
+      ]);
+    }
   });
 
-  test('come in parts in a large one, spread over less than a second, and the last says how far they are told', () => {
-    const { told, tell } = build();
-    tell(7, 500, 5000 / 50);
-    expect(told).toEqual([[0, 'user 0', 100]]);
-    jest.advanceTimersByTime(399);
-    expect(told).toHaveLength(2);
+  test('are told to a large one by and by, to some sockets at a time', () => {
+    const { listeners, told, tell } = build(500);
+    tell(7, 500);
+    expect(told()).toBeGreaterThan(0);
+    expect(told()).toBeLessThan(20);
     jest.advanceTimersByTime(500);
-    expect(told).toEqual([
-      [0, 'user 0', 100],
-      [0, 'user 100', 100],
-      [0, 'user 200', 100],
-      [0, 'user 300', 100],
-      [7, 'user 400', 100],
-    ]);
+    expect(told()).toBeGreaterThan(50);
+    expect(told()).toBeLessThan(250);
+    jest.advanceTimersByTime(5000);
+    for (const { heard } of listeners) expect(heard).toEqual([[7, 500]]);
+  });
+
+  test('that come while others are being told follow together, and say from where they lead', () => {
+    const { listeners, tell } = build(500);
+    tell(7, 500);
+    tell(8, 50, { first: 50 });
+    tell(9, 10);
     jest.advanceTimersByTime(10_000);
-    expect(told).toHaveLength(5);
-  });
-
-  test('come one by one where a part would be less than one mark', () => {
-    const { told, tell } = build();
-    tell(7, 2, 100_000);
-    jest.advanceTimersByTime(1000);
-    expect(told).toEqual([
-      [0, 'user 0', 1],
-      [7, 'user 1', 1],
-    ]);
-  });
-
-  test('are all told before the next batch, and before somebody begins to listen', () => {
-    const { receipts, told, tell } = build();
-    tell(7, 300, 100);
-    tell(8, 200, 100);
-    expect(told.map(([rev]) => rev)).toEqual([0, 0, 7, 0]);
-    receipts.flush('c');
-    expect(told.map(([rev]) => rev)).toEqual([0, 0, 7, 0, 8]);
+    for (const { heard } of listeners) {
+      expect(heard).toEqual([
+        [7, 500],
+        [9, 60, 7],
+      ]);
+    }
+    tell(10, 1);
     jest.advanceTimersByTime(10_000);
-    expect(told).toHaveLength(5);
+    for (const { heard } of listeners) expect(heard.at(-1)).toEqual([10, 1]);
   });
 
-  test('are told to nobody where nobody is there any more', () => {
-    const { receipts, told, tell } = build();
-    tell(7, 300, 100);
+  test('behind a batch that was not heard here do not seem to lead on from before it', () => {
+    const { listeners, tell } = build(500);
+    tell(7, 500);
+    tell(9, 1);
+    tell(10, 2);
+    jest.advanceTimersByTime(10_000);
+    for (const { heard } of listeners) {
+      expect(heard).toEqual([
+        [7, 500],
+        [10, 2, 8],
+      ]);
+    }
+  });
+
+  test('that were read from the log say from where they lead', () => {
+    const { listeners, tell } = build(10);
+    tell(9, 10, { since: 4 });
+    for (const { heard } of listeners) expect(heard).toEqual([[9, 10, 4]]);
+  });
+
+  test('are not told to who is out by then, nor to anybody where all are', () => {
+    const { receipts, listeners, told, tell } = build(500);
+    tell(7, 500);
+    for (const listener of listeners.slice(100)) listener.isMember = false;
+    jest.advanceTimersByTime(10_000);
+    expect(told()).toBe(100);
+    tell(8, 500);
+    const before = listeners.flatMap(({ heard }) => heard).length;
     receipts.drop('c');
     jest.advanceTimersByTime(10_000);
-    expect(told).toHaveLength(1);
+    expect(listeners.flatMap(({ heard }) => heard)).toHaveLength(before);
   });
 });

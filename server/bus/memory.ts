@@ -8,7 +8,8 @@ interface Subscription {
 
 /** The bus of a single node: subscribers are called at once. */
 export class MemoryBus implements Bus {
-  private readonly channels = new Map<string, Set<Subscription>>();
+  /** One or several for each channel: most have one, and there are very many of them. */
+  private readonly channels = new Map<string, Subscription | Set<Subscription>>();
 
   constructor(private readonly log: Logger) {}
 
@@ -17,7 +18,7 @@ export class MemoryBus implements Bus {
   }
 
   tellHere<C extends keyof Channels & string>(channel: C, news: Channels[C]): void {
-    for (const { hear } of this.channels.get(channel) ?? []) {
+    for (const { hear } of this.subscriptionsOf(channel)) {
       try {
         (hear as (news: Channels[C]) => void)(news);
       } catch (error) {
@@ -28,13 +29,10 @@ export class MemoryBus implements Bus {
 
   subscribe<C extends keyof Channels & string>(channel: C, hear: (news: Channels[C]) => void): () => void {
     const subscription: Subscription = { hear };
-    const all = this.channels.get(channel) ?? new Set();
-    this.channels.set(channel, all.add(subscription));
-    return () => {
-      all.delete(subscription);
-      // Only its own entry: others may have begun to listen since it was empty.
-      if (all.size === 0 && this.channels.get(channel) === all) this.channels.delete(channel);
-    };
+    const others = this.channels.get(channel);
+    if (others instanceof Set) others.add(subscription);
+    else this.channels.set(channel, others ? new Set([others, subscription]) : subscription);
+    return () => this.unsubscribe(channel, subscription);
   }
 
   settled(): undefined {
@@ -43,5 +41,17 @@ export class MemoryBus implements Bus {
 
   async close(): Promise<void> {
     this.channels.clear();
+  }
+
+  private subscriptionsOf(channel: string): Iterable<Subscription> {
+    const all = this.channels.get(channel);
+    if (all === undefined) return [];
+    return all instanceof Set ? all : [all];
+  }
+
+  private unsubscribe(channel: string, subscription: Subscription): void {
+    const all = this.channels.get(channel);
+    if (all instanceof Set) all.delete(subscription);
+    if (all === subscription || (all instanceof Set && all.size === 0)) this.channels.delete(channel);
   }
 }

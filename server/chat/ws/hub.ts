@@ -6,7 +6,7 @@ import type { AccountNews, Bus, UserNews } from '../../bus/bus.ts';
 import type { Logger } from '../../monitoring/logger.ts';
 import type { Change, ConversationNews } from '../news.ts';
 import type { Client } from './client.ts';
-import { LocalConversation } from './local-conversation.ts';
+import { LocalConversation, type LocalConversationHooks } from './local-conversation.ts';
 import { LocalUser } from './local-user.ts';
 import { Receipts } from './receipts.ts';
 import { Repair, type RepairOptions, type ToldChanges } from './repair.ts';
@@ -50,6 +50,10 @@ export class Hub {
   private readonly stopListening: () => void;
   private readonly repair: Repair;
   private readonly receipts: Receipts;
+  private readonly hooks: LocalConversationHooks = {
+    publish: (conversation, change) => this.apply(conversation, change),
+    onGap: (conversation) => this.repair.start(conversation),
+  };
   private server!: Server<unknown>;
 
   constructor(private readonly options: HubOptions) {
@@ -212,17 +216,13 @@ export class Hub {
   private listenTo(head: Pick<Standing, 'id' | 'rev'> & Partial<Standing>): LocalConversation {
     const known = this.conversations.get(head.id);
     if (known) return known;
-    const conversation = new LocalConversation({
-      ...head,
-      publish: (change) => this.apply(conversation, change),
-      onGap: () => this.repair.start(conversation),
-    });
-    conversation.stopListening = this.options.bus.subscribe(`conversation:${head.id}`, (news) => this.hear(news));
+    const conversation = new LocalConversation(head, this.hooks);
+    conversation.stopListening = this.options.bus.subscribe(`conversation:${head.id}`, this.hear);
     this.conversations.set(head.id, conversation);
     return conversation;
   }
 
-  private hear({ conversation_id, changes = [], signals = [] }: ConversationNews): void {
+  private readonly hear = ({ conversation_id, changes = [], signals = [] }: ConversationNews): void => {
     const conversation = this.conversations.get(conversation_id);
     if (!conversation) return;
     for (const change of changes) conversation.take(change);
@@ -230,7 +230,7 @@ export class Hub {
       if (frame.event === 'receipts') this.receipts.tell(conversation, frame);
       else this.publishTo(conversation.topic, JSON.stringify(frame));
     }
-  }
+  };
 
   /** Publishes one change, and moves subscriptions with it: who joins hears it, who left hears it last. */
   private apply(conversation: LocalConversation, change: Change): void {

@@ -7,10 +7,9 @@ function build() {
   const published: number[] = [];
   const gap = Promise.withResolvers<void>();
   let gaps = 0;
-  const conversation = new LocalConversation({
-    id: 'c',
-    rev: 5,
-    publish: ({ rev }) => published.push(rev),
+  const start = { id: 'c', rev: 5 };
+  const conversation = new LocalConversation(start, {
+    publish: (_, { rev }) => published.push(rev),
     onGap: () => {
       gaps++;
       gap.resolve();

@@ -6,7 +6,7 @@ const MAX_WAIT_MS = 50;
 /** Changes that may wait; beyond it they are left to the repair, which reads them from the log. */
 const MAX_EARLY = 1000;
 
-export interface LocalConversationOptions {
+export interface LocalConversationStart {
   id: string;
   /** Where it stands: what is not above was told before. */
   rev: number;
@@ -14,17 +14,23 @@ export interface LocalConversationOptions {
   seq?: number;
   /** Where its marks stand; 0 where that is not known. */
   marks_rev?: number;
-  publish(change: Change): void;
-  /** Called when a change is missing and did not come in time. */
-  onGap(): void;
 }
+
+/** What all conversations of a node have in common. There are very many of them: none has functions of its own. */
+export interface LocalConversationHooks {
+  publish(conversation: LocalConversation, change: Change): void;
+  /** Called when a change is missing and did not come in time. */
+  onGap(conversation: LocalConversation): void;
+}
+
+const nothing = () => {};
 
 /** A conversation with somebody connected to this node: what was published last, and who listens. */
 export class LocalConversation {
   readonly id: string;
   /** Users on this node that are in it. */
   users = 0;
-  stopListening = () => {};
+  stopListening = nothing;
   /** Whether a repair is under way. */
   repairing = false;
   /** Marks up to here were told, with none left out. */
@@ -33,15 +39,18 @@ export class LocalConversation {
   private currentSeq: number | undefined;
   /** Where the log says that it stands, at least. */
   private knownRev = 0;
-  /** Changes that came ahead of their turn, by `rev`. */
-  private readonly early = new Map<number, Change>();
+  /** Changes that came ahead of their turn, by `rev`; made with the first, which few ever have. */
+  private early: Map<number, Change> | undefined;
   private timer: Timer | undefined;
 
-  constructor(private readonly options: LocalConversationOptions) {
-    this.id = options.id;
-    this.currentRev = options.rev;
-    this.currentSeq = options.seq;
-    this.marksRev = options.marks_rev ?? 0;
+  constructor(
+    { id, rev, seq, marks_rev = 0 }: LocalConversationStart,
+    private readonly hooks: LocalConversationHooks,
+  ) {
+    this.id = id;
+    this.currentRev = rev;
+    this.currentSeq = seq;
+    this.marksRev = marks_rev;
   }
 
   /** The last change that was told here. */
@@ -56,7 +65,7 @@ export class LocalConversation {
 
   /** Whether changes wait for others that are missing, or the log is known to have more. */
   get hasGap(): boolean {
-    return this.early.size > 0 || this.currentRev < this.knownRev;
+    return this.early !== undefined || this.currentRev < this.knownRev;
   }
 
   get topic(): string {
@@ -75,6 +84,7 @@ export class LocalConversation {
   take(change: Change): void {
     if (change.rev <= this.currentRev) return;
     if (change.rev > this.currentRev + 1) {
+      this.early ??= new Map();
       if (this.early.size < MAX_EARLY) this.early.set(change.rev, change);
       this.timer ??= setTimeout(() => this.stopWaiting(), MAX_WAIT_MS);
       return;
@@ -98,35 +108,39 @@ export class LocalConversation {
   skipTo(rev: number, seq?: number): void {
     this.currentRev = Math.max(this.currentRev, rev);
     if (seq !== undefined) this.currentSeq = Math.max(this.currentSeq ?? 0, seq);
-    for (const early of this.early.keys()) if (early <= this.currentRev) this.early.delete(early);
+    for (const early of this.early?.keys() ?? []) if (early <= this.currentRev) this.early?.delete(early);
     this.takeEarly();
   }
 
   close(): void {
     this.stopListening();
-    this.stopListening = () => {};
+    this.stopListening = nothing;
     this.clearTimer();
-    this.early.clear();
+    this.early = undefined;
   }
 
   private takeEarly(): void {
-    for (let next = this.early.get(this.currentRev + 1); next; next = this.early.get(this.currentRev + 1)) {
-      this.early.delete(next.rev);
+    const { early } = this;
+    if (!early) return;
+    for (let next = early.get(this.currentRev + 1); next; next = early.get(this.currentRev + 1)) {
+      early.delete(next.rev);
       this.advance(next);
     }
-    if (this.early.size === 0) this.clearTimer();
+    if (early.size > 0) return;
+    this.early = undefined;
+    this.clearTimer();
   }
 
   private advance(change: Change): void {
     this.currentRev = change.rev;
-    this.options.publish(change);
+    this.hooks.publish(this, change);
     // A repair may have told newer messages than its `rev` says: they are not told again.
     if (change.seq !== undefined) this.currentSeq = Math.max(this.currentSeq ?? 0, change.seq);
   }
 
   private stopWaiting(): void {
     this.timer = undefined;
-    this.options.onGap();
+    this.hooks.onGap(this);
   }
 
   private clearTimer(): void {

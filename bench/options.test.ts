@@ -20,8 +20,16 @@ describe('the command line', () => {
 
   test('measures several nodes on PostgreSQL, with the way between them, and keeps the report as it is', () => {
     const nodes = { database: 'postgres', targets: ['parley'], write: false };
-    expect(parseOptions(['--nodes=3'])).toMatchObject({ ...nodes, scenarios: ['pairs', 'fanout', 'hop'], nodes: 3 });
-    expect(parseOptions(['--nodes=1'])).toMatchObject({ ...nodes, scenarios: ['pairs', 'fanout'], nodes: 1 });
+    expect(parseOptions(['--nodes=3'])).toMatchObject({
+      ...nodes,
+      scenarios: ['pairs', 'fanout', 'latency', 'hop'],
+      nodes: 3,
+    });
+    expect(parseOptions(['--nodes=1'])).toMatchObject({
+      ...nodes,
+      scenarios: ['pairs', 'fanout', 'latency'],
+      nodes: 1,
+    });
   });
 
   test('refuses what it does not know', () => {

@@ -12,6 +12,8 @@ const WRITE_MS = 250;
  */
 export class Persistence {
   private readonly dirty = new Set<string>();
+  /** What this tab has had a copy of: of anything else it cannot tell that it went. */
+  private readonly held = new Set<string>();
   private prefix: string | undefined;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private storedEpoch: string | undefined;
@@ -27,8 +29,10 @@ export class Persistence {
     const epoch = (await this.storage.get(`${prefix}epoch`)) as string | undefined;
     const copies = await this.storage.list(`${prefix}conversation/`);
     const windows = new Map(await this.storage.list(`${prefix}messages/`));
+    this.held.clear();
     if (epoch !== undefined) {
       for (const [key, record] of copies) {
+        this.held.add(key.slice(`${prefix}conversation/`.length));
         const window = windows.get(key.replace('conversation/', 'messages/')) as WindowRecord | undefined;
         this.store.put(Copy.restore(this.store.me.id, record as CopyRecord, window));
       }
@@ -60,6 +64,9 @@ export class Persistence {
     if (store.epoch !== this.storedEpoch) batch[`${prefix}epoch`] = store.epoch;
     for (const id of this.dirty) {
       const copy = store.get(id);
+      // A message that waits is told to all tabs, also to one that has not read yet where it is to go.
+      if (!copy && !this.held.delete(id)) continue;
+      if (copy) this.held.add(id);
       batch[`${prefix}conversation/${id}`] = copy?.record();
       const window = copy?.windowRecord();
       // Where this tab has not read it, another may have.

@@ -62,10 +62,12 @@ suite() {
 # Files beside each other, each on servers of its own: half of the time passes in waiting.
 beside=(--parallel=2 --no-isolate)
 
-# What asks nodes for something: not the executable, the package, the containers, the walk, or a browser's storage.
+# What asks nodes for something: not what is of one process, of the executable or the package, of the containers, of the walk,
+# or of a browser's storage.
 on_nodes=()
 for file in ./tests/e2e/*.test.ts; do
-  case $file in */containers.test.ts | */executable.test.ts | */sdk-browser.test.ts | */sdk-package.test.ts | */walk.test.ts) ;;
+  case ${file##*/} in
+    configuration.* | containers.* | copy.* | executable.* | postgres.* | sdk-browser.* | sdk-package.* | threads.* | walk.*) ;;
     *) on_nodes+=("$file") ;;
   esac
 done
@@ -78,12 +80,14 @@ built() {
 run() {
   case $1 in
     unit) suite unit 3 10000 ./server ./protocol ./bench ./sdk ./web/src ;;
-    # Through the front door: the source on one node with SQLite, the executable on three with PostgreSQL and Redis.
-    e2e) suite e2e 8 20000 "${beside[@]}" ./tests/e2e ;;
-    e2e-nodes) built && TEST_PROGRAM=$scratch/parley TEST_TOPOLOGY=cluster suite e2e-nodes 10 40000 "${beside[@]}" "${on_nodes[@]}" ;;
-    model-nodes) TEST_TOPOLOGY=cluster SEEDS=${SEEDS:-15} suite model-nodes 6 240000 ./tests/chaos/model.test.ts ;;
-    cluster) suite cluster 4 60000 ./tests/cluster ;;
-    chaos) suite chaos 9 240000 ./tests/chaos ;;
+    # Through the front door of the executable, on one node with SQLite, and on three with PostgreSQL and Redis.
+    e2e) built && TEST_PROGRAM=$scratch/parley suite e2e 8 20000 "${beside[@]}" ./tests/e2e ;;
+    e2e-nodes)
+      built && TEST_PROGRAM=$scratch/parley TEST_TOPOLOGY=cluster suite e2e-nodes 10 40000 "${beside[@]}" "${on_nodes[@]}"
+      ;;
+    # What breaks, on one node and between several.
+    chaos) suite chaos 9 240000 "${beside[@]}" ./tests/chaos ./tests/cluster ;;
+    model-nodes) TEST_TOPOLOGY=cluster SEEDS=${SEEDS:-8} suite model-nodes 6 240000 ./tests/chaos/model.test.ts ;;
     browser) suite browser 6 60000 ./tests/browser ;;
     *)
       printf 'there is no suite %s\n' "$1" >&2
@@ -92,7 +96,7 @@ run() {
   esac
 }
 
-if [ $# -eq 0 ]; then set -- unit e2e e2e-nodes cluster chaos model-nodes browser; fi
+if [ $# -eq 0 ]; then set -- unit e2e e2e-nodes chaos model-nodes browser; fi
 for name in "$@"; do run "$name"; done
 
 printf '\n== all tests\n'

@@ -72,9 +72,12 @@ export class Session {
   /** The session of last time, without asking the server where one is stored; undefined where there is none. */
   async resume(): Promise<User | undefined> {
     const { storage, mode } = this.options;
+    // Asked together: each takes a turn of the device's database.
+    const leaving = storage.get(LEAVING_KEY);
+    leaving.catch(() => {}); // told below, where it matters
     this.held = (await storage.get(SESSION_KEY).catch(() => undefined)) as Held | undefined;
     if (this.held || mode === 'token') return this.user;
-    if (await storage.get(LEAVING_KEY)) {
+    if (await leaving) {
       await this.tellLogout();
       return undefined;
     }

@@ -26,9 +26,14 @@ export class Persistence {
 
   /** Reads what was stored under this prefix, and stores there from now on. */
   async load(prefix: string): Promise<void> {
-    const epoch = (await this.storage.get(`${prefix}epoch`)) as string | undefined;
-    const copies = await this.storage.list(`${prefix}conversation/`);
-    const windows = new Map(await this.storage.list(`${prefix}messages/`));
+    const { storage } = this;
+    const [stored, copies, messages] = await Promise.all([
+      storage.get(`${prefix}epoch`),
+      storage.list(`${prefix}conversation/`),
+      storage.list(`${prefix}messages/`),
+    ]);
+    const epoch = stored as string | undefined;
+    const windows = new Map(messages);
     this.held.clear();
     if (epoch !== undefined) {
       for (const [key, record] of copies) {

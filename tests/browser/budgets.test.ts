@@ -42,6 +42,11 @@ describe.skipIf(!canBrowse)('the budgets', () => {
   test(`from cold navigation to a usable composer: at most ${BUDGET.coldMs} ms, and no layout shift`, async () => {
     const times: number[] = [];
     let worstShift = 0;
+    // The browser is new to the page each time; the server has been up for a while, as servers are.
+    const first = await stage.enter(alice);
+    await first.page.goto(`${stage.server.url}/c/${conversation}`);
+    await first.message(`Message ${MANY}`).waitFor();
+    await first.context.close();
     for (let run = 0; run < 5; run++) {
       const visitor = await stage.enter(alice);
       await visitor.page.addInitScript(() => {

@@ -389,8 +389,11 @@ export class ParleyClient {
     this.copies.me = user;
     this.tabs.open();
     const failed = (error: unknown) => this.storageFailed(error); // what cannot be read is fetched again
-    await this.persistence.load(prefixOf(user.id)).catch(failed);
-    await this.outbox.load(`${prefixOf(user.id)}outbox/`).catch(failed);
+    const prefix = prefixOf(user.id);
+    await Promise.all([
+      this.persistence.load(prefix).catch(failed),
+      this.outbox.load(`${prefix}outbox/`).catch(failed),
+    ]);
     this.setState('offline');
     return user;
   }

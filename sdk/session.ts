@@ -46,6 +46,11 @@ const SESSION_KEY = 'session';
 const LEAVING_KEY = 'leaving';
 /** Tokens are exchanged this long before they expire, or after three quarters of a life that is short. */
 const REFRESH_MARGIN_MS = 60_000;
+/**
+ * How long a cookie holds is only told when it is exchanged: one that the server just gave or accepted is taken to hold this
+ * long, in seconds.
+ */
+const PROVEN_S = 10;
 /** Longest wait of a timer, in milliseconds: a device that slept looks again soon. */
 const MAX_TIMER_MS = 60_000;
 
@@ -179,7 +184,8 @@ export class Session {
         await http.request('POST', '/auth/refresh', { body: {}, headers: this.modeHeaders() });
         return me();
       });
-      await this.keep(heldOf(user));
+      // What is read of this device from here on is read after it is written.
+      void this.keep(heldOf(user));
       return user;
     } catch (error) {
       if (ParleyError.from(error).status === 401) return undefined;
@@ -251,11 +257,9 @@ function authorizationOf({ tokens }: Held): Record<string, string> {
   return tokens ? { Authorization: `Bearer ${tokens.access_token}` } : {};
 }
 
-/** How long a cookie holds is only told when it is exchanged: one of unknown age is exchanged at its first use. */
-function heldOf(user: User, grant?: Partial<Tokens>): Held {
+function heldOf(user: User, { expires_in = PROVEN_S, access_token, refresh_token }: Partial<Tokens> = {}): Held {
   const now = Date.now();
-  const lifeMs = (grant?.expires_in ?? 0) * 1000;
-  const { access_token, refresh_token } = grant ?? {};
+  const lifeMs = expires_in * 1000;
   return {
     user,
     tokens: access_token && refresh_token ? { access_token, refresh_token } : undefined,

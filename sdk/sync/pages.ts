@@ -58,11 +58,17 @@ export class Pages {
 
   private async openNow(id: string): Promise<void> {
     const { api, store, learn } = this.options;
-    if (!store.get(id)) await learn(id);
+    const known = store.get(id);
+    if (known) known.isWanted = true;
+    if (known?.window) return;
+    // Asked together: what came between the two answers is fetched as of any page.
+    const asked = api.messages(id);
+    asked.catch(() => {}); // told below, after what keeps it from being needed
+    if (!known) await learn(id);
     const copy = store.get(id)!;
     copy.isWanted = true;
+    const page = await asked;
     if (copy.window) return;
-    const page = await api.messages(id);
     if (store.get(id) !== copy) return this.openNow(id);
     this.put(copy, page);
   }

@@ -41,7 +41,6 @@ export class Synchronizer {
   /** Brings everything up to date, as after `ready`; live frames may come meanwhile. */
   async run(epoch: string): Promise<void> {
     const { store, onHead } = this.options;
-    this.stop();
     const signal = this.repairs.begin();
     if (store.epoch !== undefined && store.epoch !== epoch) store.clear();
     this.repairs.isCurrent = store.epoch !== undefined;

@@ -40,6 +40,7 @@ describe.skipIf(!canBrowse)('the budgets', () => {
   });
 
   test(`from cold navigation to a usable composer: at most ${BUDGET.coldMs} ms, and no layout shift`, async () => {
+    // On the page itself, from the start of the navigation: what drives the browser from outside looks twice a second.
     const times: number[] = [];
     let worstShift = 0;
     // The browser is new to the page each time; the server has been up for a while, as servers are.
@@ -56,10 +57,25 @@ describe.skipIf(!canBrowse)('the budgets', () => {
             if (!entry.hadRecentInput) (globalThis as any).shift += entry.value;
         }).observe({ type: 'layout-shift', buffered: true });
       });
-      const started = performance.now();
+      await visitor.page.addInitScript(() => {
+        (globalThis as any).usable = new Promise((resolve) => {
+          const look = () => {
+            const field = document.querySelector<HTMLTextAreaElement>('#composer');
+            if (!field?.checkVisibility()) return requestAnimationFrame(look);
+            if (field.value === '') {
+              field.focus();
+              document.execCommand('insertText', false, 'usable');
+            }
+            // Not just there: the client has heard it, and would send it.
+            const button = field.form?.querySelector<HTMLButtonElement>('button.send');
+            return button && !button.disabled ? resolve(performance.now()) : requestAnimationFrame(look);
+          };
+          requestAnimationFrame(look);
+        });
+      });
       await visitor.page.goto(`${stage.server.url}/c/${conversation}`, { waitUntil: 'commit' });
-      await visitor.composer.fill('usable');
-      times.push(performance.now() - started);
+      times.push(await visitor.page.evaluate(() => (globalThis as any).usable));
+      expect(await visitor.composer.inputValue()).toBe('usable');
       // Whatever may still come and push something aside.
       await visitor.message(`Message ${MANY}`).waitFor();
       await visitor.page.waitForLoadState('networkidle');

@@ -1,20 +1,19 @@
 import './styles/tokens.css';
 import './styles/base.css';
+import './start.ts';
 import { mount } from 'svelte';
 import App from './App.svelte';
 import { attention } from './state/attention.svelte.ts';
 import { drafts } from './state/drafts.svelte.ts';
 import { notifications } from './state/notifications.svelte.ts';
 import { router } from './state/router.svelte.ts';
-import { session } from './state/session.svelte.ts';
 import { update } from './state/update.svelte.ts';
 import { strings } from './strings.ts';
 
 document.documentElement.lang = strings.language;
 document.documentElement.dir = strings.direction;
 
-for (const part of [attention, drafts, notifications, router, session]) part.watch();
+for (const part of [attention, drafts, notifications, router]) part.watch();
 mount(App, { target: document.getElementById('app')! });
-void session.start();
 // Not before the client itself has what it needs.
 addEventListener('load', () => void update.watch());

@@ -4,14 +4,13 @@ import { Marked, type Tokens } from 'marked';
 /**
  * The part of Markdown that people write in messages: bold, italic, struck out, code, lists and links. Everything else, HTML
  * above all, stays the text that it is. What comes out is sanitised besides, so that a mistake in one is caught by the other.
+ * Only state/markdown.svelte.ts imports this, when a message needs it: to start these libraries takes as long as all else.
  */
 
 const TAGS = ['p', 'br', 'strong', 'em', 'del', 'code', 'pre', 'ul', 'ol', 'li', 'a'];
 const ATTRIBUTES = ['href', 'start', 'rel', 'target', 'dir'];
 const SAFE_ADDRESS = /^(?:https?:\/\/|mailto:)/i;
 
-/** Text without any of these is no Markdown: most messages, and for them nothing has to be parsed. */
-const MARKS = /[*_`~[\]<>\\#]|^\s*(?:[-+]|\d+[.)])\s|https?:\/\/|www\.|@\S+\.\S/m;
 /** Time to parse emphasis grows with the square of its marks, and one message is not to hold up the page. */
 const MAX_EMPHASIS_MARKS = 300;
 const CACHE_SIZE = 500;
@@ -56,9 +55,9 @@ marked.use({
 const purify = createPurify(window);
 const cache = new Map<string, string>();
 
-/** The message as HTML, or undefined where it is plain text. */
+/** The message as HTML, or undefined where it is to be shown as it was typed. */
 export function toHtml(content: string): string | undefined {
-  if (!MARKS.test(content) || hasTooManyMarks(content)) return undefined;
+  if (hasTooManyMarks(content)) return undefined;
   const known = cache.get(content);
   if (known !== undefined) return known;
   const html = purify.sanitize(marked.parse(content, { async: false }), {
@@ -71,22 +70,6 @@ export function toHtml(content: string): string | undefined {
   cache.set(content, html);
   if (cache.size > CACHE_SIZE) cache.delete(cache.keys().next().value!);
   return html;
-}
-
-/** The message as one line without marks: for the list, notifications and screen readers. */
-export function toLine(content: string): string {
-  if (!MARKS.test(content)) return content.replace(/\s+/g, ' ').trim();
-  return content
-    .replace(/```\w*\n?/g, ' ')
-    .replace(/(\*\*|__|~~|`)(.+?)\1/gs, '$2')
-    .replace(/\[([^[\]]+)\]\([^)]*\)/g, '$1')
-    .replace(/\s+/g, ' ')
-    .trim();
-}
-
-/** Whether a message is nothing but a few emoji, which are shown large. */
-export function isOnlyEmoji(content: string): boolean {
-  return content.length <= 48 && /^(?:\p{RGI_Emoji}\s?){1,3}$/v.test(content.trim());
 }
 
 function hasTooManyMarks(content: string): boolean {

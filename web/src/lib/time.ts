@@ -2,13 +2,14 @@ import { strings } from '../strings.ts';
 
 /** Times as people say them, in the reader's own locale and time zone. */
 
-const clockFormat = new Intl.DateTimeFormat(undefined, { hour: 'numeric', minute: '2-digit' });
-const weekdayFormat = new Intl.DateTimeFormat(undefined, { weekday: 'short' });
-const dateFormat = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short' });
-const yearFormat = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short', year: 'numeric' });
-const longFormat = new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric', month: 'long' });
-const fullFormat = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'short' });
-const relative = new Intl.RelativeTimeFormat(strings.language, { numeric: 'auto' });
+// Made at their first use: a browser takes some 40 ms for the first format of a page, which the composer need not wait for.
+const clockFormat = formatter({ hour: 'numeric', minute: '2-digit' });
+const weekdayFormat = formatter({ weekday: 'short' });
+const dateFormat = formatter({ day: 'numeric', month: 'short' });
+const yearFormat = formatter({ day: 'numeric', month: 'short', year: 'numeric' });
+const longFormat = formatter({ weekday: 'long', day: 'numeric', month: 'long' });
+const fullFormat = formatter({ dateStyle: 'full', timeStyle: 'short' });
+const relative = once(() => new Intl.RelativeTimeFormat(strings.language, { numeric: 'auto' }));
 
 const DAY_MS = 86_400_000;
 
@@ -22,36 +23,48 @@ function daysAgo(ms: number, now: number): number {
 }
 
 export function clock(ms: number): string {
-  return clockFormat.format(ms);
+  return clockFormat().format(ms);
 }
 
 export function fullTime(ms: number): string {
-  return fullFormat.format(ms);
+  return fullFormat().format(ms);
 }
 
 /** For the list: the clock today, then the weekday, then the date. */
 export function shortTime(ms: number, now = Date.now()): string {
   const days = daysAgo(ms, now);
   if (days <= 0) return clock(ms);
-  if (days < 7) return weekdayFormat.format(ms);
-  return days < 300 ? dateFormat.format(ms) : yearFormat.format(ms);
+  if (days < 7) return weekdayFormat().format(ms);
+  return days < 300 ? dateFormat().format(ms) : yearFormat().format(ms);
 }
 
 /** For the line between two days. */
 export function dayLabel(ms: number, now = Date.now()): string {
   const days = daysAgo(ms, now);
-  if (days === 0 || days === 1) return capital(relative.format(-days, 'day'));
-  return days < 300 ? longFormat.format(ms) : yearFormat.format(ms);
+  if (days === 0 || days === 1) return capital(relative().format(-days, 'day'));
+  return days < 300 ? longFormat().format(ms) : yearFormat().format(ms);
 }
 
 /** How long ago somebody was there. */
 export function ago(ms: number, now = Date.now()): string {
   const minutes = Math.floor((now - ms) / 60_000);
-  if (minutes < 60) return relative.format(-Math.max(minutes, 0), 'minute');
-  if (minutes < 24 * 60) return relative.format(-Math.floor(minutes / 60), 'hour');
+  if (minutes < 60) return relative().format(-Math.max(minutes, 0), 'minute');
+  if (minutes < 24 * 60) return relative().format(-Math.floor(minutes / 60), 'hour');
   return dayLabel(ms, now);
 }
 
 function capital(text: string): string {
   return text.charAt(0).toLocaleUpperCase() + text.slice(1);
+}
+
+function formatter(options: Intl.DateTimeFormatOptions): () => Intl.DateTimeFormat {
+  return once(() => new Intl.DateTimeFormat(undefined, options));
+}
+
+function once<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
 }

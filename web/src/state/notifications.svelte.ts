@@ -1,4 +1,4 @@
-import { toLine } from '../lib/markdown.ts';
+import { toLine } from '../lib/message-text.ts';
 import type { Message } from '../sdk.ts';
 import { strings } from '../strings.ts';
 import { attention } from './attention.svelte.ts';

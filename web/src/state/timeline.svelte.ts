@@ -6,6 +6,8 @@ import { parley } from './parley.ts';
 /** Rows that are in the document at once, and by how many that moves. */
 export const WINDOW = 140;
 const STEP = 50;
+/** Rows that fill a screen: at first only these are drawn, so that nobody waits for what is not to be seen. */
+const SCREEN = 24;
 /** Messages that are asked for at once. */
 const PAGE = 100;
 /** Unread messages up to which the first of them is looked for. */
@@ -26,6 +28,8 @@ export class Timeline {
   /** The message that was jumped to, for a moment. */
   highlighted = $state<string | undefined>();
 
+  /** Whether the first screenful is drawn. */
+  isDrawn = $state(false);
   #first = $state<string | undefined>();
   /** Rows above `#first` that are shown as soon as they are there: at the very top there is no room to scroll into later. */
   #lead = $state(0);
@@ -42,7 +46,7 @@ export class Timeline {
 
   readonly range = $derived.by(() => {
     const { length } = this.messages;
-    const newest = Math.max(0, length - WINDOW);
+    const newest = Math.max(0, length - (this.isDrawn || this.newFrom !== undefined ? WINDOW : SCREEN));
     if (this.isFollowing || this.#first === undefined) return { start: newest, end: length };
     const at = this.messages.findIndex(({ key }) => key === this.#first);
     const start = at < 0 ? newest : Math.max(0, at - this.#lead);

@@ -59,8 +59,8 @@ suite() {
   summary+=("$(printf '%-11s %5d passed, %d failed%s, %d s' "$name" "$good" "$bad" "$note" "$((SECONDS - started))")")
 }
 
-# Files beside each other, each on servers of its own: half of the time passes in waiting.
-beside=(--parallel=2 --no-isolate)
+# Files beside each other, each on servers of its own: much of the time passes in waiting.
+beside=(--parallel=3 --no-isolate)
 
 # What asks nodes for something: not what is of one process, of the executable or the package, of the containers, of the walk,
 # or of a browser's storage.
@@ -70,6 +70,12 @@ for file in ./tests/e2e/*.test.ts; do
     configuration.* | containers.* | copy.* | executable.* | postgres.* | sdk-browser.* | sdk-package.* | threads.* | walk.*) ;;
     *) on_nodes+=("$file") ;;
   esac
+done
+
+# Where time is measured, nothing else runs.
+in_browser=()
+for file in ./tests/browser/*.test.ts; do
+  [ "${file##*/}" = budgets.test.ts ] || in_browser+=("$file")
 done
 
 breaking=(./tests/cluster/*.test.ts)
@@ -91,9 +97,12 @@ run() {
       built && TEST_PROGRAM=$scratch/parley TEST_TOPOLOGY=cluster suite e2e-nodes 10 40000 "${beside[@]}" "${on_nodes[@]}"
       ;;
     # What breaks, on one node and between several; what takes longest begins first.
-    chaos) suite chaos 9 240000 "${beside[@]}" ./tests/chaos/model.test.ts "${breaking[@]}" ;;
+    chaos)
+      built && TEST_PROGRAM=$scratch/parley suite chaos 9 240000 "${beside[@]}" ./tests/chaos/model.test.ts "${breaking[@]}"
+      ;;
     model-nodes) TEST_TOPOLOGY=cluster SEEDS=${SEEDS:-8} suite model-nodes 6 240000 ./tests/chaos/model.test.ts ;;
-    browser) suite browser 6 60000 ./tests/browser ;;
+    browser) suite browser 6 60000 --parallel=2 --no-isolate "${in_browser[@]}" ;;
+    budgets) suite budgets 4 60000 ./tests/browser/budgets.test.ts ;;
     *)
       printf 'there is no suite %s\n' "$1" >&2
       exit 2
@@ -101,7 +110,7 @@ run() {
   esac
 }
 
-if [ $# -eq 0 ]; then set -- unit e2e e2e-nodes chaos model-nodes browser; fi
+if [ $# -eq 0 ]; then set -- unit e2e e2e-nodes chaos model-nodes browser budgets; fi
 for name in "$@"; do run "$name"; done
 
 printf '\n== all tests\n'

@@ -11,6 +11,34 @@ export type { Logger };
 export function createLogger(config: Config['monitoring']): Logger {
   const options = { level: config.log_level, base: undefined, timestamp: pino.stdTimeFunctions.isoTime };
   const usePretty = config.log_format === 'pretty' || (config.log_format === 'auto' && process.stdout.isTTY);
-  if (!usePretty) return pino(options, pino.destination({ fd: 1, sync: true }));
+  if (!usePretty) return pino(options, new GatheredLines());
   return pino(options, pretty({ colorize: true, translateTime: 'SYS:HH:MM:ss', ignore: 'pid,hostname', sync: true }));
+}
+
+/** Characters of lines that are written without waiting for the end of the turn. */
+const ENOUGH = 16_000;
+
+/**
+ * Writes the lines of one turn of the event loop together: a call of the system costs more than a line does. Those of the
+ * turn in which the process ends are written too.
+ */
+class GatheredLines {
+  private readonly stdout = pino.destination({ fd: 1, sync: true, minLength: ENOUGH });
+  private isDue = false;
+
+  constructor() {
+    process.on('exit', this.flush);
+  }
+
+  write(line: string): void {
+    this.stdout.write(line);
+    if (this.isDue) return;
+    this.isDue = true;
+    setImmediate(this.flush);
+  }
+
+  private readonly flush = (): void => {
+    this.isDue = false;
+    this.stdout.flushSync();
+  };
 }

@@ -13,6 +13,8 @@ export class PublicUsers {
   private readonly kept = new Map<string, PublicUser>();
   /** Counts what was heard: an answer that was under way meanwhile may be older than the news. */
   private heard = 0;
+  /** Those that were asked for in this turn of the event loop: of a crowd that comes back many name the same people. */
+  private asked: { ids: Set<string>; users: Promise<Map<string, PublicUser>> } | undefined;
 
   constructor(
     private readonly repository: UsersRepository,
@@ -35,11 +37,10 @@ export class PublicUsers {
       else missing.push(id);
     }
     if (missing.length === 0) return found;
-    const { heard } = this;
-    for (const account of await this.repository.byIds(missing)) {
-      const user = presentPublicUser(account);
-      found.set(user.id, user);
-      if (heard === this.heard) this.keep(user);
+    const read = await this.readTogether(missing);
+    for (const id of missing) {
+      const user = read.get(id);
+      if (user) found.set(id, user);
     }
     return found;
   }
@@ -50,8 +51,29 @@ export class PublicUsers {
     this.kept.clear();
   }
 
+  private readTogether(ids: string[]): Promise<Map<string, PublicUser>> {
+    if (!this.asked) {
+      const asked = new Set<string>();
+      this.asked = { ids: asked, users: nextTurn().then(() => this.read(asked)) };
+    }
+    for (const id of ids) this.asked.ids.add(id);
+    return this.asked.users;
+  }
+
+  private async read(ids: Set<string>): Promise<Map<string, PublicUser>> {
+    this.asked = undefined;
+    const { heard } = this;
+    const users = (await this.repository.byIds([...ids])).map(presentPublicUser);
+    if (heard === this.heard) for (const user of users) this.keep(user);
+    return new Map(users.map((user) => [user.id, user]));
+  }
+
   private keep(user: PublicUser): void {
     if (this.kept.size >= MAX_USERS) this.kept.delete(this.kept.keys().next().value!);
     this.kept.set(user.id, user);
   }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -31,9 +31,9 @@ class ThreadConnection implements DatabaseConnection {
     readonly release: () => void,
   ) {}
 
-  async executeQuery<Row>({ sql, parameters }: CompiledQuery): Promise<QueryResult<Row>> {
+  async executeQuery<Row>(query: CompiledQuery): Promise<QueryResult<Row>> {
     try {
-      const { rows, changes } = await this.thread.query(sql, parameters);
+      const { rows, changes } = await this.thread.query(query);
       return { rows: rows as Row[], numAffectedRows: BigInt(changes) };
     } catch (error) {
       throw toldFailure(error);

@@ -53,9 +53,8 @@ export class SqliteDatabase implements Database {
 
   async readTogether<const Queries extends readonly CompiledQuery[]>(queries: Queries): Promise<RowsOf<Queries>> {
     if (queries.length === 0) return [] as RowsOf<Queries>;
-    const asked = queries.map(({ sql, parameters }) => ({ sql, parameters }));
     try {
-      return (await readerOf(this.readable).readTogether(asked)) as RowsOf<Queries>;
+      return (await readerOf(this.readable).readTogether(queries)) as RowsOf<Queries>;
     } catch (error) {
       throw toldFailure(error);
     }

@@ -1,5 +1,7 @@
+import type { CompiledQuery } from 'kysely';
 import { ParleyError } from '../../errors.ts';
-import type { Answer, OpenOptions, QueryAnswer, Request, SqlQuery } from './serve-connection.ts';
+import type { Answer, OpenOptions, QueryAnswer, Request, SentQuery } from './serve-connection.ts';
+import { SqlTexts } from './sql-texts.ts';
 
 /** A failure inside SQLite, with its code, such as `SQLITE_CONSTRAINT_UNIQUE`. */
 export class SqliteError extends Error {
@@ -32,6 +34,9 @@ const SILENCE_MS = 120_000;
 /** Requests that are sent to the thread together, and answered together, at most. */
 const MAX_TOGETHER = 32;
 
+/** A text of SQL and what is bound to it: strings, numbers, booleans and null. */
+export type SqlQuery = Pick<CompiledQuery, 'sql' | 'parameters'>;
+
 interface Waiting {
   since: number;
   resolve(result: unknown): void;
@@ -46,6 +51,7 @@ export class SqliteThread {
   private readonly worker: Worker;
   private readonly watchdog: Timer;
   private readonly waiting = new Map<number, Waiting>();
+  private readonly texts = new SqlTexts();
   private unsent: Request[] = [];
   private nextId = 1;
 
@@ -80,13 +86,14 @@ export class SqliteThread {
     return this.waiting.size;
   }
 
-  query(sql: string, parameters: readonly unknown[] = []): Promise<QueryAnswer> {
-    return this.request({ do: 'query', sql, parameters }) as Promise<QueryAnswer>;
+  query(query: SqlQuery): Promise<QueryAnswer> {
+    return this.request({ do: 'query', query: JSON.stringify(this.toSend(query)) }) as Promise<QueryAnswer>;
   }
 
   /** The rows of each query, all as of one moment. */
-  async readTogether(queries: SqlQuery[]): Promise<unknown[][]> {
-    return JSON.parse((await this.request({ do: 'readTogether', queries })) as string);
+  async readTogether(queries: readonly SqlQuery[]): Promise<unknown[][]> {
+    const sent = JSON.stringify(queries.map((query) => this.toSend(query)));
+    return JSON.parse((await this.request({ do: 'readTogether', queries: sent })) as string);
   }
 
   /** Runs a procedure of the thread's entry file. */
@@ -98,6 +105,10 @@ export class SqliteThread {
     await this.request({ do: 'close' });
     clearInterval(this.watchdog);
     this.worker.terminate();
+  }
+
+  private toSend({ sql, parameters }: SqlQuery): SentQuery {
+    return [this.texts.toSend(sql), parameters];
   }
 
   private listen(): void {

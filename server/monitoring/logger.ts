@@ -15,30 +15,26 @@ export function createLogger(config: Config['monitoring']): Logger {
   return pino(options, pretty({ colorize: true, translateTime: 'SYS:HH:MM:ss', ignore: 'pid,hostname', sync: true }));
 }
 
-/** Characters of lines that are written without waiting for the end of the turn. */
-const ENOUGH = 16_000;
-
 /**
  * Writes the lines of one turn of the event loop together: a call of the system costs more than a line does. Those of the
  * turn in which the process ends are written too.
  */
 class GatheredLines {
-  private readonly stdout = pino.destination({ fd: 1, sync: true, minLength: ENOUGH });
-  private isDue = false;
+  private readonly stdout = pino.destination({ fd: 1, sync: true });
+  private lines = '';
 
   constructor() {
     process.on('exit', this.flush);
   }
 
   write(line: string): void {
-    this.stdout.write(line);
-    if (this.isDue) return;
-    this.isDue = true;
-    setImmediate(this.flush);
+    if (this.lines === '') setImmediate(this.flush);
+    this.lines += line;
   }
 
   private readonly flush = (): void => {
-    this.isDue = false;
-    this.stdout.flushSync();
+    const { lines } = this;
+    this.lines = '';
+    if (lines !== '') this.stdout.write(lines);
   };
 }

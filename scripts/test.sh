@@ -62,12 +62,13 @@ suite() {
 # Files beside each other, each on servers of its own: much of the time passes in waiting.
 beside=(--parallel=3 --no-isolate)
 
-# What asks nodes for something: not what is of one process, of the executable or the package, of the containers, of the walk,
-# or of a browser's storage.
+# What asks nodes for something: not what each process does by itself, nor what is of the executable or the package, of the
+# containers, of the walk, or of a browser's storage.
 on_nodes=()
 for file in ./tests/e2e/*.test.ts; do
   case ${file##*/} in
-    configuration.* | containers.* | copy.* | executable.* | postgres.* | sdk-browser.* | sdk-package.* | threads.* | walk.*) ;;
+    configuration.* | documents.* | origins.* | passwords.* | threads.*) ;;
+    containers.* | copy.* | executable.* | postgres.* | sdk-browser.* | sdk-package.* | walk.*) ;;
     *) on_nodes+=("$file") ;;
   esac
 done
@@ -90,7 +91,7 @@ built() {
 
 run() {
   case $1 in
-    unit) suite unit 3 10000 ./server ./protocol ./bench ./sdk ./web/src ;;
+    unit) suite unit 3 10000 --parallel=2 --no-isolate ./server ./protocol ./bench ./sdk ./web/src ;;
     # Through the front door of the executable, on one node with SQLite, and on three with PostgreSQL and Redis.
     e2e) built && TEST_PROGRAM=$scratch/parley suite e2e 8 20000 "${beside[@]}" ./tests/e2e ;;
     e2e-nodes)
@@ -100,7 +101,9 @@ run() {
     chaos)
       built && TEST_PROGRAM=$scratch/parley suite chaos 9 240000 "${beside[@]}" ./tests/chaos/model.test.ts "${breaking[@]}"
       ;;
-    model-nodes) TEST_TOPOLOGY=cluster SEEDS=${SEEDS:-8} suite model-nodes 6 240000 ./tests/chaos/model.test.ts ;;
+    model-nodes)
+      TEST_TOPOLOGY=cluster SEEDS=${SEEDS:-8} LANES=4 suite model-nodes 6 240000 ./tests/chaos/model.test.ts
+      ;;
     browser) suite browser 6 60000 --parallel=2 --no-isolate "${in_browser[@]}" ;;
     budgets) suite budgets 4 60000 ./tests/browser/budgets.test.ts ;;
     *)

@@ -11,7 +11,7 @@ import { OPERATIONS } from './model/seed.ts';
  * did a change come out of order. SEED plays one seed again; SEEDS so many, from FROM on, LANES so many at once.
  */
 
-const { SEED, SEEDS = '100', FROM = '1', LANES = '4' } = process.env;
+const { SEED, SEEDS = '100', FROM = '1', LANES = '6' } = process.env;
 const seeds = SEED ? [Number(SEED)] : range(Number(FROM), Number(FROM) + Number(SEEDS) - 1);
 const lanes = Number(LANES);
 /** A seed of 20 must show it. */

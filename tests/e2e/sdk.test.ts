@@ -740,7 +740,9 @@ describe('the connection', () => {
     await two.disconnect();
     await reading;
     const told = heard.filter(({ event }) => event !== 'state');
-    expect(told).toEqual([{ event: 'signed_out', data: { reason: 'signed_out' } }]);
+    // It finds that out itself, or a node that still believed the session lets it in and hears better.
+    const reason = expect.stringMatching(/^(signed_out|session_over)$/);
+    expect(told).toEqual([{ event: 'signed_out', data: { reason } }]);
   });
 
   test('snapshots change their identity only when they change', async () => {

@@ -62,13 +62,12 @@ suite() {
 # Files beside each other, each on servers of its own: much of the time passes in waiting.
 beside=(--parallel=3 --no-isolate)
 
-# What asks nodes for something: not what each process does by itself, nor what is of the executable or the package, of the
-# containers, of the walk, or of a browser's storage.
+# What asks nodes for something: not what is of one process, of the executable or the package, of the containers, of the walk,
+# or of a browser's storage.
 on_nodes=()
 for file in ./tests/e2e/*.test.ts; do
   case ${file##*/} in
-    configuration.* | documents.* | origins.* | passwords.* | threads.*) ;;
-    containers.* | copy.* | executable.* | postgres.* | sdk-browser.* | sdk-package.* | walk.*) ;;
+    configuration.* | containers.* | copy.* | executable.* | postgres.* | sdk-browser.* | sdk-package.* | threads.* | walk.*) ;;
     *) on_nodes+=("$file") ;;
   esac
 done

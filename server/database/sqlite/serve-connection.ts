@@ -50,9 +50,7 @@ class Connection {
     this.database.run('PRAGMA busy_timeout = 5000');
     this.database.run('PRAGMA temp_store = MEMORY');
     this.database.run('PRAGMA foreign_keys = ON');
-    // What many ask for one after the other, as when all come back at once, is read from the file once.
-    if (readonly) this.database.run('PRAGMA cache_size = -16384');
-    else {
+    if (!readonly) {
       this.database.run('PRAGMA journal_mode = WAL');
       // FULL: a commit returns only when its pages are on stable storage. An acknowledgement rests on this line.
       this.database.run('PRAGMA synchronous = FULL');

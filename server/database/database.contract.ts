@@ -70,4 +70,14 @@ export function readTogetherContract(make: () => Promise<TestDatabase>): void {
     const [one] = await world.database.readTogether([ask('one')]);
     expect(one).toEqual([{ key: 'one', value: '1' }]);
   });
+
+  test('answers each query as itself after one failed that stood before it', async () => {
+    const named = (name: string) => sql<{ name: string }>`select ${sql.lit(name)} as name`.compile(world.database.read);
+    const wrong = sql`select * from another_table_that_is_not_there`.compile(world.database.read);
+    const failed = world.database.readTogether([wrong, named('a'), named('b')]);
+    expect(await failed.catch((error) => error)).toBeInstanceOf(Error);
+    for (const name of ['c', 'a', 'b', 'c', 'a', 'b']) {
+      expect(await world.database.readTogether([named(name)])).toEqual([[{ name }]]);
+    }
+  });
 }

@@ -1,5 +1,5 @@
 import { Database, type Statement } from 'bun:sqlite';
-import { ReceivedSqlTexts, type SentText } from './sql-texts.ts';
+import { ReceivedQueries, type SqlQuery } from './sql-texts.ts';
 import { fromSql, toSql } from './values.ts';
 
 /**
@@ -13,17 +13,13 @@ export interface OpenOptions {
   mode: 'writer' | 'reader';
 }
 
-/** Queries are JSON, as are their rows where they are many: text crosses threads at a fraction of what objects cost. */
+/** Queries are JSON (`SentQueries`), as are their rows where they are many: text crosses threads at a fraction of what objects cost. */
 export type Request = { id: number } & (
   | { do: 'open'; options: OpenOptions }
-  | { do: 'query'; query: string }
-  | { do: 'readTogether'; queries: string }
+  | { do: 'query' | 'readTogether'; queries: string }
   | { do: 'call'; procedure: string; argument: unknown }
   | { do: 'close' }
 );
-
-/** A query as JSON has it. */
-export type SentQuery = [text: SentText, parameters: readonly unknown[]];
 
 export interface QueryAnswer {
   rows: Record<string, unknown>[];
@@ -41,7 +37,7 @@ const MAX_STATEMENTS = 500;
 class Connection {
   private readonly database: Database;
   private readonly statements = new Map<string, Statement>();
-  private readonly texts = new ReceivedSqlTexts();
+  private readonly received = new ReceivedQueries();
   private readonly procedures: Record<string, (argument: never) => unknown>;
 
   constructor(options: OpenOptions, procedures: Procedures) {
@@ -60,8 +56,12 @@ class Connection {
     this.procedures = procedures(this.database);
   }
 
-  query([text, parameters]: SentQuery): QueryAnswer {
-    const statement = this.prepare(this.texts.receive(text));
+  decode(queries: string): SqlQuery[] {
+    return this.received.decode(queries);
+  }
+
+  query({ sql, parameters }: SqlQuery): QueryAnswer {
+    const statement = this.prepare(sql);
     const values = parameters.map(toSql);
     const { columnNames } = statement;
     if (columnNames.length > 0) {
@@ -72,7 +72,7 @@ class Connection {
   }
 
   /** The rows of each query, all as of one moment, as JSON. */
-  readTogether(queries: SentQuery[]): string {
+  readTogether(queries: SqlQuery[]): string {
     // In memory a transaction of the writer may be open on this one connection. Nothing comes between the queries then either.
     const isOpen = this.database.inTransaction || queries.length === 1; // a query alone sees one moment anyway
     if (!isOpen) this.database.run('begin');
@@ -123,8 +123,8 @@ export function serveConnection(worker: Worker, procedures: Procedures = () => (
       return undefined;
     }
     if (!connection) throw new Error('the connection is not open');
-    if (request.do === 'query') return connection.query(JSON.parse(request.query));
-    if (request.do === 'readTogether') return connection.readTogether(JSON.parse(request.queries));
+    if (request.do === 'query') return connection.query(connection.decode(request.queries)[0]!);
+    if (request.do === 'readTogether') return connection.readTogether(connection.decode(request.queries));
     if (request.do === 'call') return connection.call(request.procedure, request.argument);
     connection.close();
     connection = undefined;

@@ -1,19 +1,28 @@
+import type { CompiledQuery } from 'kysely';
+
 /**
- * The texts of queries between two threads: each crosses once, and is a number from then on. Both sides count the same, since
- * what is sent arrives in the order in which it was sent.
+ * Queries on their way between two threads, as JSON. A text of SQL crosses once, and is a number from then on. Both sides
+ * count the same: what is sent arrives, in the order in which it was sent, and its texts count before any of it is run.
  */
 
-/** A text that is new to the other side, or the number of one that it has. */
-export type SentText = string | number;
+/** A text of SQL and what is bound to it: strings, numbers, booleans and null. */
+export type SqlQuery = Pick<CompiledQuery, 'sql' | 'parameters'>;
 
 /** Texts that are counted; Kysely's differ only with the length of their lists. One beyond them is sent whole each time. */
 const MAX_TEXTS = 500;
 
 /** The side that asks. */
-export class SqlTexts {
+export class SentQueries {
   private readonly numbers = new Map<string, number>();
 
-  toSend(text: string): SentText {
+  encode(queries: readonly SqlQuery[]): string {
+    // First, for it may fail: what is not sent must not count.
+    const parameters = JSON.stringify(queries.map((query) => query.parameters));
+    const texts = JSON.stringify(queries.map(({ sql }) => this.toSend(sql)));
+    return `{"texts":${texts},"parameters":${parameters}}`;
+  }
+
+  private toSend(text: string): string | number {
     const number = this.numbers.get(text);
     if (number !== undefined) return number;
     if (this.numbers.size < MAX_TEXTS) this.numbers.set(text, this.numbers.size);
@@ -22,10 +31,15 @@ export class SqlTexts {
 }
 
 /** The side that answers. */
-export class ReceivedSqlTexts {
+export class ReceivedQueries {
   private readonly texts: string[] = [];
 
-  receive(sent: SentText): string {
+  decode(json: string): SqlQuery[] {
+    const { texts, parameters } = JSON.parse(json) as { texts: (string | number)[]; parameters: unknown[][] };
+    return texts.map((text, index) => ({ sql: this.receive(text), parameters: parameters[index]! }));
+  }
+
+  private receive(sent: string | number): string {
     if (typeof sent === 'number') return this.texts[sent]!;
     if (this.texts.length < MAX_TEXTS) this.texts.push(sent);
     return sent;

@@ -1,7 +1,6 @@
-import type { CompiledQuery } from 'kysely';
 import { ParleyError } from '../../errors.ts';
-import type { Answer, OpenOptions, QueryAnswer, Request, SentQuery } from './serve-connection.ts';
-import { SqlTexts } from './sql-texts.ts';
+import type { Answer, OpenOptions, QueryAnswer, Request } from './serve-connection.ts';
+import { SentQueries, type SqlQuery } from './sql-texts.ts';
 
 /** A failure inside SQLite, with its code, such as `SQLITE_CONSTRAINT_UNIQUE`. */
 export class SqliteError extends Error {
@@ -34,9 +33,6 @@ const SILENCE_MS = 120_000;
 /** Requests that are sent to the thread together, and answered together, at most. */
 const MAX_TOGETHER = 32;
 
-/** A text of SQL and what is bound to it: strings, numbers, booleans and null. */
-export type SqlQuery = Pick<CompiledQuery, 'sql' | 'parameters'>;
-
 interface Waiting {
   since: number;
   resolve(result: unknown): void;
@@ -51,7 +47,7 @@ export class SqliteThread {
   private readonly worker: Worker;
   private readonly watchdog: Timer;
   private readonly waiting = new Map<number, Waiting>();
-  private readonly texts = new SqlTexts();
+  private readonly sent = new SentQueries();
   private unsent: Request[] = [];
   private nextId = 1;
 
@@ -87,12 +83,12 @@ export class SqliteThread {
   }
 
   query(query: SqlQuery): Promise<QueryAnswer> {
-    return this.request({ do: 'query', query: JSON.stringify(this.toSend(query)) }) as Promise<QueryAnswer>;
+    return this.request({ do: 'query', queries: this.sent.encode([query]) }) as Promise<QueryAnswer>;
   }
 
   /** The rows of each query, all as of one moment. */
   async readTogether(queries: readonly SqlQuery[]): Promise<unknown[][]> {
-    const sent = JSON.stringify(queries.map((query) => this.toSend(query)));
+    const sent = this.sent.encode(queries);
     return JSON.parse((await this.request({ do: 'readTogether', queries: sent })) as string);
   }
 
@@ -105,10 +101,6 @@ export class SqliteThread {
     await this.request({ do: 'close' });
     clearInterval(this.watchdog);
     this.worker.terminate();
-  }
-
-  private toSend({ sql, parameters }: SqlQuery): SentQuery {
-    return [this.texts.toSend(sql), parameters];
   }
 
   private listen(): void {

@@ -16,10 +16,22 @@ passed=0
 failed=0
 skipped=0
 summary=()
+faults=()
 
 # The number that the root of a JUnit file gives to an attribute.
 number() {
   sed -n "s/^<testsuites .*[ ]$2=\"\([0-9]*\)\".*/\1/p" "$1" | head -n 1
+}
+
+# What failed, a line each, by the JUnit file of a suite: where, what, and how the reason begins.
+failures() {
+  awk -v suite="$1" '
+    function attribute(line, name) {
+      return match(line, " " name "=\"[^\"]*\"") ? substr(line, RSTART + length(name) + 3, RLENGTH - length(name) - 4) : ""
+    }
+    /<testcase / { test = attribute($0, "file") " > " attribute($0, "classname") " > " attribute($0, "name") }
+    /<failure / { print "FAILED " suite ": " test ": " substr(attribute($0, "message"), 1, 240) }' "$2" |
+    sed -e 's/&#10;/ /g' -e 's/&quot;/"/g' -e "s/&apos;/'/g" -e 's/&lt;/</g' -e 's/&gt;/>/g' -e 's/&amp;/\&/g'
 }
 
 # suite NAME MINUTES MILLISECONDS ARGUMENT...: runs a suite for at most so long in all, and so long for a test that does
@@ -38,6 +50,7 @@ suite() {
     all=$(number "$report" tests)
     bad=$(number "$report" failures)
     left_out=$(number "$report" skipped)
+    while IFS= read -r line; do faults+=("$line"); done < <(failures "$name" "$report")
   fi
   all=${all:-0} bad=${bad:-0} left_out=${left_out:-0}
   local good=$((all - bad - left_out)) note=
@@ -117,6 +130,8 @@ for name in "$@"; do run "$name"; done
 
 printf '\n== all tests\n'
 printf '%s\n' "${summary[@]}"
+# Last, so that the end of a long log says it.
+if [ ${#faults[@]} -gt 0 ]; then printf '%s\n' "${faults[@]}"; fi
 if [ "$skipped" -gt 0 ]; then printf '!!! %d SKIPPED\n' "$skipped"; fi
 printf '%d passed, %d failed\n' "$passed" "$failed" | tee "$reports/total"
 [ "$failed" -eq 0 ]

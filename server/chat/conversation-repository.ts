@@ -222,30 +222,25 @@ export class ConversationRepository {
     return { otherAdmin, longest: await others().executeTakeFirst() };
   }
 
-  /** Participants that came, went or changed role after `rev`. */
-  changedParticipants(conversationId: string, rev: number): CompiledQuery<ParticipantRow> {
+  /** Participants that came, went or changed role after `rev`, and those whose marks moved after `marksRev`; in no order. */
+  changedParticipants(conversationId: string, rev: number, marksRev: number): CompiledQuery<ParticipantRow> {
     return this.database.read
       .selectFrom('participants')
       .selectAll()
       .where('conversation_id', '=', conversationId)
-      .where('rev', '>', rev)
-      .orderBy('rev')
+      .where((eb) => eb.or([eb('rev', '>', rev), eb('marks_rev', '>', marksRev)]))
       .compile();
   }
 
   /** Marks of participants that moved after `marksRev`. */
-  changedMarks(conversationId: string, marksRev: number): CompiledQuery<Mark> {
+  listChangedMarks(conversationId: string, marksRev: number): Promise<Mark[]> {
     return this.database.read
       .selectFrom('participants')
       .select(['user_id', 'delivered_seq', 'read_seq'])
       .where('conversation_id', '=', conversationId)
       .where('marks_rev', '>', marksRev)
       .where('left_rev', 'is', null)
-      .compile();
-  }
-
-  async listChangedMarks(conversationId: string, marksRev: number): Promise<Mark[]> {
-    return (await this.database.read.executeQuery(this.changedMarks(conversationId, marksRev))).rows;
+      .execute();
   }
 
   /** A page of where a user's conversations stand, in id order. */

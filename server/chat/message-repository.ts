@@ -1,7 +1,7 @@
 import { type CompiledQuery, type SelectQueryBuilder, sql } from 'kysely';
 import { REACTION_USERS } from '../../protocol/limits.ts';
 import type { SystemNote } from '../../protocol/resources.ts';
-import type { Database, Executor } from '../database/database.ts';
+import { type Database, type Executor, onlyIf } from '../database/database.ts';
 import type { Schema } from '../database/schema.ts';
 import type { MessageRow } from './model.ts';
 
@@ -81,7 +81,18 @@ export class MessageRepository {
 
   /** Of some messages, all that `callerId` is shown. */
   whole(selection: MessageSelection, callerId?: string): WholeQueries {
-    return [selection.selectAll('messages').compile(), ...this.shownWith(selection, callerId)];
+    const messages = selection
+      .selectAll('messages')
+      .select(({ exists, selectFrom }) =>
+        exists(
+          selectFrom('reactions')
+            .select('reactions.emoji')
+            .whereRef('reactions.conversation_id', '=', 'messages.conversation_id')
+            .whereRef('reactions.message_id', '=', 'messages.id'),
+        ).as('has_reactions'),
+      );
+    const [reactions, quoted] = this.shownWith(selection, callerId);
+    return [messages.compile(), onlyIf('has_reactions', reactions), onlyIf('reply_to_id', quoted)];
   }
 
   /** What is shown with some messages: of each kind of reaction the first users and the caller's own, and what they answer. */

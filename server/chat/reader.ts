@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ENTRY_PARTICIPANTS, MAX_CHANGES_BEHIND } from '../../protocol/limits.ts';
-import type { Changes, Entry, Message, Participant, Sync } from '../../protocol/resources.ts';
+import type { Changes, Entry, Mark, Message, Participant, Sync } from '../../protocol/resources.ts';
 import { CursorCodec } from '../cursor.ts';
 import type { Database, RowsOf } from '../database/database.ts';
 import { prepared } from '../database/prepared.ts';
@@ -15,7 +15,7 @@ import {
 import type { Receipt } from './log/message-log.ts';
 import type { MessagePresenter } from './message-presenter.ts';
 import type { MessageRepository } from './message-repository.ts';
-import type { Actor, ConversationRow, Membership } from './model.ts';
+import type { Actor, ConversationRow, Membership, ParticipantRow } from './model.ts';
 import { presentConversation, presentEntry, presentParticipant } from './presenter.ts';
 
 export interface ChatReaderOptions {
@@ -230,8 +230,7 @@ export class ChatReader {
   private changed({ conversationId, since, marksSince, limit }: ChangedSince, callerId?: string) {
     const { messages, conversations } = this.options;
     return [
-      conversations.changedParticipants(conversationId, since),
-      conversations.changedMarks(conversationId, marksSince),
+      conversations.changedParticipants(conversationId, since, marksSince),
       ...messages.whole(messages.selectChanged(conversationId, since, limit), callerId),
     ] as const;
   }
@@ -239,7 +238,7 @@ export class ChatReader {
   private async presentChanges(
     conversation: ConversationRow,
     { since, marks_since, limit }: ChangesQuery,
-    [participants, marks, rows, ...shownWith]: RowsOf<ReturnType<ChatReader['changed']>>,
+    [places, rows, ...shownWith]: RowsOf<ReturnType<ChatReader['changed']>>,
     callerId?: string,
   ): Promise<Changes> {
     const { messagePresenter, users } = this.options;
@@ -251,13 +250,15 @@ export class ChatReader {
     }
     const shown = rows.slice(0, limit);
     const hasMore = rows.length > limit;
+    const participants = places.filter((row) => row.rev > since).sort((one, other) => one.rev - other.rev);
     const people = await users.publicUsers(participants.map((row) => row.user_id));
+    const marks = marks_since === undefined ? undefined : movedMarks(places, marks_since);
     return {
       epoch,
       messages: await messagePresenter.present([shown, ...shownWith], callerId),
       conversation: conversation.meta_rev > since ? presentConversation(conversation) : undefined,
       participants: participants.length > 0 ? participants.map((row) => presentParticipant(row, people)) : undefined,
-      marks: marks_since === undefined ? undefined : marks,
+      marks,
       rev: hasMore ? shown.at(-1)!.rev : rev,
       marks_rev,
       has_more: hasMore,
@@ -297,6 +298,12 @@ export class ChatReader {
 function requireFound(membership: Membership | undefined): Membership {
   if (!membership) throw new ParleyError('conversation_not_found');
   return membership;
+}
+
+function movedMarks(places: ParticipantRow[], since: number): Mark[] {
+  return places
+    .filter((row) => row.marks_rev > since && row.left_rev === null)
+    .map(({ user_id, delivered_seq, read_seq }) => ({ user_id, delivered_seq, read_seq }));
 }
 
 /** One message more than asked for, to see whether there are more; and no marks where none were asked for. */

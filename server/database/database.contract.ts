@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test';
 import { sql } from 'kysely';
 import type { TestDatabase } from '../../tests/support/databases.ts';
+import { onlyIf } from './database.ts';
 
 const ID = '0199a3f0-8c00-7a00-8000-0000000000aa';
 /** Rows that a query counts so that it takes a while: many commits long. */
@@ -61,6 +62,17 @@ export function readTogetherContract(make: () => Promise<TestDatabase>): void {
     isDone = true;
     await writing;
     expect(commits).toBeGreaterThan(1);
+  });
+
+  test('answers a query with a condition where the one that it looks at found something', async () => {
+    await put('one', '1');
+    const flagged = (flag: number) => sql`select ${sql.lit(flag)} as flag`.compile(world.database.read);
+    /** As the condition wants it: it finds nothing by itself where the flag is down. */
+    const dependent = (flag: number) => onlyIf('flag', ask(flag ? 'one' : 'nothing'));
+    const queries = [flagged(0), dependent(0), flagged(1), dependent(1), dependent(1), flagged(0), dependent(0)];
+    const found = await world.database.readTogether(queries);
+    const one = [{ key: 'one', value: '1' }];
+    expect(found).toEqual([[{ flag: 0 }], [], [{ flag: 1 }], one, one, [{ flag: 0 }], []]);
   });
 
   test('fails as a whole where one query fails, and goes on', async () => {

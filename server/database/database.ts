@@ -34,6 +34,19 @@ export interface Database {
   close(): Promise<void>;
 }
 
+/** What a query may carry for `readTogether`. */
+export interface Condition {
+  readonly onlyIf?: string;
+}
+
+/**
+ * A query of `readTogether` that finds nothing unless the last one before it that has no condition found a row whose
+ * `column` is neither null, zero nor false. An engine may spare itself the rest: the answer must be the same either way.
+ */
+export function onlyIf<Row>(column: string, query: CompiledQuery<Row>): CompiledQuery<Row> & Condition {
+  return { ...query, onlyIf: column };
+}
+
 /** The rows of each of some queries, as `query.compile()` types them. */
 export type RowsOf<Queries extends readonly CompiledQuery[]> = {
   -readonly [Index in keyof Queries]: Queries[Index] extends CompiledQuery<infer Row> ? Row[] : never;

@@ -36,6 +36,8 @@ describe.skipIf(!canBrowse)('a script in what people write', () => {
     bob = await stage.enter(his);
     await bob.go(`/c/${group}`);
     await bob.messages.filter({ hasText: 'html link' }).waitFor();
+    // A link is there once Markdown is written: until then all is shown as it came, and nothing could run.
+    await bob.page.locator('.text a').first().waitFor();
     await bob.page.getByRole('button', { name: 'Details' }).last().click();
     await bob.page.getByRole('complementary').getByText(NAME, { exact: false }).first().waitFor();
   });

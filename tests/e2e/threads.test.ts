@@ -1,5 +1,6 @@
 import { afterAll, expect, test } from 'bun:test';
 import { readdirSync, readFileSync } from 'node:fs';
+import { getPriority } from 'node:os';
 import { endServers, onSqlite, startServer } from '../support/server.ts';
 import { canTest } from '../support/untested.ts';
 
@@ -19,7 +20,9 @@ if (onSqlite) {
     'of all threads only the one that writes lets the others go first',
     async () => {
       const server = await startServer();
-      const stepping = nicenessesOf(server.nodes[0]!.pid).filter((niceness) => niceness > 0);
+      // Who starts it may have stepped back themselves.
+      const own = getPriority();
+      const stepping = nicenessesOf(server.nodes[0]!.pid).filter((niceness) => niceness !== own);
       expect(stepping).toEqual([10]);
     },
   );

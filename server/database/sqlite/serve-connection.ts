@@ -77,7 +77,15 @@ class Connection {
     const isOpen = this.database.inTransaction || queries.length === 1; // a query alone sees one moment anyway
     if (!isOpen) this.database.run('begin');
     try {
-      return JSON.stringify(queries.map((query) => this.query(query).rows));
+      let decisive: Record<string, unknown>[] = [];
+      const found = queries.map((query) => {
+        const { onlyIf } = query;
+        if (onlyIf !== undefined && !decisive.some((row) => row[onlyIf])) return [];
+        const { rows } = this.query(query);
+        if (onlyIf === undefined) decisive = rows;
+        return rows;
+      });
+      return JSON.stringify(found);
     } finally {
       if (!isOpen) this.database.run('commit');
     }

@@ -1,15 +1,25 @@
 import type { CompiledQuery } from 'kysely';
+import type { Condition } from '../database.ts';
 
 /**
  * Queries on their way between two threads, as JSON. A text of SQL crosses once, and is a number from then on. Both sides
  * count the same: what is sent arrives, in the order in which it was sent, and its texts count before any of it is run.
  */
 
-/** A text of SQL and what is bound to it: strings, numbers, booleans and null. */
-export type SqlQuery = Pick<CompiledQuery, 'sql' | 'parameters'>;
+/** A text of SQL, what is bound to it (strings, numbers, booleans and null), and on what it depends. */
+export type SqlQuery = Pick<CompiledQuery, 'sql' | 'parameters'> & Condition;
 
 /** Texts that are counted; Kysely's differ only with the length of their lists. One beyond them is sent whole each time. */
 const MAX_TEXTS = 500;
+
+/** What crosses, each list with an item for each query. */
+interface Sent {
+  /** A text, or its number. */
+  texts: (string | number)[];
+  parameters: unknown[][];
+  /** `onlyIf`, or 0 for none. */
+  conditions: (string | 0)[];
+}
 
 /** The side that asks. */
 export class SentQueries {
@@ -19,7 +29,8 @@ export class SentQueries {
     // First, for it may fail: what is not sent must not count.
     const parameters = JSON.stringify(queries.map((query) => query.parameters));
     const texts = JSON.stringify(queries.map(({ sql }) => this.toSend(sql)));
-    return `{"texts":${texts},"parameters":${parameters}}`;
+    const conditions = JSON.stringify(queries.map(({ onlyIf }) => onlyIf ?? 0));
+    return `{"texts":${texts},"parameters":${parameters},"conditions":${conditions}}`;
   }
 
   private toSend(text: string): string | number {
@@ -35,8 +46,12 @@ export class ReceivedQueries {
   private readonly texts: string[] = [];
 
   decode(json: string): SqlQuery[] {
-    const { texts, parameters } = JSON.parse(json) as { texts: (string | number)[]; parameters: unknown[][] };
-    return texts.map((text, index) => ({ sql: this.receive(text), parameters: parameters[index]! }));
+    const { texts, parameters, conditions } = JSON.parse(json) as Sent;
+    return texts.map((text, index) => ({
+      sql: this.receive(text),
+      parameters: parameters[index]!,
+      onlyIf: conditions[index] || undefined,
+    }));
   }
 
   private receive(sent: string | number): string {

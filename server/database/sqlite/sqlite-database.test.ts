@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import { sqliteDatabase, type TestDatabase } from '../../../tests/support/databases.ts';
 import { ParleyError } from '../../errors.ts';
 import { readTogetherContract } from '../database.contract.ts';
+import { onlyIf } from '../database.ts';
 import { MAX_WAITING } from './mutex.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 
@@ -12,6 +13,15 @@ describe('reads together in a file', () => {
 
 describe('reads together in memory', () => {
   readTogetherContract(() => sqliteDatabase({ inMemory: true }));
+
+  test('spare themselves what depends on a row that was not found', async () => {
+    const { database, close } = await sqliteDatabase({ inMemory: true });
+    const flagged = (flag: number) => sql`select ${sql.lit(flag)} as flag`.compile(database.read);
+    const wrong = onlyIf('flag', sql`select * from a_table_that_is_not_there`.compile(database.read));
+    expect(await database.readTogether([flagged(0), wrong])).toEqual([[{ flag: 0 }], []]);
+    expect(await database.readTogether([flagged(1), wrong]).catch((error) => error)).toBeInstanceOf(Error);
+    await close();
+  });
 
   test('go on while a transaction is open on the only connection', async () => {
     const { database, close } = await sqliteDatabase({ inMemory: true });

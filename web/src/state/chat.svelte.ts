@@ -1,5 +1,5 @@
 import { failureText } from '../lib/failure.ts';
-import type { ConversationView, MessageView } from '../sdk.ts';
+import { type ConversationView, type MessageView, ParleyError } from '../sdk.ts';
 import { strings } from '../strings.ts';
 import { drafts } from './drafts.svelte.ts';
 import { Live } from './live.ts';
@@ -69,7 +69,7 @@ export class Chat {
     if (this.editing) {
       const { editing } = this;
       this.cancel();
-      if (text !== editing.content) void toasts.attempt(() => parley.edit(this.id, editing.id, text));
+      if (text !== editing.content) void this.#saveEdit(editing, text);
       return;
     }
     void toasts.attempt(async () => {
@@ -94,10 +94,44 @@ export class Chat {
     this.editText = message.content;
   }
 
-  /** Begins to edit the last message of one's own that can be. */
+  /**
+   * Begins to edit the last message of one's own, also while it is on its way: never one before it. One that was refused
+   * comes back into the field.
+   */
   editLast(): void {
-    const last = this.timeline.messages.findLast((message) => this.canEdit(message));
-    if (last) this.edit(last);
+    const last = this.timeline.messages.findLast(
+      ({ mine, type, deleted_at }) => mine && type === 'text' && deleted_at === undefined,
+    );
+    if (!last) return;
+    if (last.status === 'failed') this.rewrite(last);
+    else if (isSettled(last) || session.isOnline) this.edit(last);
+  }
+
+  async #saveEdit(message: MessageView, text: string): Promise<void> {
+    const isSaved = await toasts.attempt(async () => parley.edit(this.id, await this.#storedId(message.key), text));
+    if (isSaved || this.editing || drafts.of(this.id) !== '') return;
+    // What was typed is not lost with the attempt.
+    this.edit(message);
+    this.editText = text;
+  }
+
+  /** The id that the server gave a message, once it has it; rejects where it is refused, or given up. */
+  #storedId(key: string): Promise<string> {
+    return new Promise((resolve, reject) => {
+      // It is called at once, before there is anything to stop.
+      let stop = () => {};
+      let isOver = false;
+      const look = (messages: readonly MessageView[]) => {
+        const message = messages.find((one) => one.key === key);
+        if (message && message.status !== 'failed' && message.seq === 0) return;
+        isOver = true;
+        stop();
+        if (message && message.seq > 0) resolve(message.id);
+        else reject(new ParleyError(message?.error?.code ?? 'message_not_found'));
+      };
+      stop = parley.store.messages(this.id).subscribe(look);
+      if (isOver) stop();
+    });
   }
 
   cancel(): void {

@@ -6,10 +6,14 @@ import { track } from './targets/child.ts';
 
 const GENERATOR = fileURLToPath(new URL('./generator.ts', import.meta.url));
 
-/** Runs a plan in a generator process of its own, pinned to its core; fails with what the generator says is wrong. */
-export async function runGenerator<P extends Plan>(plan: P): Promise<ResultOf<P>> {
+/**
+ * Runs a plan in a generator process of its own, pinned to its core unless `onAnyCore`; fails with what the generator says
+ * is wrong.
+ */
+export async function runGenerator<P extends Plan>(plan: P, onAnyCore = false): Promise<ResultOf<P>> {
+  const command = [process.execPath, GENERATOR];
   const child = track(
-    Bun.spawn(pinned(GENERATOR_CORE, [process.execPath, GENERATOR]), {
+    Bun.spawn(onAnyCore ? command : pinned(GENERATOR_CORE, command), {
       stdin: new TextEncoder().encode(JSON.stringify(plan)),
       stdout: 'pipe',
       stderr: 'pipe',

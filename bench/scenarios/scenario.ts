@@ -49,7 +49,7 @@ export interface Bench {
   /** Says on the terminal what is being done. */
   say(text: string): void;
   /** Runs a load generator, pinned to its core. */
-  generate<P extends Plan>(plan: P): Promise<ResultOf<P>>;
+  generate<P extends Plan>(plan: P, onAnyCore?: boolean): Promise<ResultOf<P>>;
 }
 
 /** Measures something of every server to which it applies. */

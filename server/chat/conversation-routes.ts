@@ -10,6 +10,7 @@ import {
 } from '../../protocol/requests.ts';
 import { CatchUp, Entry, Participant, Sync } from '../../protocol/resources.ts';
 import { Id } from '../../protocol/schemas.ts';
+import { longJson, writtenJson } from '../http/long-answers.ts';
 import { createRouter, failures, jsonAnswer, jsonBody, type Router, SIGNED_IN } from '../http/router.ts';
 import type { ChatService } from './service.ts';
 
@@ -156,7 +157,7 @@ export function conversationRoutes(chat: ChatService): Router {
         const byEmail = await chat.findByEmails(caller, body.participant_emails ?? []);
         const memberIds = [...(body.participant_ids ?? []), ...byEmail];
         const id = await chat.createGroup(caller, { name: body.name, memberIds });
-        return c.json({ ...(await chat.read.entry(caller, id)), is_new: true }, 201);
+        return longJson(c, { ...(await chat.read.entry(caller, id)), is_new: true }, 201);
       }
       const [byEmail] = await chat.findByEmails(caller, body.participant_email ? [body.participant_email] : []);
       const { id, isNew } = await chat.openDirect(caller, body.participant_id ?? byEmail!);
@@ -164,29 +165,28 @@ export function conversationRoutes(chat: ChatService): Router {
     })
     .openapi(list, async (c) => {
       const { entries, nextCursor } = await chat.read.listConversations(c.var.caller, c.req.valid('query'));
-      return c.json({ conversations: entries, count: entries.length, next_cursor: nextCursor }, 200);
+      return longJson(c, { conversations: entries, count: entries.length, next_cursor: nextCursor });
     })
-    .openapi(sync, async (c) => c.json(await chat.read.sync(c.var.caller, c.req.valid('query')), 200))
+    .openapi(sync, async (c) => longJson(c, await chat.read.sync(c.var.caller, c.req.valid('query'))))
     .openapi(catchUp, async (c) => {
-      const text = await chat.catchUp.answer(c.var.caller, c.req.valid('json'));
       // Parts of it are written as JSON once for many.
-      return c.body(text, 200, { 'Content-Type': 'application/json' }) as never;
+      return writtenJson<CatchUp>(c, await chat.catchUp.answer(c.var.caller, c.req.valid('json')));
     })
-    .openapi(read, async (c) => c.json(await chat.read.entry(c.var.caller, c.req.valid('param').id), 200))
+    .openapi(read, async (c) => longJson(c, await chat.read.entry(c.var.caller, c.req.valid('param').id)))
     .openapi(update, async (c) => {
       const { id } = c.req.valid('param');
       await chat.rename(c.var.caller, id, c.req.valid('json').name);
-      return c.json(await chat.read.entry(c.var.caller, id), 200);
+      return longJson(c, await chat.read.entry(c.var.caller, id));
     })
     .openapi(listParticipants, async (c) => {
       const { id } = c.req.valid('param');
       const { participants, nextCursor } = await chat.read.listParticipants(c.var.caller, id, c.req.valid('query'));
-      return c.json({ participants, next_cursor: nextCursor }, 200);
+      return longJson(c, { participants, next_cursor: nextCursor });
     })
     .openapi(addParticipants, async (c) => {
       const { id } = c.req.valid('param');
       await chat.addParticipants(c.var.caller, id, c.req.valid('json').user_ids);
-      return c.json(await chat.read.entry(c.var.caller, id), 200);
+      return longJson(c, await chat.read.entry(c.var.caller, id));
     })
     .openapi(removeParticipant, async (c) => {
       const { id, user_id } = c.req.valid('param');
@@ -196,6 +196,6 @@ export function conversationRoutes(chat: ChatService): Router {
     .openapi(updateParticipant, async (c) => {
       const { id, user_id } = c.req.valid('param');
       await chat.changeRole(c.var.caller, id, { userId: user_id, role: c.req.valid('json').participant_role });
-      return c.json(await chat.read.entry(c.var.caller, id), 200);
+      return longJson(c, await chat.read.entry(c.var.caller, id));
     });
 }

@@ -10,6 +10,7 @@ import {
 } from '../../protocol/requests.ts';
 import { Changes, Mark, Message } from '../../protocol/resources.ts';
 import { Counter, Id } from '../../protocol/schemas.ts';
+import { longJson } from '../http/long-answers.ts';
 import { createRouter, failures, jsonAnswer, jsonBody, type Router, SIGNED_IN } from '../http/router.ts';
 import type { ChatService } from './service.ts';
 
@@ -158,7 +159,7 @@ export function messageRoutes(chat: ChatService): Router {
       const { id } = c.req.valid('param');
       const page = await chat.read.history(c.var.caller, id, c.req.valid('query'));
       const { messages, nextCursor, rev } = page;
-      return c.json({ messages, has_more: nextCursor !== undefined, next_cursor: nextCursor, rev }, 200);
+      return longJson(c, { messages, has_more: nextCursor !== undefined, next_cursor: nextCursor, rev });
     })
     .openapi(send, async (c) => {
       const { id } = c.req.valid('param');
@@ -188,7 +189,7 @@ export function messageRoutes(chat: ChatService): Router {
     })
     .openapi(changes, async (c) => {
       const { id } = c.req.valid('param');
-      return c.json(await chat.read.changes(c.var.caller, id, c.req.valid('query')), 200);
+      return longJson(c, await chat.read.changes(c.var.caller, id, c.req.valid('query')));
     });
 }
 

@@ -1,5 +1,6 @@
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
+import { inOnePiece } from './long-answers.ts';
 import type { HttpContext, Router } from './router.ts';
 
 /** What a page may load: files of this server, and nothing else. No inline script or style, no frame, no form target. */
@@ -49,7 +50,7 @@ function answerFile(path: string, caching: string): (c: HttpContext) => Promise<
     if (isCompressed(path) || !c.req.header('accept-encoding')?.includes('gzip')) return c.body(file.stream());
     compressed ??= file.bytes().then(compress);
     c.header('Content-Encoding', 'gzip');
-    return c.body(await compressed);
+    return c.body(inOnePiece(await compressed));
   };
 }
 

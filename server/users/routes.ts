@@ -6,6 +6,7 @@ import { Id } from '../../protocol/schemas.ts';
 import { isStorableText } from '../../protocol/text.ts';
 import type { SessionCookies } from '../auth/cookies.ts';
 import type { AuthService } from '../auth/service.ts';
+import { longJson } from '../http/long-answers.ts';
 import { createRouter, failures, jsonAnswer, jsonBody, type Router, SIGNED_IN } from '../http/router.ts';
 import type { UsersService } from './service.ts';
 
@@ -91,7 +92,7 @@ export interface UsersRoutesDeps {
 export function usersRoutes({ users, auth, cookies }: UsersRoutesDeps): Router {
   const router = createRouter();
 
-  router.openapi(searchRoute, async (c) => c.json(await users.search(c.var.caller.userId, c.req.valid('query')), 200));
+  router.openapi(searchRoute, async (c) => longJson(c, await users.search(c.var.caller.userId, c.req.valid('query'))));
 
   router.openapi(updateRoute, async (c) =>
     c.json(await users.updateProfile(c.var.caller.userId, c.req.valid('json')), 200),

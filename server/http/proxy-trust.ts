@@ -30,12 +30,12 @@ export class ProxyTrust {
 
   /** Whether the client's own connection is encrypted, as the proxy that ends TLS says. */
   isSecure(peer: string, headers: Headers): boolean {
-    return this.trusts(plain(peer)) && headers.get('x-forwarded-proto')?.split(',')[0]?.trim() === 'https';
+    return headers.get('x-forwarded-proto')?.split(',')[0]?.trim() === 'https' && this.trusts(plain(peer));
   }
 
   private trusts(address: string): boolean {
-    if (!ipaddr.isValid(address)) return false; // what a proxy forwarded is no address
-    const parsed = ipaddr.process(address);
+    const parsed = this.trusted.length > 0 && parse(address);
+    if (!parsed) return false;
     return this.trusted.some(([network, bits]) => network.kind() === parsed.kind() && parsed.match([network, bits]));
   }
 }
@@ -43,7 +43,12 @@ export class ProxyTrust {
 /** The address alone, without a port; IPv4 as such, also where the socket speaks IPv6. */
 function plain(hop: string): string {
   const address = withoutPort(hop);
-  return ipaddr.isValid(address) ? ipaddr.process(address).toString() : address;
+  return parse(address)?.toString() ?? address;
+}
+
+/** Undefined for what is no address: a proxy may have forwarded anything. */
+function parse(address: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {
+  return ipaddr.isValid(address) ? ipaddr.process(address) : undefined;
 }
 
 /** Some proxies forward the port too: `192.0.2.1:4711`, `[2001:db8::1]:4711` (RFC 7239 §6). */

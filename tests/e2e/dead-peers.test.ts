@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { MAX_CLIENT_ID_LENGTH } from '../../protocol/limits.ts';
 import { burst, numbered, range } from '../support/burst.ts';
 import { eventually } from '../support/eventually.ts';
 import { connections } from '../support/metrics.ts';
@@ -58,9 +59,17 @@ describe('a reader that does not read', () => {
     const open = await connections(server);
     const peers = await Promise.all([openRaw(bob, 'v1'), openRaw(bob, 'v1')]);
     const before = await server.memory();
-    // Answers are small: hold on for as long as they are taken.
+    // Answers are small, an error with a key the largest; what is no error comes between, or it would be cut for nonsense.
+    const wrong = JSON.stringify({ event: 'unknown', client_id: 'x'.repeat(MAX_CLIENT_ID_LENGTH) });
+    const asked = Array.from({ length: 2000 }, () => [wrong, '{"event":"ping"}']).flat();
+    // Who reads them may ask so.
+    const reader = await bob.connect();
+    for (const text of asked) reader.send(text);
+    await reader.ask({ event: 'unknown' });
+    await reader.close();
+    // Hold on for as long as they are taken.
     await eventually('both are cut', async () => {
-      for (const peer of peers) for (let count = 0; count < 20_000; count++) peer.send('{"event":"ping"}');
+      for (const peer of peers) peer.sendAll(asked);
       return (await connections(server)) === open;
     });
     expect((await server.memory()) - before).toBeLessThan(64 * MIB * server.nodes.length);

@@ -48,6 +48,11 @@ export class RawPeer {
     this.tcp.write(textFrame(text));
   }
 
+  /** Writes text frames at one go. */
+  sendAll(texts: string[]): void {
+    this.tcp.write(Buffer.concat(texts.map(textFrame)));
+  }
+
   /** Writes bytes as they are, which need be no frame. */
   write(bytes: Buffer): void {
     this.tcp.write(bytes);

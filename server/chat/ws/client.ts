@@ -55,6 +55,8 @@ export class Client {
   lastPing = Date.now();
   private readonly inbox = new Inbox<string>(MAX_WAITING_FRAMES, (text) => this.read(text));
   private unanswered = 0;
+  /** Acks of this turn of the event loop. */
+  private acks: string[] | undefined;
   private badFrames = 0;
   private closed = false;
 
@@ -103,6 +105,7 @@ export class Client {
 
   close(code: CloseCode): void {
     if (this.closed) return;
+    this.sendAcks();
     this.ended();
     this.socket.close(code, CLOSE_CODES[code].name);
   }
@@ -176,8 +179,22 @@ export class Client {
       });
   }
 
+  /** What one batch commits of a sender's is acknowledged together. */
   acknowledge(receipt: Ack): void {
-    if (!this.isPlain) this.sendText(ackFrame(receipt));
+    if (this.isPlain) return;
+    if (!this.acks) queueMicrotask(() => this.sendAcks());
+    this.acks ??= [];
+    this.acks.push(ackFrame(receipt));
+  }
+
+  /** In one call of the system, with what was published to this socket before. */
+  private sendAcks(): void {
+    const { acks, socket } = this;
+    this.acks = undefined;
+    if (!acks || this.closed) return;
+    socket.cork(() => {
+      for (const text of acks) socket.send(text);
+    });
   }
 
   /** Answers with an error; who sends nothing but nonsense is told to stay away. */

@@ -3,11 +3,13 @@ import { connect } from 'node:net';
 import { burst, numbered } from '../support/burst.ts';
 import { type Person, signUpAll } from '../support/people.ts';
 import { endServers, onCluster, PARLEY, startServer, type TestServer } from '../support/server.ts';
-import { isSend, Trace, whyNotTraceable } from '../support/trace.ts';
+import { type Call, isSend, Trace, whyNotTraceable } from '../support/trace.ts';
 import { canTest } from '../support/untested.ts';
 
 /** Each of 100 messages is so long that a page of them is beyond every buffer on the way, in characters of up to four bytes. */
 const WORDS = 'naïve 日本語 \u{1F469}\u200D\u{1F680} '.repeat(100);
+
+const KEYS = ['one-at-a-time', 'and-another', 'and-a-third'];
 
 afterAll(endServers);
 
@@ -70,17 +72,26 @@ describe('an answer longer than a buffer', () => {
   });
 });
 
-if (!onCluster) {
-  const traceable = canTest('how an answer is sent', whyNotTraceable());
-  test.if(traceable)('an answer of many headers and half a megabyte leaves in few calls of the system', async () => {
+const traceable = !onCluster && canTest('what leaves in one call of the system', whyNotTraceable());
+
+describe.skipIf(!traceable)('in few calls of the system', () => {
+  /** What a traced server sent, while `work` was done with it. */
+  async function sentDuring(work: (server: TestServer) => Promise<void>): Promise<Call[]> {
     const trace = new Trace();
     const server = await startServer({}, [...trace.prefix, ...PARLEY]);
-    const { alice, path } = await withLongPage(server);
-    const length = (await ask(alice, '1.1', path, 'the-long-one')).length;
-    await ask(alice, '1.1', '/api/v1/auth/me', 'the-short-one');
+    await work(server);
     const { pid } = server.nodes[0]!;
     await server.stop();
-    const sends = (await trace.calls(pid)).filter(isSend);
+    return (await trace.calls(pid)).filter(isSend);
+  }
+
+  test('leaves an answer of many headers and half a megabyte', async () => {
+    let length = 0;
+    const sends = await sentDuring(async (server) => {
+      const { alice, path } = await withLongPage(server);
+      length = (await ask(alice, '1.1', path, 'the-long-one')).length;
+      await ask(alice, '1.1', '/api/v1/auth/me', 'the-short-one');
+    });
     const answeredBy = (id: string) => {
       const head = sends.find(({ text }) => text.includes('HTTP/1.1 200') && text.includes(id));
       return sends.filter(({ target }) => target === head?.target).map(({ text }) => text);
@@ -91,4 +102,19 @@ if (!onCluster) {
     expect(long.length).toBeLessThan(length / 16_384);
     expect(answeredBy('the-short-one').length).toBe(1);
   });
-}
+
+  test('leaves an ack, with the message itself', async () => {
+    const sends = await sentDuring(async (server) => {
+      const [alice, bob] = await signUpAll(server, 'alice', 'bob');
+      const group = await alice.group([bob]);
+      const socket = await alice.connect();
+      for (const key of KEYS)
+        await socket.ask({ event: 'message.send', conversation_id: group, content: key, client_id: key });
+      await socket.close();
+    });
+    for (const key of KEYS) {
+      const told = sends.filter(({ text }) => text.includes(key)).map(({ text }) => text);
+      expect(told).toEqual([expect.stringMatching(/event[^a-z]*message.*event[^a-z]*ack/s)]);
+    }
+  });
+});

@@ -173,7 +173,9 @@ describe.skipIf(!canBrowse)('everybody', () => {
       const one = await stage.enter(alice, options);
       await one.go(`/c/${group}`);
       await one.message('Idea 29').waitFor();
-      await one.say('From me');
+      // On a touch keyboard Enter is a new line.
+      await one.composer.fill('From me');
+      await one.page.getByRole('button', { name: 'Send' }).click();
       await one.message('From me').locator('[data-status]').waitFor();
       const ltr = await one.page.evaluate(layout);
       await one.page.evaluate(() => {

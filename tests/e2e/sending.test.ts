@@ -72,49 +72,52 @@ describe('an answer longer than a buffer', () => {
   });
 });
 
-const traceable = !onCluster && canTest('what leaves in one call of the system', whyNotTraceable());
+// One process is traced.
+if (!onCluster) {
+  const traceable = canTest('what leaves in one call of the system', whyNotTraceable());
 
-describe.skipIf(!traceable)('in few calls of the system', () => {
-  /** What a traced server sent, while `work` was done with it. */
-  async function sentDuring(work: (server: TestServer) => Promise<void>): Promise<Call[]> {
-    const trace = new Trace();
-    const server = await startServer({}, [...trace.prefix, ...PARLEY]);
-    await work(server);
-    const { pid } = server.nodes[0]!;
-    await server.stop();
-    return (await trace.calls(pid)).filter(isSend);
-  }
-
-  test('leaves an answer of many headers and half a megabyte', async () => {
-    let length = 0;
-    const sends = await sentDuring(async (server) => {
-      const { alice, path } = await withLongPage(server);
-      length = (await ask(alice, '1.1', path, 'the-long-one')).length;
-      await ask(alice, '1.1', '/api/v1/auth/me', 'the-short-one');
-    });
-    const answeredBy = (id: string) => {
-      const head = sends.find(({ text }) => text.includes('HTTP/1.1 200') && text.includes(id));
-      return sends.filter(({ target }) => target === head?.target).map(({ text }) => text);
-    };
-    const long = answeredBy('the-long-one');
-    expect(long[0]).toMatch(/Content-Security-Policy.*Transfer-Encoding/s);
-    // As often as the socket has room again, and the last chunk.
-    expect(long.length).toBeLessThan(length / 16_384);
-    expect(answeredBy('the-short-one').length).toBe(1);
-  });
-
-  test('leaves an ack, with the message itself', async () => {
-    const sends = await sentDuring(async (server) => {
-      const [alice, bob] = await signUpAll(server, 'alice', 'bob');
-      const group = await alice.group([bob]);
-      const socket = await alice.connect();
-      for (const key of KEYS)
-        await socket.ask({ event: 'message.send', conversation_id: group, content: key, client_id: key });
-      await socket.close();
-    });
-    for (const key of KEYS) {
-      const told = sends.filter(({ text }) => text.includes(key)).map(({ text }) => text);
-      expect(told).toEqual([expect.stringMatching(/event[^a-z]*message.*event[^a-z]*ack/s)]);
+  describe.skipIf(!traceable)('in few calls of the system', () => {
+    /** What a traced server sent, while `work` was done with it. */
+    async function sentDuring(work: (server: TestServer) => Promise<void>): Promise<Call[]> {
+      const trace = new Trace();
+      const server = await startServer({}, [...trace.prefix, ...PARLEY]);
+      await work(server);
+      const { pid } = server.nodes[0]!;
+      await server.stop();
+      return (await trace.calls(pid)).filter(isSend);
     }
+
+    test('leaves an answer of many headers and half a megabyte', async () => {
+      let length = 0;
+      const sends = await sentDuring(async (server) => {
+        const { alice, path } = await withLongPage(server);
+        length = (await ask(alice, '1.1', path, 'the-long-one')).length;
+        await ask(alice, '1.1', '/api/v1/auth/me', 'the-short-one');
+      });
+      const answeredBy = (id: string) => {
+        const head = sends.find(({ text }) => text.includes('HTTP/1.1 200') && text.includes(id));
+        return sends.filter(({ target }) => target === head?.target).map(({ text }) => text);
+      };
+      const long = answeredBy('the-long-one');
+      expect(long[0]).toMatch(/Content-Security-Policy.*Transfer-Encoding/s);
+      // As often as the socket has room again, and the last chunk.
+      expect(long.length).toBeLessThan(length / 16_384);
+      expect(answeredBy('the-short-one').length).toBe(1);
+    });
+
+    test('leaves an ack, with the message itself', async () => {
+      const sends = await sentDuring(async (server) => {
+        const [alice, bob] = await signUpAll(server, 'alice', 'bob');
+        const group = await alice.group([bob]);
+        const socket = await alice.connect();
+        for (const key of KEYS)
+          await socket.ask({ event: 'message.send', conversation_id: group, content: key, client_id: key });
+        await socket.close();
+      });
+      for (const key of KEYS) {
+        const told = sends.filter(({ text }) => text.includes(key)).map(({ text }) => text);
+        expect(told).toEqual([expect.stringMatching(/event[^a-z]*message.*event[^a-z]*ack/s)]);
+      }
+    });
   });
-});
+}

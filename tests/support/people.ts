@@ -1,4 +1,5 @@
 import type { Entry, Message, Tokens, User } from '../../protocol/resources.ts';
+import { passBetweenNodes } from './between-nodes.ts';
 import type { TestServer } from './server.ts';
 import { type SocketOptions, TestSocket } from './socket.ts';
 
@@ -65,16 +66,20 @@ export class Person {
     return TestSocket.open(this.server, options);
   }
 
-  /** The direct conversation with another. */
-  async direct(other: Person): Promise<string> {
-    const answer = await this.call<Entry>('POST', '/conversations', { participant_id: other.id });
-    return answer.body.conversation.id;
+  /** The direct conversation with another; every node has heard of it. */
+  direct(other: Person): Promise<string> {
+    return this.begin({ participant_id: other.id });
   }
 
-  /** A group with others, and this person as its admin. */
-  async group(others: Person[], name = 'A group'): Promise<string> {
-    const participant_ids = others.map((person) => person.id);
-    const answer = await this.call<Entry>('POST', '/conversations', { name, participant_ids });
+  /** A group with others, and this person as its admin; every node has heard of it. */
+  group(others: Person[], name = 'A group'): Promise<string> {
+    return this.begin({ name, participant_ids: others.map((person) => person.id) });
+  }
+
+  private async begin(body: object): Promise<string> {
+    const answer = await this.call<Entry>('POST', '/conversations', body);
+    // Or whoever connects to another node now is told of it a moment later.
+    await passBetweenNodes(this.server);
     return answer.body.conversation.id;
   }
 

@@ -502,15 +502,13 @@ describe('sessions', () => {
         return response;
       },
     });
-    const begun = performance.now();
     for (let round = 0; round < 10; round++) {
       await Promise.all([hers.api.me(), hers.api.me(), hers.api.conversations()]);
       await Bun.sleep(400);
     }
     expect(new Set(statuses)).toEqual(new Set([200]));
     expect(exchanges).toBeGreaterThanOrEqual(2);
-    // Not one for each request, of which there were thirty.
-    expect(exchanges).toBeLessThanOrEqual(1 + Math.ceil((performance.now() - begun) / 1000));
+    expect(exchanges).toBeLessThanOrEqual(4);
     expect(hers.state.get()).toBe('online');
   }, 15_000);
 

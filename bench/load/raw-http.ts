@@ -60,8 +60,6 @@ function requestOf(host: string, method: string, path: string, headers: Record<s
 class AnswerReader {
   private readonly pieces: Buffer[] = [];
   private bytes = 0;
-  /** The end of what came, as long as the last chunk. */
-  private tail: Buffer = Buffer.alloc(0);
   private status = 0;
   private bodyAt = 0;
   /** Of the whole answer; undefined where it comes in chunks. */
@@ -72,7 +70,6 @@ class AnswerReader {
   take(piece: Buffer): void {
     this.pieces.push(Buffer.from(piece));
     this.bytes += piece.length;
-    this.tail = Buffer.concat([this.tail, piece.subarray(-LAST_CHUNK.length)]).subarray(-LAST_CHUNK.length);
     if (this.status === 0) this.readHead();
     if (this.status === 0) return;
     const body = this.expected === undefined ? this.chunkedBody() : this.wholeBody(this.expected);
@@ -99,7 +96,9 @@ class AnswerReader {
 
   private chunkedBody(): Buffer | undefined {
     // What ends otherwise is surely not all: it is looked through once, and not with each piece.
-    if (!this.tail.equals(LAST_CHUNK)) return undefined;
+    const { length } = LAST_CHUNK;
+    const ends = this.pieces.slice(-length).map((piece) => piece.subarray(-length));
+    if (!Buffer.concat(ends).subarray(-length).equals(LAST_CHUNK)) return undefined;
     const all = Buffer.concat(this.pieces);
     const chunks: Buffer[] = [];
     for (let at = this.bodyAt; ; ) {

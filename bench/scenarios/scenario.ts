@@ -48,7 +48,7 @@ export interface Bench {
   bigMessages: number | undefined;
   /** Says on the terminal what is being done. */
   say(text: string): void;
-  /** Runs a load generator, pinned to its core. */
+  /** Runs a load generator, pinned to its core unless `onAnyCore`. */
   generate<P extends Plan>(plan: P, onAnyCore?: boolean): Promise<ResultOf<P>>;
 }
 

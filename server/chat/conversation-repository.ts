@@ -24,6 +24,13 @@ export function membershipOf([[conversation], [me]]: RowsOf<MembershipQueries>):
   return conversation && me && { conversation, me };
 }
 
+/** Of what `changedParticipants` finds, the marks that moved after `marksRev`: of who left, nothing more is told. */
+export function movedMarks(rows: ParticipantRow[], marksRev: number): Mark[] {
+  return rows
+    .filter((row) => row.marks_rev > marksRev && row.left_rev === null)
+    .map(({ user_id, delivered_seq, read_seq }) => ({ user_id, delivered_seq, read_seq }));
+}
+
 /** No conversation has it. */
 const BEFORE_ALL_IDS = '00000000-0000-0000-0000-000000000000';
 
@@ -233,14 +240,9 @@ export class ConversationRepository {
   }
 
   /** Marks of participants that moved after `marksRev`. */
-  listChangedMarks(conversationId: string, marksRev: number): Promise<Mark[]> {
-    return this.database.read
-      .selectFrom('participants')
-      .select(['user_id', 'delivered_seq', 'read_seq'])
-      .where('conversation_id', '=', conversationId)
-      .where('marks_rev', '>', marksRev)
-      .where('left_rev', 'is', null)
-      .execute();
+  async listChangedMarks(conversationId: string, marksRev: number): Promise<Mark[]> {
+    const moved = this.changedParticipants(conversationId, Number.MAX_SAFE_INTEGER, marksRev);
+    return movedMarks((await this.database.read.executeQuery(moved)).rows, marksRev);
   }
 
   /** A page of where a user's conversations stand, in id order. */

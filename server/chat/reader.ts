@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ENTRY_PARTICIPANTS, MAX_CHANGES_BEHIND } from '../../protocol/limits.ts';
-import type { Changes, Entry, Mark, Message, Participant, Sync } from '../../protocol/resources.ts';
+import type { Changes, Entry, Message, Participant, Sync } from '../../protocol/resources.ts';
 import { CursorCodec } from '../cursor.ts';
 import type { Database, RowsOf } from '../database/database.ts';
 import { prepared } from '../database/prepared.ts';
@@ -10,12 +10,13 @@ import {
   type ConversationPlace,
   type ConversationRepository,
   membershipOf,
+  movedMarks,
   type ParticipantPlace,
 } from './conversation-repository.ts';
 import type { Receipt } from './log/message-log.ts';
 import type { MessagePresenter } from './message-presenter.ts';
 import type { MessageRepository } from './message-repository.ts';
-import type { Actor, ConversationRow, Membership, ParticipantRow } from './model.ts';
+import type { Actor, ConversationRow, Membership } from './model.ts';
 import { presentConversation, presentEntry, presentParticipant } from './presenter.ts';
 
 export interface ChatReaderOptions {
@@ -298,12 +299,6 @@ export class ChatReader {
 function requireFound(membership: Membership | undefined): Membership {
   if (!membership) throw new ParleyError('conversation_not_found');
   return membership;
-}
-
-function movedMarks(places: ParticipantRow[], since: number): Mark[] {
-  return places
-    .filter((row) => row.marks_rev > since && row.left_rev === null)
-    .map(({ user_id, delivered_seq, read_seq }) => ({ user_id, delivered_seq, read_seq }));
 }
 
 /** One message more than asked for, to see whether there are more; and no marks where none were asked for. */

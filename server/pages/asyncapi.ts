@@ -1,6 +1,7 @@
 import { CLOSE_CODES } from '../../protocol/close-codes.ts';
 import { ERRORS } from '../../protocol/errors.ts';
 import { MAX_FRAME_BYTES, SUBPROTOCOL, TOKEN_SUBPROTOCOL_PREFIX } from '../../protocol/limits.ts';
+import { writtenJson } from '../http/long-answers.ts';
 import type { Router } from '../http/router.ts';
 import { ANSWERS, MESSAGES, type ServerEvent, toSchemas } from './asyncapi-messages.ts';
 
@@ -71,7 +72,7 @@ export function mountAsyncApi(app: Router, version: string): void {
   app.get('/api/v1/asyncapi.json', (c) => {
     document ??= JSON.stringify(asyncApiDocument(version));
     c.header('Cache-Control', 'no-cache');
-    return c.body(document, 200, { 'Content-Type': 'application/json' });
+    return writtenJson(c, document);
   });
 }
 

@@ -1,3 +1,4 @@
+import { writtenJson } from '../http/long-answers.ts';
 import type { Router } from '../http/router.ts';
 
 const DESCRIPTION = `Conversations over REST; the same, live, over WebSocket at \`/ws\`.
@@ -22,6 +23,6 @@ export function mountOpenApi(app: Router, version: string): void {
       }),
     );
     c.header('Cache-Control', 'no-cache');
-    return c.body(document, 200, { 'Content-Type': 'application/json' });
+    return writtenJson(c, document);
   });
 }

@@ -21,9 +21,11 @@ describe.skipIf(!canBrowse)('two people in two browsers', () => {
 
   test('find each other and talk', async () => {
     await alice.find(bob.username);
-    await alice.say('Hello Bob');
     await bob.conversation(alice.username).click();
+    await bob.page.getByText('Nothing here yet').waitFor();
+    await alice.say('Hello Bob');
     await bob.message('Hello Bob').waitFor();
+    await alice.message('Hello Bob').locator('[data-status="read"]').waitFor();
     await bob.say('Hello Alice');
     await alice.message('Hello Alice').waitFor();
     expect(await alice.messages.count()).toBe(2);

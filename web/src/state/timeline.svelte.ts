@@ -21,6 +21,8 @@ export class Timeline {
   isFollowing = $state(true);
   /** The first unread message when the person came, above which the line stands. */
   newFrom = $state<number | undefined>();
+  /** Whether it is known where the unread begins, if anything was unread when the person came. */
+  isLoaded = $state(false);
   isLoadingOlder = $state(false);
   olderFailed = $state(false);
   /** Why the messages could not be loaded. */
@@ -69,12 +71,14 @@ export class Timeline {
     try {
       await parley.open(this.id);
       const view = parley.store.conversation(this.id).get();
-      if (!view || view.unread_count === 0) return;
-      const firstNew = view.read_seq + 1;
-      while (this.#oldestSeq() > firstNew && this.messages.length < FAR) {
-        if (!(await parley.loadOlder(this.id, PAGE))) break;
+      if (view && view.unread_count > 0) {
+        const firstNew = view.read_seq + 1;
+        while (this.#oldestSeq() > firstNew && this.messages.length < FAR) {
+          if (!(await parley.loadOlder(this.id, PAGE))) break;
+        }
+        this.newFrom ??= firstNew;
       }
-      this.newFrom ??= firstNew;
+      this.isLoaded = true;
     } catch (error) {
       this.error = ParleyError.from(error);
     }

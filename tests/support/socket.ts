@@ -35,7 +35,7 @@ export class TestSocket {
   ) {
     raw.addEventListener('message', ({ data }) => {
       const frame = JSON.parse(String(data));
-      this.frames.push(...(server.nodes.length > 1 ? this.oneByOne(frame) : [frame]));
+      this.frames.push(...(server.nodes.length > 1 ? oneByOne(frame) : [frame]));
       for (const hear of [...this.hearers]) hear();
     });
     this.closed = new Promise((resolve) => {
@@ -135,23 +135,6 @@ export class TestSocket {
     await this.closed;
   }
 
-  /**
-   * What passes between nodes may be late, and then a client hears of it in a `changes` frame, from the log, which may repeat
-   * what came meanwhile. One that brings new messages and nothing else says the same as they do one by one.
-   */
-  private oneByOne(frame: Frame): Frame[] {
-    const { event, conversation_id, since, reset, conversation, participants, messages } = frame;
-    if (event !== 'changes' || reset || conversation || participants || messages.length === 0) return [frame];
-    const isPlain = ({ rev, edited_at, deleted_at, reactions, type }: Frame) =>
-      rev > since && !edited_at && !deleted_at && !reactions && type !== 'system';
-    if (!messages.every(isPlain)) return [frame];
-    // An ack names a message too, and says nothing of whether it was heard.
-    const heard = new Set(this.frames.filter(({ event }) => event !== 'ack').map(({ id }) => id));
-    return messages
-      .filter(({ id }: Frame) => !heard.has(id))
-      .map((message: Frame) => ({ event: 'message', ...message, conversation_id }));
-  }
-
   private wait(wanted: Wanted, from: () => number): Promise<Frame> {
     const matches = matcher(wanted);
     let seen = 0;
@@ -192,4 +175,17 @@ export class TestSocket {
 
 function matcher(wanted: Wanted): (frame: Frame) => boolean {
   return typeof wanted === 'string' ? (frame) => frame.event === wanted : wanted;
+}
+
+/**
+ * What passes between nodes may be late, and then a client hears of it in a `changes` frame, from the log. One that brings
+ * new messages and nothing else says the same as they do one by one.
+ */
+function oneByOne(frame: Frame): Frame[] {
+  const { event, conversation_id, since, reset, conversation, participants, messages } = frame;
+  if (event !== 'changes' || reset || conversation || participants || messages.length === 0) return [frame];
+  const isPlain = ({ rev, edited_at, deleted_at, reactions, type }: Frame) =>
+    rev > since && !edited_at && !deleted_at && !reactions && type !== 'system';
+  if (!messages.every(isPlain)) return [frame];
+  return messages.map((message: Frame) => ({ event: 'message', ...message, conversation_id }));
 }

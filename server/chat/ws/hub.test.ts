@@ -68,6 +68,13 @@ function build() {
   const publish = (change: Omit<Change, 'frame'> & { frame: object }) => {
     publishChange(bus, GROUP, change as unknown as Change);
   };
+  /** Somebody is removed on another node; returns what tells this one. */
+  const removeElsewhere = (userId: string) => {
+    stored.members.delete(userId);
+    const rev = ++stored.rev;
+    stored.left.set(userId, rev);
+    return () => publish({ rev, left: [userId], frame: { event: 'participant.left', rev } });
+  };
   return {
     hub,
     stored,
@@ -76,11 +83,8 @@ function build() {
       stored.members.add(userId);
       publish({ rev: ++stored.rev, joined: [userId], frame: { event: 'participant.joined', rev: stored.rev } });
     },
-    remove(userId: string) {
-      stored.members.delete(userId);
-      stored.left.set(userId, ++stored.rev);
-      publish({ rev: stored.rev, left: [userId], frame: { event: 'participant.left', rev: stored.rev } });
-    },
+    removeElsewhere,
+    remove: (userId: string) => removeElsewhere(userId)(),
     say(content: string) {
       publish({ rev: ++stored.rev, frame: { event: 'message', content, rev: stored.rev } });
     },
@@ -101,6 +105,27 @@ function build() {
 }
 
 const eventsOf = (frames: { event: string }[]) => frames.map(({ event }) => event);
+
+describe('what the log makes good', () => {
+  test('is told without what came by itself while it answered', async () => {
+    const { hub, stored, connect, removeElsewhere, holdAnswers } = build();
+    stored.members.add('alice');
+    const alice = await connect('alice');
+    const [bob, carol] = [removeElsewhere('bob'), removeElsewhere('carol')];
+    removeElsewhere('dan'); // of which this node is never told
+    const answer = holdAnswers();
+    hub.heardOf(GROUP, stored.rev);
+    bob();
+    carol();
+    answer();
+    await Bun.sleep(0); // the answer is told
+    expect(alice()).toMatchObject([
+      { event: 'participant.left', rev: 2 },
+      { event: 'participant.left', rev: 3 },
+      { event: 'changes', since: 3, rev: 4, participants: [{ id: 'dan', rev: 4 }] },
+    ]);
+  });
+});
 
 describe('who is removed', () => {
   test('while the log is asked about their joining is not let in again by its late answer', async () => {

@@ -52,17 +52,15 @@ export class Repair {
   private async catchUp(conversation: LocalConversation): Promise<void> {
     let hasMore = true;
     while (hasMore && conversation.users > 0) {
-      const since = conversation.rev;
-      const changes = await this.options.changesSince(conversation.id, since, CHUNK);
+      const changes = await this.options.changesSince(conversation.id, conversation.rev, CHUNK);
       if (!changes) return;
-      // Meanwhile the missing change may have come by itself, and more behind it.
-      if (changes.rev > conversation.rev) this.tell(conversation, since, changes);
+      if (changes.rev > conversation.rev) this.tell(conversation, above(conversation.rev, changes));
       hasMore = changes.has_more;
     }
   }
 
-  private tell(conversation: LocalConversation, since: number, changes: Changes): void {
-    const { seq } = conversation;
+  private tell(conversation: LocalConversation, changes: Changes): void {
+    const { rev: since, seq } = conversation;
     const isNew = (message: Message) => seq !== undefined && message.seq > seq;
     const plain = changes.messages
       .filter((message) => isNew(message) && message.type !== 'system' && message.deleted_at === undefined)
@@ -77,4 +75,15 @@ export class Repair {
     const seqs = changes.messages.map((message) => message.seq);
     conversation.skipTo(changes.rev, seqs.length > 0 ? Math.max(...seqs) : undefined);
   }
+}
+
+/** While the log answered, what was missing may have come by itself, and more behind it: that is not told twice. */
+function above(rev: number, changes: Changes): Changes {
+  const isNew = (one: { rev: number }) => one.rev > rev;
+  const participants = changes.participants?.filter(isNew) ?? [];
+  return {
+    ...changes,
+    messages: changes.messages.filter(isNew),
+    participants: participants.length > 0 ? participants : undefined,
+  };
 }

@@ -105,9 +105,9 @@ run() {
   case $1 in
     unit) suite unit 3 10000 --parallel=2 --no-isolate ./server ./protocol ./bench ./sdk ./web/src ;;
     # Through the front door of the executable, on one node with SQLite, and on three with PostgreSQL and Redis.
-    e2e) built && TEST_PROGRAM=$scratch/parley suite e2e 8 20000 "${beside[@]}" ./tests/e2e ;;
+    e2e) built && TEST_PROGRAM=$scratch/parley suite e2e 8 60000 "${beside[@]}" ./tests/e2e ;;
     e2e-nodes)
-      built && TEST_PROGRAM=$scratch/parley TEST_TOPOLOGY=cluster suite e2e-nodes 10 40000 "${beside[@]}" "${on_nodes[@]}"
+      built && TEST_PROGRAM=$scratch/parley TEST_TOPOLOGY=cluster suite e2e-nodes 10 60000 "${beside[@]}" "${on_nodes[@]}"
       ;;
     # What breaks, on one node and between several; what takes longest begins first.
     chaos)

@@ -9,7 +9,7 @@ import { canTestRedis, TestRedis } from '../support/redis.ts';
 import { type Environment, endServers, startServer, type TestServer } from '../support/server.ts';
 import type { Frame } from '../support/socket.ts';
 
-setDefaultTimeout(30_000);
+setDefaultTimeout(60_000);
 
 /** What was not heard through Redis is made good within this, in milliseconds (PROTOCOL.md §7.5). */
 const REPAIRED_MS = 5000;

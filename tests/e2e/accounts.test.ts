@@ -3,7 +3,7 @@ import { type Person, request, signUp, signUpAll } from '../support/people.ts';
 import { endServers, startServer, type TestServer } from '../support/server.ts';
 import { runStored } from '../support/stored.ts';
 
-setDefaultTimeout(20_000);
+setDefaultTimeout(60_000);
 
 const password = 'correct horse battery';
 /** What others see of somebody. */

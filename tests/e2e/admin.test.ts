@@ -3,7 +3,7 @@ import { eventually } from '../support/eventually.ts';
 import { Person, request, signUp, signUpAll } from '../support/people.ts';
 import { endServers, runParley, startServer, type TestServer } from '../support/server.ts';
 
-setDefaultTimeout(30_000);
+setDefaultTimeout(60_000);
 
 /** What another process changed is noticed within this, in milliseconds (PROTOCOL.md §7.5). */
 const NOTICED_MS = 5000;

@@ -5,7 +5,7 @@ import { type Answer, type Person, request, signUp, signUpAll } from '../support
 import { handshake } from '../support/raw-peer.ts';
 import { endServers, startServer, type TestServer } from '../support/server.ts';
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(120_000);
 
 const password = 'correct horse battery';
 

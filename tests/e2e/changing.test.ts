@@ -339,7 +339,7 @@ describe('sync with what is held', () => {
       expect(told).toBeLessThan(500);
     }
     expect((most - before) / 2 ** 20).toBeLessThan(400 * server.nodes.length);
-  }, 60_000);
+  }, 120_000);
 
   const sync = (person: Person, conversations: unknown, rest: object = {}) =>
     person.call('POST', '/sync', { conversations, ...rest });

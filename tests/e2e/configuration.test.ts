@@ -6,7 +6,7 @@ import { request, signUp, signUpAll } from '../support/people.ts';
 import { type Environment, endServers, onSqlite, runParley, startServer, temporaryFolder } from '../support/server.ts';
 import { runStored } from '../support/stored.ts';
 
-setDefaultTimeout(30_000);
+setDefaultTimeout(60_000);
 afterAll(endServers);
 
 const SECRET = 'the-secret-that-signs-the-tokens-of-these-tests';

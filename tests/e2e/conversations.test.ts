@@ -325,7 +325,7 @@ describe('a group', () => {
       expect(answer).toMatchObject({ status: 400, body: { code: 'validation_failed' } });
     }
     expect((await bob.call('GET', `/conversations/${id}/participants`)).status).toBe(404);
-  }, 30_000);
+  }, 60_000);
 });
 
 describe('the list of conversations', () => {

@@ -74,7 +74,7 @@ describe('a reader that does not read', () => {
     });
     expect((await server.memory()) - before).toBeLessThan(64 * MIB * server.nodes.length);
     for (const peer of peers) peer.destroy();
-  }, 30_000);
+  }, 60_000);
 });
 
 describe('with a heartbeat of 300 ms', () => {
@@ -119,7 +119,7 @@ describe('with a heartbeat of 300 ms', () => {
     expect(idle.frames.map(({ content }) => content)).toEqual([...numbered('busy', written), 'the end']);
     talking.destroy();
     await Promise.all([hers.close(), idle.close()]);
-  }, 20_000);
+  }, 60_000);
 
   test('a connection that was lost without a word is forgotten', async () => {
     const peers = await Promise.all([openRaw(bob, 'v1'), openRaw(bob, 'plain')]);

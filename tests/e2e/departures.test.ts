@@ -5,7 +5,7 @@ import { type Person, signUpAll } from '../support/people.ts';
 import { endServers, startServer, type TestServer } from '../support/server.ts';
 import { runStored } from '../support/stored.ts';
 
-setDefaultTimeout(30_000);
+setDefaultTimeout(60_000);
 
 let server: TestServer;
 let alice: Person;

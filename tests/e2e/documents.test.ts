@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from '
 import { request, signUpAll } from '../support/people.ts';
 import { type Environment, endServers, onCluster, startServer, type TestServer } from '../support/server.ts';
 
-setDefaultTimeout(20_000);
+setDefaultTimeout(60_000);
 
 const SECRET = 'the-secret-that-signs-the-tokens-of-these-tests';
 let server: TestServer;

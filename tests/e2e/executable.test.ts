@@ -6,7 +6,7 @@ import { request, signUpAll } from '../support/people.ts';
 import { fixedPort } from '../support/ports.ts';
 import { endServers, type TestServer, temporaryFolder } from '../support/server.ts';
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(120_000);
 
 const ROOT = join(import.meta.dir, '../..');
 const home = temporaryFolder();

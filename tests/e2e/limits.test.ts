@@ -4,7 +4,7 @@ import { type Answer, type Person, request, signUp, signUpAll } from '../support
 import { type Environment, endServers, startServer, type TestServer } from '../support/server.ts';
 import type { Frame } from '../support/socket.ts';
 
-setDefaultTimeout(20_000);
+setDefaultTimeout(60_000);
 
 const password = 'correct horse battery';
 const WIDE = '1000/1m';

@@ -3,7 +3,7 @@ import { request, signUp, signUpAll } from '../support/people.ts';
 import { handshake } from '../support/raw-peer.ts';
 import { endServers, type LogLine, startServer, type TestServer } from '../support/server.ts';
 
-setDefaultTimeout(20_000);
+setDefaultTimeout(60_000);
 afterAll(endServers);
 
 const requestsOf = (server: TestServer): LogLine[] => server.lines.filter(({ msg }) => msg === 'request');

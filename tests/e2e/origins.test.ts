@@ -4,7 +4,7 @@ import { type Person, request, signUp } from '../support/people.ts';
 import { handshake } from '../support/raw-peer.ts';
 import { endServers, startServer, type TestServer } from '../support/server.ts';
 
-setDefaultTimeout(20_000);
+setDefaultTimeout(60_000);
 
 const SECRET = 'the-secret-that-signs-the-tokens-of-these-tests';
 type Headers = Record<string, string>;

@@ -3,7 +3,7 @@ import { type Answer, request } from '../support/people.ts';
 import { endServers, startServer, type TestServer, temporaryFolder } from '../support/server.ts';
 import { runStored } from '../support/stored.ts';
 
-setDefaultTimeout(30_000);
+setDefaultTimeout(60_000);
 afterAll(endServers);
 
 const register = (server: TestServer, email: string, password: unknown) =>
@@ -87,9 +87,10 @@ describe.each(['argon2id', 'bcrypt'])('with %s', (PASSWORD_HASH) => {
     const names = (answer: Answer) => [...answer.headers.keys()].sort();
     expect(names(attempts.wrong.answers[0]!)).toEqual(names(attempts.unknown.answers[0]!));
 
-    const [slower = 0, faster = 0] = [median(attempts.wrong.times), median(attempts.unknown.times)].sort(
-      (a, b) => b - a,
-    );
+    // Whatever else the machine does only adds to a time: the fastest answers are what the program itself takes.
+    const [faster = 0, slower = 0] = Object.values(attempts)
+      .map(({ times }) => Math.min(...times))
+      .sort((a, b) => a - b);
     expect(slower / faster).toBeLessThan(1.5);
   });
 
@@ -139,7 +140,3 @@ test('a new password has 8 to 128 characters, as people count them, of well-form
     expect({ bad, status: await status(bad) }).toEqual({ bad, status: 400 });
   }
 });
-
-function median(values: number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
-}

@@ -3,7 +3,7 @@ import { request, signUp } from '../support/people.ts';
 import { handshake } from '../support/raw-peer.ts';
 import { endServers, onCluster, startServer, type TestServer } from '../support/server.ts';
 
-setDefaultTimeout(30_000);
+setDefaultTimeout(60_000);
 afterAll(endServers);
 
 const SECRET = 'the-secret-that-signs-the-tokens-of-these-tests';

@@ -41,7 +41,7 @@ beforeAll(async () => {
   [alice, bob] = [await signUp(server, 'alice'), await signUp(server, 'bob')];
   browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
   context = await browser.newContext();
-}, 30_000);
+}, 60_000);
 afterAll(async () => {
   await browser?.close();
   await pages?.stop(true);
@@ -301,5 +301,5 @@ describe.if(isPossible)('in a browser', () => {
       [server.url, alice.user.username, alice.password] as const,
     );
     expect(states).toEqual(['online', 'online', alice.user.username, '', undefined]);
-  }, 30_000);
+  }, 60_000);
 });

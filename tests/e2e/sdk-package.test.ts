@@ -143,7 +143,7 @@ describe('in an empty project', () => {
     await run(['node', 'talk.mjs'], project, { PARLEY_URL: server.url });
     const { body } = await people.bob.call('GET', '/conversations');
     expect(body.conversations[0].last_message.content).toBe('from Node');
-  }, 30_000);
+  }, 60_000);
 });
 
 describe('the examples of its README', async () => {
@@ -218,5 +218,5 @@ describe('the examples of its README', async () => {
       files: examples.map((_, index) => `example-${index}.ts`),
     });
     await run([bin('tsc'), '-p', '.'], project);
-  }, 30_000);
+  }, 60_000);
 });

@@ -88,14 +88,14 @@ test('somebody signs up, finds another, and they talk', async () => {
   again.type('/logout');
   await again.shows('signed out');
   expect(await again.ends()).toBe(0);
-}, 30_000);
+}, 60_000);
 
 test('a wrong password is told', async () => {
   const screen = new Screen(['--user', bob.user.username, '--password', 'a wrong one', '--forget']);
   screen.type('');
   await screen.shows('the password is wrong');
   expect(await screen.ends()).toBe(1);
-}, 15_000);
+}, 60_000);
 
 test('it says how it is used', async () => {
   const screen = new Screen(['--help']);

@@ -6,7 +6,7 @@ import { Person, request, signUp, signUpAll } from '../support/people.ts';
 import { handshake } from '../support/raw-peer.ts';
 import { endServers, startServer, type TestServer, temporaryFolder } from '../support/server.ts';
 
-setDefaultTimeout(20_000);
+setDefaultTimeout(60_000);
 
 const SECRET = 'the-secret-that-signs-the-tokens-of-these-tests';
 let server: TestServer;

@@ -19,7 +19,7 @@ import {
 } from '../support/server.ts';
 import { canTest } from '../support/untested.ts';
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(120_000);
 
 const SECRET = 'a secret of more than 32 characters, of tests';
 /** Tries that follow each other at once. */

@@ -105,18 +105,18 @@ run() {
   case $1 in
     unit) suite unit 3 10000 --parallel=2 --no-isolate ./server ./protocol ./bench ./sdk ./web/src ;;
     # Through the front door of the executable, on one node with SQLite, and on three with PostgreSQL and Redis.
-    e2e) built && TEST_PROGRAM=$scratch/parley suite e2e 8 60000 "${beside[@]}" ./tests/e2e ;;
+    e2e) built && TEST_PROGRAM=$scratch/parley suite e2e 12 60000 "${beside[@]}" ./tests/e2e ;;
     e2e-nodes)
-      built && TEST_PROGRAM=$scratch/parley TEST_TOPOLOGY=cluster suite e2e-nodes 10 60000 "${beside[@]}" "${on_nodes[@]}"
+      built && TEST_PROGRAM=$scratch/parley TEST_TOPOLOGY=cluster suite e2e-nodes 12 60000 "${beside[@]}" "${on_nodes[@]}"
       ;;
     # What breaks, on one node and between several; what takes longest begins first.
     chaos)
-      built && TEST_PROGRAM=$scratch/parley suite chaos 9 240000 "${beside[@]}" ./tests/chaos/model.test.ts "${breaking[@]}"
+      built && TEST_PROGRAM=$scratch/parley suite chaos 15 240000 "${beside[@]}" ./tests/chaos/model.test.ts "${breaking[@]}"
       ;;
     model-nodes)
       TEST_TOPOLOGY=cluster SEEDS=${SEEDS:-8} LANES=4 suite model-nodes 6 240000 ./tests/chaos/model.test.ts
       ;;
-    browser) suite browser 6 60000 --parallel=2 --no-isolate "${in_browser[@]}" ;;
+    browser) suite browser 10 60000 --parallel=2 --no-isolate "${in_browser[@]}" ;;
     budgets) suite budgets 4 60000 ./tests/browser/budgets.test.ts ;;
     *)
       printf 'there is no suite %s\n' "$1" >&2

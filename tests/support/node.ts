@@ -72,7 +72,10 @@ export class TestNode implements TestServer {
     const { exited } = this.process;
     this.isRunning = true;
     const listening = Promise.withResolvers<string>();
-    const timer = setTimeout(() => listening.reject(new Error('the server did not listen in time')), START_MS);
+    const timer = setTimeout(
+      () => listening.reject(new Error(`the server did not listen in time: ${this.lastWords()}`)),
+      START_MS,
+    );
     this.reading = Promise.all([
       this.readLog(this.process.stdout, (line) => {
         if (line.msg === 'listening') listening.resolve(String(line.url));
@@ -81,7 +84,7 @@ export class TestNode implements TestServer {
     ]);
     void exited.then((code) => {
       this.isRunning = false;
-      listening.reject(new Error(`the server ended with ${code}: ${this.errors}${JSON.stringify(this.lines.at(-1))}`));
+      listening.reject(new Error(`the server ended with ${code}: ${this.lastWords()}`));
     });
     try {
       this.url = await listening.promise;
@@ -109,6 +112,10 @@ export class TestNode implements TestServer {
   async memory(): Promise<number> {
     const status = await Bun.file(`/proc/${this.pid}/status`).text();
     return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1024;
+  }
+
+  private lastWords(): string {
+    return `${this.errors}${JSON.stringify(this.lines.at(-1))}`;
   }
 
   private async readLog(stream: ReadableStream<Uint8Array>, onLine: (line: LogLine) => void): Promise<void> {

@@ -4,7 +4,7 @@ import type { Environment, LogLine, TestServer } from './server.ts';
 
 export const ROOT = join(import.meta.dir, '../..');
 /** From the start of the process to its first answer; generous, for a busy machine. */
-const START_MS = 30_000;
+const START_MS = 60_000;
 
 /** The command line of the program: its source, or the executable that TEST_PROGRAM names. */
 export const PARLEY = process.env.TEST_PROGRAM

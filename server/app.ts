@@ -45,10 +45,10 @@ import { AdvisoryLock } from './database/postgres/advisory-lock.ts';
 import { PostgresDatabase } from './database/postgres/postgres-database.ts';
 import { RequirementError } from './database/postgres/requirements.ts';
 import { SqliteDatabase } from './database/sqlite/sqlite-database.ts';
-import { ParleyError } from './errors.ts';
+import { ParleyError, StartRefused } from './errors.ts';
 import { OriginPolicy } from './http/origin.ts';
 import { ProxyTrust } from './http/proxy-trust.ts';
-import { type BoundAddress, type Listener, serveHttp } from './http/serve.ts';
+import { type BoundAddress, type Listener, requireFreeAddress, serveHttp } from './http/serve.ts';
 import type { Logger } from './monitoring/logger.ts';
 import { Metrics } from './monitoring/metrics.ts';
 import { createRateLimits, type RateLimits } from './rate-limits.ts';
@@ -74,27 +74,40 @@ export interface Storage {
   relayLock?: AdvisoryLock;
 }
 
-/** Opens the database of the configuration. `onDeath` is told when one of its threads breaks. */
-export async function openStorage(config: Config, onDeath: (error: Error) => void): Promise<Storage> {
+/**
+ * Opens the database of the configuration. `onDeath` is told when one of its threads breaks. A server `locksFolder`: fails
+ * with `StartRefused` where another one runs on the same DATA_DIR.
+ */
+export async function openStorage(
+  config: Config,
+  onDeath: (error: Error) => void,
+  { locksFolder = false } = {},
+): Promise<Storage> {
   if (config.data.url !== '') {
     const database = await openPostgres(config.data);
     const relayLock = new AdvisoryLock(database, RELAY_LOCK);
     return { database, logDriver: new PostgresLog(database), marksDriver: new PostgresMarks(database), relayLock };
   }
-  const database = await openSqlite(config.data, onDeath);
+  const database = await openSqlite(config.data, onDeath, locksFolder);
   return { database, logDriver: new SqliteLog(database), marksDriver: new SqliteMarks(database) };
 }
 
-async function openSqlite({ dir, sqlite_readers: readers }: Config['data'], onDeath: (error: Error) => void) {
+async function openSqlite(
+  { dir, sqlite_readers: readers }: Config['data'],
+  onDeath: (error: Error) => void,
+  locksFolder: boolean,
+) {
   try {
     return await SqliteDatabase.open({
       dir,
       readers,
       writerEntry: new URL('./writer-thread.ts', import.meta.url),
       readerEntry: new URL('./database/sqlite/reader-thread.ts', import.meta.url),
+      locksFolder,
       onDeath,
     });
   } catch (error) {
+    if (error instanceof StartRefused) throw error;
     throw new ConfigError(`DATA_DIR must be a folder to write to; it is "${dir}": ${(error as Error).message}`);
   }
 }
@@ -167,7 +180,8 @@ export async function startApp(
   onFatal: (error: Error) => void,
   parts: ExchangeableParts = PARTS,
 ): Promise<App> {
-  const { database, logDriver, marksDriver, relayLock } = await openStorage(config, onFatal);
+  await requireFreeAddress(config.server);
+  const { database, logDriver, marksDriver, relayLock } = await openStorage(config, onFatal, { locksFolder: true });
   await migrate(database, log);
 
   let draining = false;
@@ -294,7 +308,7 @@ export async function startApp(
     log.info('without Redis, nodes on one PostgreSQL hear of each other from its outbox, within seconds');
   }
   const sweeper = setInterval(() => sweepSessions(sessions, log), SESSION_SWEEP_MS);
-  const listener = serveHttp<Client>({
+  const listener = await serveHttp<Client>({
     config: config.server,
     log,
     http,

@@ -33,6 +33,9 @@ export class ParleyError extends Error {
   }
 }
 
+/** Why the server cannot start as the machine stands, though its settings are right; `message` says what to do. */
+export class StartRefused extends Error {}
+
 /** One wrong field, where a rule is not the schema's to check. */
 export function invalidField(path: string, message: string): ParleyError {
   return new ParleyError('validation_failed', message, { errors: [{ path, message }] });

@@ -7,6 +7,7 @@ import { CopyRefused, copyInstallation } from './database/copy.ts';
 import type { Database } from './database/database.ts';
 import { renewEpoch } from './database/epoch.ts';
 import { NewerSchemaError, SchemaMigrator } from './database/migrator.ts';
+import { StartRefused } from './errors.ts';
 import { createLogger } from './monitoring/logger.ts';
 import { probeReadiness } from './monitoring/probe.ts';
 import { runJobs } from './worker/commands.ts';
@@ -216,7 +217,8 @@ function fail(error: unknown): void {
     error instanceof ConfigError ||
     error instanceof NewerSchemaError ||
     (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS');
-  const text = wrongUse ? (error as Error).message : (error as Error).stack;
+  const isExplained = wrongUse || error instanceof StartRefused;
+  const text = isExplained ? (error as Error).message : (error as Error).stack;
   // Said before it exits, and exits whatever was started already: threads would keep it alive.
   process.stderr.write(`parley: ${text}\n`, () => process.exit(wrongUse ? 2 : 1));
 }

@@ -1,6 +1,9 @@
+import { lookup } from 'node:dns/promises';
+import { isIP } from 'node:net';
 import type { Server, WebSocketHandler } from 'bun';
 import { ERRORS, type ErrorBody } from '../../protocol/errors.ts';
 import { type Config, ConfigError } from '../config.ts';
+import { StartRefused } from '../errors.ts';
 import type { Logger } from '../monitoring/logger.ts';
 import { withBody } from './empty-body.ts';
 import type { HttpEnv, Router } from './router.ts';
@@ -37,8 +40,11 @@ export interface Listener<Data> {
 /** Beyond what any body may be, so that up to here the application's own limit answers, in the contract's words. */
 const MAX_REQUEST_BYTES = 64 * 1024 * 1024;
 
-/** The one place that listens. */
-export function serveHttp<Data>(options: ServeOptions<Data>): Listener<Data> {
+/**
+ * The one place that listens. Fails with `StartRefused` where another program has the port, and with `ConfigError` where
+ * the host is none of this machine's.
+ */
+export async function serveHttp<Data>(options: ServeOptions<Data>): Promise<Listener<Data>> {
   const { config, log, http, websocket, socketPaths, upgrade } = options;
   let pending = 0;
 
@@ -58,7 +64,7 @@ export function serveHttp<Data>(options: ServeOptions<Data>): Listener<Data> {
     return http.fetch(withBody(request), env);
   };
 
-  const server = listen<Data>({
+  const server = await listen<Data>({
     hostname: config.host,
     port: config.port,
     maxRequestBodySize: MAX_REQUEST_BYTES,
@@ -95,13 +101,34 @@ function answerUncaught(error: unknown, log: Logger): Response {
   return Response.json(body, { status: ERRORS.internal.status, headers: { 'X-Request-Id': body.request_id } });
 }
 
-function listen<Data>(options: Bun.Serve.Options<Data>): Server<Data> {
+async function listen<Data>(options: Bun.Serve.Options<Data> & Address): Promise<Server<Data>> {
+  // Without `development` Bun shares a port that is taken, and the kernel deals connections out among the programs.
+  return explainRefusal(options, () => Bun.serve({ ...options, reusePort: false }));
+}
+
+/**
+ * Tries the address before anything is opened, so that a start that is refused leaves the data as it was. Fails like
+ * `serveHttp`.
+ */
+export async function requireFreeAddress({ host: hostname, port }: Pick<Config['server'], 'host' | 'port'>) {
+  const tried = await explainRefusal({ hostname, port }, () => Bun.listen({ hostname, port, socket: { data() {} } }));
+  tried.stop(true);
+}
+
+interface Address {
+  hostname: string;
+  port: number;
+}
+
+async function explainRefusal<T>({ hostname, port }: Address, bind: () => T): Promise<T> {
   try {
-    return Bun.serve(options);
+    if (isIP(hostname) === 0) await lookup(hostname); // of a name that is none Bun says that the port is taken
+    return bind();
   } catch (error) {
-    const { hostname, port } = options as { hostname: string; port: number };
-    throw new ConfigError(
-      `SERVER_HOST and SERVER_PORT: cannot listen on ${hostname}:${port}: ${(error as Error).message}`,
-    );
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'EADDRINUSE') {
+      throw new StartRefused(`${hostname}:${port} is taken: another program listens there; set SERVER_PORT, or end it`);
+    }
+    throw new ConfigError(`SERVER_HOST and SERVER_PORT: cannot listen on ${hostname}:${port}: ${message}`);
   }
 }

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { request, signUp, signUpAll } from '../support/people.ts';
@@ -102,14 +102,6 @@ describe('a wrong setting stops the start with one line that names it:', () => {
     expect(await failsToStart({ CONFIG_FILE: write('auth: [\n') })).toContain('config.yaml');
   });
 
-  test('a port that another program has', async () => {
-    const other = createServer().listen(0, '127.0.0.1');
-    await new Promise((resolve) => other.once('listening', resolve));
-    const { port } = other.address() as { port: number };
-    expect(await failsToStart({ SERVER_PORT: String(port) })).toContain('SERVER_PORT');
-    other.close();
-  });
-
   test('a missing secret in prod', async () => {
     expect(await failsToStart({ ENV: 'prod' })).toContain('JWT_SECRET');
     const prod = await startServer({ ENV: 'prod', JWT_SECRET: SECRET });
@@ -121,6 +113,58 @@ describe('a wrong setting stops the start with one line that names it:', () => {
     const DATA_DIR = temporaryFolder();
     writeFileSync(join(DATA_DIR, 'jwt-secret'), 'short\n');
     expect(await failsToStart({ DATA_DIR })).toContain('jwt-secret');
+  });
+});
+
+describe('a server that could only half run does not start, and says why in one line:', () => {
+  /** The start is refused, not wrong: nothing is to be mended in the settings. Returns what was said. */
+  async function isRefused(env: Environment): Promise<string> {
+    const { code, stdout, stderr } = await runParley(['serve'], env);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr.trimEnd().split('\n')).toHaveLength(1);
+    expect(stderr).toStartWith('parley: ');
+    return stderr;
+  }
+
+  test.each(['127.0.0.1', '0.0.0.0'])('another program has its port, and it asks for %s', async (SERVER_HOST) => {
+    const other = createServer().listen(0, '127.0.0.1');
+    await new Promise((resolve) => other.once('listening', resolve));
+    const { port } = other.address() as { port: number };
+    const DATA_DIR = join(temporaryFolder(), 'untouched');
+    expect(await isRefused({ DATA_DIR, SERVER_HOST, SERVER_PORT: String(port) })).toContain('SERVER_PORT');
+    expect(existsSync(DATA_DIR)).toBe(false);
+    other.close();
+  });
+
+  test('another Parley has its port, and keeps all of its connections', async () => {
+    const server = await startServer();
+    const { port } = new URL(server.url);
+    expect(await isRefused({ DATA_DIR: temporaryFolder(), SERVER_PORT: port })).toContain(port);
+    const person = await signUp(server);
+    for (let time = 0; time < 20; time++) expect((await person.call('GET', '/auth/me')).status).toBe(200);
+  });
+
+  test('its host is a name of no machine', async () => {
+    const said = await failsToStart({ SERVER_HOST: 'parley.invalid' });
+    expect(said).toContain('parley.invalid');
+    expect(said).not.toContain('taken');
+  });
+
+  ifSqlite('another server runs on its data folder, until that one ends, by SIGKILL too', async () => {
+    const server = await startServer();
+    const { dataDir: DATA_DIR } = server;
+    expect(await isRefused({ DATA_DIR })).toContain(DATA_DIR);
+    const link = join(temporaryFolder(), 'another-name');
+    symlinkSync(DATA_DIR, link);
+    expect(await isRefused({ DATA_DIR: link })).toContain('DATA_DIR');
+    // The command line works beside it, and takes nothing from it.
+    expect((await runParley(['migrate', 'status'], { DATA_DIR })).code).toBe(0);
+    expect(await isRefused({ DATA_DIR })).toContain(DATA_DIR);
+    await server.kill();
+    await server.start();
+    expect((await request(server, 'GET', '/health')).status).toBe(200);
+    expect(await server.stop()).toBe(0);
+    await server.start();
   });
 });
 
@@ -143,7 +187,10 @@ test('the made secret and the database are for their owner only, and survive a r
   const secret = readFileSync(join(DATA_DIR, 'jwt-secret'), 'utf8');
   expect(secret.trim().length).toBeGreaterThanOrEqual(32);
   expect(modeOf(DATA_DIR)).toBe('700');
-  for (const file of ['jwt-secret', ...(onSqlite ? ['parley.db', 'parley.db-wal', 'parley.db-shm'] : [])]) {
+  for (const file of [
+    'jwt-secret',
+    ...(onSqlite ? ['parley.db', 'parley.db-wal', 'parley.db-shm', 'parley.lock'] : []),
+  ]) {
     expect({ file, mode: modeOf(join(DATA_DIR, file)) }).toEqual({ file, mode: '600' });
   }
   expect(await server.stop()).toBe(0);

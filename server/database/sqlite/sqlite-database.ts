@@ -5,6 +5,7 @@ import { ParleyError } from '../../errors.ts';
 import type { Database, RowsOf } from '../database.ts';
 import type { Schema } from '../schema.ts';
 import { SqliteThreadDialect } from './dialect.ts';
+import { FolderLock } from './folder-lock.ts';
 import { MAX_WAITING, Mutex } from './mutex.ts';
 import { SqliteThread, toldFailure } from './thread.ts';
 
@@ -15,6 +16,8 @@ export interface SqliteOptions {
   /** Entry file of the thread through which every write goes. */
   writerEntry: URL;
   readerEntry: URL;
+  /** Whether this process keeps other servers off the folder, for as long as the database is open. */
+  locksFolder?: boolean;
   onDeath(error: Error): void;
 }
 
@@ -30,6 +33,7 @@ export class SqliteDatabase implements Database {
   private constructor(
     private readonly writer: SqliteThread,
     private readonly readers: SqliteThread[],
+    private readonly lock: FolderLock | undefined,
   ) {
     const acquireWriter = async () => ({ thread: writer, release: await this.turn.acquire() });
     // In memory there is one connection. Who reads does not wait for a turn at it, or a transaction that reads on the
@@ -40,15 +44,17 @@ export class SqliteDatabase implements Database {
     this.read = new Kysely<Schema>({ dialect: new SqliteThreadDialect({ acquire: acquireReader }) });
   }
 
+  /** Fails with `StartRefused` where another server has locked the folder. */
   static async open(options: SqliteOptions): Promise<SqliteDatabase> {
     const inMemory = options.dir === ':memory:';
     if (!inMemory) mkdirSync(options.dir, { recursive: true, mode: 0o700 });
+    const lock = options.locksFolder && !inMemory ? FolderLock.take(options.dir) : undefined;
     const path = inMemory ? ':memory:' : join(options.dir, 'parley.db');
     // The writer goes first: it makes the file that the readers open.
     const writer = await SqliteThread.open(options.writerEntry, { path, mode: 'writer' }, options.onDeath);
     const openReader = () => SqliteThread.open(options.readerEntry, { path, mode: 'reader' }, options.onDeath);
     const readers = await Promise.all(Array.from({ length: inMemory ? 0 : options.readers }, openReader));
-    return new SqliteDatabase(writer, readers);
+    return new SqliteDatabase(writer, readers, lock);
   }
 
   async readTogether<const Queries extends readonly CompiledQuery[]>(queries: Queries): Promise<RowsOf<Queries>> {
@@ -80,6 +86,7 @@ export class SqliteDatabase implements Database {
   async close(): Promise<void> {
     await Promise.all(this.readers.map((reader) => reader.close()));
     await this.turn.run(() => this.writer.close());
+    this.lock?.release();
   }
 }
 

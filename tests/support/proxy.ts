@@ -27,7 +27,7 @@ export function proxyCommand(nginx: string, { folder, listen, nodes }: ProxyOpti
     PROXY_FOLDER: folder,
     PROXY_ACCESS_LOG: join(folder, 'access.log'),
     PROXY_LISTEN: listen,
-    PROXY_NODES: nodes.map((node) => `server ${node} max_fails=1 fail_timeout=2s;`).join(' '),
+    PROXY_NODES: nodes.map((node) => `server ${node} max_fails=0;`).join(' '),
   };
   const configuration = readFileSync(TEMPLATE, 'utf8').replace(
     /\$\{(PROXY_\w+)\}/g,

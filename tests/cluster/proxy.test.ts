@@ -1,0 +1,187 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { connect as connectTcp } from 'node:net';
+import { join } from 'node:path';
+import { connect as connectTls } from 'node:tls';
+import type { Subprocess } from 'bun';
+import { eventually } from '../support/eventually.ts';
+import { fixedPort } from '../support/ports.ts';
+import { findNginx, TestProxy } from '../support/proxy.ts';
+import { endServers, startServer, temporaryFolder } from '../support/server.ts';
+import { canTest } from '../support/untested.ts';
+
+setDefaultTimeout(60_000);
+
+/**
+ * What a client may send that a node, or its runtime, answers with an error, by closing the connection, or not at all. None of
+ * it may cost anybody else an answer.
+ */
+const HOST = 'Host: parley.example\r\nConnection: close\r\n';
+const JSON_POST = `POST /api/v1/auth/login HTTP/1.1\r\n${HOST}Content-Type: application/json\r\n`;
+const ATTACKS: Record<string, string> = {
+  'a method that nobody knows': `FOO / HTTP/1.1\r\n${HOST}\r\n`,
+  'a method in lower case': `get / HTTP/1.1\r\n${HOST}\r\n`,
+  'a method of other protocols': `PROPFIND / HTTP/1.1\r\n${HOST}\r\n`,
+  CONNECT: `CONNECT parley.example:443 HTTP/1.1\r\n${HOST}\r\n`,
+  TRACE: `TRACE / HTTP/1.1\r\n${HOST}\r\n`,
+  'a method of 60 letters': `${'METHOD'.repeat(10)} / HTTP/1.1\r\n${HOST}\r\n`,
+  'no Host': 'GET / HTTP/1.1\r\nConnection: close\r\n\r\n',
+  'two Hosts': `GET / HTTP/1.1\r\n${HOST}Host: other.example\r\n\r\n`,
+  'a Host that is none': 'GET /a HTTP/1.1\r\nHost: [::1\r\nConnection: close\r\n\r\n',
+  'headers of 24 KiB': `GET / HTTP/1.1\r\n${HOST}${['A', 'B', 'C'].map((x) => `X-${x}: ${'a'.repeat(8000)}\r\n`).join('')}\r\n`,
+  'three hundred headers': `GET / HTTP/1.1\r\n${HOST}${Array.from({ length: 300 }, (_, n) => `X-${n}: a\r\n`).join('')}\r\n`,
+  'a broken chunk': `${JSON_POST}Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n`,
+  'a chunk without end': `${JSON_POST}Transfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n{}\r\n0\r\n\r\n`,
+  'a length and chunks': `${JSON_POST}Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n`,
+  'two lengths': `${JSON_POST}Content-Length: 2\r\nContent-Length: 3\r\n\r\n{} `,
+  'a body of 1.5 MB': `${JSON_POST}Content-Length: 1500000\r\n\r\n${'x'.repeat(1_500_000)}`,
+  'another protocol': `GET / HTTP/1.1\r\nHost: parley.example\r\nUpgrade: foo\r\nConnection: upgrade\r\n\r\n`,
+  'half a handshake': `GET /ws HTTP/1.1\r\nHost: parley.example\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n`,
+  'an expectation that nobody meets': `${JSON_POST}Expect: everything\r\nContent-Length: 2\r\n\r\n{}`,
+  'no HTTP at all': '\x16\x03\x01\x02\x00\x01\x00\x01\xfc',
+};
+/** How often each is sent, with how many requests of somebody else beside each. */
+const TIMES = 4;
+const BESIDE = 3;
+
+const OPERATIONS = join(import.meta.dir, '../../docs/OPERATIONS.md');
+const nginx = findNginx();
+const able = [
+  canTest('the documented proxy under attack', nginx ? undefined : 'nginx is not installed (Debian: nginx)'),
+  canTest('the documented proxy under attack', Bun.which('openssl') ? undefined : 'openssl is not installed'),
+].every(Boolean);
+
+describe.skipIf(!able)('requests that no node answers well cost nobody else an answer,', () => {
+  let nodes: string[];
+  const proxies: { stop(): Promise<unknown> }[] = [];
+
+  beforeAll(async () => {
+    const servers = await Promise.all([0, 1].map(() => startServer({ DATA_DIR: ':memory:', TRUST_PROXY: 'loopback' })));
+    nodes = servers.flatMap((server) => server.nodes).map((node) => new URL(node.url).host);
+  });
+  afterAll(async () => {
+    await Promise.all(proxies.map((proxy) => proxy.stop()));
+    await endServers();
+  });
+
+  test('behind the proxy of the template', async () => {
+    const port = fixedPort();
+    proxies.push(await TestProxy.start({ folder: join(temporaryFolder(), 'proxy'), listen: String(port), nodes }));
+    await attack({ port, isSecure: false });
+  });
+
+  test('behind the proxy of docs/OPERATIONS.md', async () => {
+    const port = fixedPort();
+    proxies.push(await startDocumented(port, nodes));
+    await attack({ port, isSecure: true });
+  });
+
+  test('and what the template refuses has the shape of every failure', async () => {
+    const port = fixedPort();
+    proxies.push(await TestProxy.start({ folder: join(temporaryFolder(), 'proxy'), listen: String(port), nodes }));
+    const answer = await sendRaw({ port, isSecure: false }, ATTACKS['a method that nobody knows']!);
+    expect(answer).toMatch(/^HTTP\/1\.1 405 /);
+    expect(answer).toMatch(/\r\nAllow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n/);
+    expect(JSON.parse(answer.split('\r\n\r\n')[1]!)).toEqual({
+      code: 'method_not_allowed',
+      message: 'This method is not allowed here',
+      request_id: expect.stringMatching(/^[0-9a-f]{32}$/),
+    });
+    // What a node refuses keeps the node's own answer.
+    const own = await fetch(`http://127.0.0.1:${port}/api/v1/health`, { method: 'PUT' });
+    expect({ status: own.status, allow: own.headers.get('allow') }).toEqual({ status: 405, allow: 'GET' });
+  });
+});
+
+interface Address {
+  port: number;
+  isSecure: boolean;
+}
+
+/** Sends every attack some times; whoever asks beside it is answered, each time. */
+async function attack(address: Address): Promise<void> {
+  for (const [name, text] of Object.entries(ATTACKS)) {
+    for (let time = 0; time < TIMES; time++) {
+      await sendRaw(address, text);
+      const answers = await Promise.all(Array.from({ length: BESIDE }, () => ask(address)));
+      expect({ after: name, answers }).toEqual({ after: name, answers: answers.map(() => 200) });
+    }
+  }
+}
+
+async function ask({ port, isSecure }: Address): Promise<number> {
+  const url = `${isSecure ? 'https' : 'http'}://127.0.0.1:${port}/api/v1/health`;
+  const answer = await fetch(url, { tls: { rejectUnauthorized: false } });
+  await answer.body?.cancel();
+  return answer.status;
+}
+
+/** Writes bytes as they are and resolves with what came back, once the connection is closed. */
+function sendRaw({ port, isSecure }: Address, text: string): Promise<string> {
+  const options = { host: '127.0.0.1', port };
+  const tcp = isSecure ? connectTls({ ...options, rejectUnauthorized: false }) : connectTcp(options);
+  return new Promise((resolve) => {
+    let answer = '';
+    tcp.on('data', (chunk) => {
+      answer += chunk.toString('latin1');
+      // A connection that was to become something else is kept by the proxy.
+      if (/Upgrade:/.test(text)) tcp.destroy();
+    });
+    tcp.on('error', () => {}); // a refusal may come as a reset
+    tcp.on('close', () => resolve(answer));
+    // Not ended: to a client that goes away the proxy owes nothing, and asks no second node.
+    tcp.write(Buffer.from(text, 'latin1'));
+  });
+}
+
+/** The example as it is printed, with this machine's addresses and a certificate that nobody signed. */
+async function startDocumented(port: number, nodes: string[]): Promise<{ stop(): Promise<unknown> }> {
+  const [, example = ''] = /```nginx\n(.+?)```/s.exec(readFileSync(OPERATIONS, 'utf8')) ?? [];
+  const folder = join(temporaryFolder(), 'documented');
+  mkdirSync(folder);
+  Bun.spawnSync(
+    [
+      ...'openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=parley.example'.split(' '),
+      '-keyout',
+      'key',
+      '-out',
+      'cert',
+    ],
+    { cwd: folder, stdout: 'ignore', stderr: 'ignore' },
+  );
+  const place = new Map([
+    ['443 ssl', `127.0.0.1:${port} ssl`],
+    ['10.0.0.11:8080', nodes[0]!],
+    ['10.0.0.12:8080', nodes[1]!],
+    ['/etc/letsencrypt/live/chat.example.com/fullchain.pem', join(folder, 'cert')],
+    ['/etc/letsencrypt/live/chat.example.com/privkey.pem', join(folder, 'key')],
+    ['/var/log/nginx/access.log', join(folder, 'access.log')],
+  ]);
+  let filledIn = example;
+  for (const [printed, own] of place) {
+    expect(filledIn).toContain(printed);
+    filledIn = filledIn.replaceAll(printed, own);
+  }
+  const user = process.getuid?.() === 0 ? 'user root;' : '';
+  const path = join(folder, 'nginx.conf');
+  writeFileSync(
+    path,
+    `pid ${folder}/pid; ${user}\nevents {}\nhttp {\nclient_body_temp_path ${folder};\n${filledIn}\n}\n`,
+  );
+  const child: Subprocess = Bun.spawn([nginx!, '-e', 'stderr', '-c', path, '-g', 'daemon off;'], {
+    stdout: 'ignore',
+    stderr: 'ignore',
+  });
+  await eventually('the proxy of the document answers', () =>
+    ask({ port, isSecure: true }).then(
+      (status) => status === 200,
+      () => false,
+    ),
+  );
+  return {
+    stop: () => {
+      child.kill('SIGTERM');
+      return child.exited;
+    },
+  };
+}

@@ -818,6 +818,15 @@ export interface paths {
             'application/json': components['schemas']['Error'];
           };
         };
+        /** @description `rate_limited` */
+        429: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
       };
     };
     put?: never;
@@ -933,6 +942,15 @@ export interface paths {
             'application/json': components['schemas']['Error'];
           };
         };
+        /** @description `rate_limited` */
+        429: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
       };
     };
     put?: never;
@@ -964,6 +982,15 @@ export interface paths {
         };
         /** @description `validation_failed` */
         400: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `rate_limited` */
+        429: {
           headers: {
             [name: string]: unknown;
           };
@@ -1019,6 +1046,15 @@ export interface paths {
         };
         /** @description `conversation_not_found` */
         404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `rate_limited` */
+        429: {
           headers: {
             [name: string]: unknown;
           };
@@ -1146,6 +1182,15 @@ export interface paths {
         };
         /** @description `conversation_not_found` */
         404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `rate_limited` */
+        429: {
           headers: {
             [name: string]: unknown;
           };
@@ -1422,6 +1467,15 @@ export interface paths {
         };
         /** @description `conversation_not_found`, `message_not_found` */
         404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `rate_limited` */
+        429: {
           headers: {
             [name: string]: unknown;
           };
@@ -1933,6 +1987,15 @@ export interface paths {
         };
         /** @description `resync_required` */
         409: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['Error'];
+          };
+        };
+        /** @description `rate_limited` */
+        429: {
           headers: {
             [name: string]: unknown;
           };

@@ -35,6 +35,7 @@ export const ERRORS = {
   stale: { status: 409, retryable: false, message: 'The message was changed meanwhile: look at it first' },
   resync_required: { status: 409, retryable: false, message: 'This copy is of another history: load it anew' },
   cannot_leave_direct: { status: 409, retryable: false, message: 'A direct conversation cannot be left' },
+  group_full: { status: 409, retryable: false, message: 'The group would have more people than a group may' },
   payload_too_large: { status: 413, retryable: false, message: 'The request is too large' },
   unsupported_media_type: { status: 415, retryable: false, message: 'Send application/json' },
   upgrade_required: { status: 426, retryable: false, message: 'This address speaks WebSocket' },

@@ -11,6 +11,13 @@ export const MAX_WAITING_FRAMES = 256;
 /** Bytes that a socket's reader may lag behind before it is cut. */
 export const MAX_BACKLOG_BYTES = 1024 * 1024;
 
+/** Largest answer of the API, in bytes: a page ends early rather than be longer. Files are their own size. */
+export const MAX_ANSWER_BYTES = 1024 * 1024;
+/** Long answers of one account that are read at once; others wait for their turn. */
+export const MAX_LONG_ANSWERS = 2;
+/** How long an answer may go unread before it is cut, in milliseconds. */
+export const UNREAD_MS = 15_000;
+
 /** Sockets of one account on one node: more tabs and devices than people have. */
 export const MAX_SOCKETS_PER_USER = 100;
 
@@ -31,8 +38,18 @@ export const MAX_CHANGES_BEHIND = 1000;
 export const MAX_SYNC_CONVERSATIONS = 1000;
 /** Messages of one conversation in the answer to a `sync`; what is more is asked for by itself. */
 export const SYNC_MESSAGES = 200;
-/** Characters of changes after which the answer to a `sync` is long enough: the rest is asked for by itself, too. */
-export const SYNC_CHARACTERS = 512 * 1024;
+/** Bytes of changes in the answer to a `sync`, and of one conversation's in it: the rest is asked for by itself, too. */
+export const SYNC_BYTES = 512 * 1024;
+export const SYNC_CONVERSATION_BYTES = 128 * 1024;
+/** Bytes of a live `changes` frame; other frames that would be longer become one that says `reset`. */
+export const MAX_CHANGES_FRAME_BYTES = 256 * 1024;
+export const MAX_LIVE_FRAME_BYTES = 512 * 1024;
+/** Marks of one conversation that share a `marks_rev`, at most. */
+export const MARKS_AT_ONCE = 500;
+/** Marks in one `receipts` frame. */
+export const MAX_FRAME_MARKS = 2000;
+/** Wrong fields that a `validation_failed` names. */
+export const MAX_NAMED_ERRORS = 100;
 /** Users named with each kind of reaction; `count` says how many there are. */
 export const REACTION_USERS = 20;
 /** Different kinds of reactions that a message can have. */

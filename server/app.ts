@@ -13,6 +13,7 @@ import { MemoryBus } from './bus/memory.ts';
 import { OutboxReader } from './bus/outbox-reader.ts';
 import { RedisBus } from './bus/redis.ts';
 import { CatchUpReader } from './chat/catch-up.ts';
+import { ChangesReader } from './chat/changes-reader.ts';
 import { ConversationRepository } from './chat/conversation-repository.ts';
 import { Departures } from './chat/departures.ts';
 import { MessageFeed } from './chat/feed.ts';
@@ -46,6 +47,8 @@ import { PostgresDatabase } from './database/postgres/postgres-database.ts';
 import { RequirementError } from './database/postgres/requirements.ts';
 import { SqliteDatabase } from './database/sqlite/sqlite-database.ts';
 import { ParleyError, StartRefused } from './errors.ts';
+import { AnswersUnderWay } from './http/answers-under-way.ts';
+import { Connections } from './http/connections.ts';
 import { OriginPolicy } from './http/origin.ts';
 import { ProxyTrust } from './http/proxy-trust.ts';
 import { type BoundAddress, type Listener, requireFreeAddress, serveHttp } from './http/serve.ts';
@@ -203,15 +206,17 @@ export async function startApp(
   const conversations = new ConversationRepository(database);
   const messages = new MessageRepository(database);
   const messagePresenter = new MessagePresenter(messages, users);
-  const read = new ChatReader({ database, conversations, messages, messagePresenter, users, epoch });
-  const shared = new SharedChanges({ bus, changesForAll: (id, query) => read.changesForAll(id, query) });
+  const reading = { database, conversations, messages, messagePresenter, users, epoch };
+  const read = new ChatReader(reading);
+  const changes = new ChangesReader(reading);
+  const shared = new SharedChanges({ bus, changesForAll: (id, query) => changes.changesForAll(id, query) });
   const hub = new Hub({
     bus,
     log,
     epoch,
     listHeads: (userId) => conversations.listHeads(userId),
     findHead: (userId, conversationId) => conversations.findHead(userId, conversationId),
-    changesSince: (conversationId, since, limit) => read.changesForAll(conversationId, { since, limit }),
+    changesSince: (conversationId, query) => changes.changesForAll(conversationId, query),
     marksSince: (conversationId, marksRev) => conversations.listChangedMarks(conversationId, marksRev),
     usernameOf: async (userId) => (await users.publicUsers([userId])).get(userId)?.username,
   });
@@ -219,6 +224,7 @@ export async function startApp(
     connections: () => ({ plain: hub.countByMode('plain'), v1: hub.countByMode('v1') }),
     activeUsers: () => hub.userCount,
     queued: () => messageLog.queued,
+    answersUnderWay: () => answers.count,
     deliveries: () => hub.deliveries,
     redis: redis && {
       isUp: () => redis.isUp,
@@ -227,6 +233,7 @@ export async function startApp(
     },
     jobs: () => jobs?.worker.state(),
   });
+  const answers = new AnswersUnderWay(() => metrics.answerCut());
   const messageLog = new MessageLog({
     driver: logDriver,
     bus,
@@ -241,13 +248,15 @@ export async function startApp(
     messages,
     messagePresenter,
     read,
-    catchUp: new CatchUpReader(read, shared),
+    changes,
+    catchUp: new CatchUpReader(read, changes, shared),
     users,
     bus,
     messageLog,
     marks,
     limits,
     maxMessageLength: config.chat.max_message_length,
+    maxGroupSize: config.chat.max_group_size,
   });
   const departures = new Departures({ database, conversations, messages, users, bus, logger: log });
   users.onDeleted((userId) => departures.leaveAllGroups(userId));
@@ -283,7 +292,7 @@ export async function startApp(
     epoch,
   });
   const client = { chat, marks, typing, presence, limits, log, isDraining, failed: metrics.failed.bind(metrics) };
-  const upgradeDeps = { auth, hub, origins, proxies, queryToken: config.websocket.query_token, client };
+  const upgradeDeps = { auth, hub, origins, queryToken: config.websocket.query_token, client };
 
   const does = (role: Role) => config.roles.includes(role);
   const jobs = does('worker')
@@ -315,6 +324,9 @@ export async function startApp(
     websocket: realtime.handler,
     socketPaths: SOCKET_PATHS,
     upgrade: does('realtime') ? (...handshake) => upgrade(upgradeDeps, ...handshake) : refuseUpgrade,
+    proxies,
+    connections: new Connections(config.rate_limits ? config.server.connections_per_address : Number.POSITIVE_INFINITY),
+    answers,
   });
   realtime.serveOn(listener.server);
   if (does('api')) departures.start();

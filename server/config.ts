@@ -135,6 +135,7 @@ const SETTINGS = {
     public_url: setting('PUBLIC_URL', '', webAddress),
     trust_proxy: setting('TRUST_PROXY', '', list.pipe(z.array(proxy))),
     cors_origins: setting('CORS_ORIGINS', 'auto', list.pipe(z.array(z.union([z.literal('auto'), origin])))),
+    connections_per_address: setting('CONNECTIONS_PER_ADDRESS', 5000, number(1, 10_000_000)),
     shutdown_timeout: setting('SHUTDOWN_TIMEOUT', '8s', duration('1s', '10m')),
   },
   data: {
@@ -162,6 +163,7 @@ const SETTINGS = {
   },
   chat: {
     max_message_length: setting('MAX_MESSAGE_LENGTH', 4000, number(1, 15_000)),
+    max_group_size: setting('MAX_GROUP_SIZE', 10_000, number(2, 1_000_000)),
     log_queue_limit: setting('LOG_QUEUE_LIMIT', 50_000, number(100, 10_000_000)),
   },
   websocket: {
@@ -188,6 +190,7 @@ const SETTINGS = {
     login_account: setting('LIMIT_LOGIN_ACCOUNT', '10/5m', limit),
     refresh: setting('LIMIT_REFRESH', '300/5m', limit),
     email_lookup: setting('LIMIT_EMAIL_LOOKUP', '30/5m', limit),
+    reads: setting('LIMIT_READS', '50/1s', limit),
     messages: setting('LIMIT_MESSAGES', '200/10s', limit),
     conversations: setting('LIMIT_CONVERSATIONS', '60/5m', limit),
     invitations: setting('LIMIT_INVITATIONS', '2000/5m', limit),

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { ERRORS, type ErrorCode, type FieldError } from '../protocol/errors.ts';
+import { MAX_NAMED_ERRORS } from '../protocol/limits.ts';
 
 export interface ErrorDetails {
   /** The fields that were wrong. */
@@ -41,9 +42,11 @@ export function invalidField(path: string, message: string): ParleyError {
   return new ParleyError('validation_failed', message, { errors: [{ path, message }] });
 }
 
-/** What a schema found wrong. */
+/** What a schema found wrong: of very much, the first. */
 export function validationFailed(error: z.ZodError): ParleyError {
-  const errors: FieldError[] = error.issues.map(({ path, message }) => ({ path: path.join('.'), message }));
+  const errors: FieldError[] = error.issues
+    .slice(0, MAX_NAMED_ERRORS)
+    .map(({ path, message }) => ({ path: path.join('.'), message }));
   const [first] = errors;
   // "Password must …" speaks for itself, and so does "limit must …" of `limit`; "must be a UUID" needs its field.
   const needsField = first && /^[a-z]/.test(first.message) && !first.message.startsWith(first.path);

@@ -51,15 +51,20 @@ export class RateLimit {
 /** What is limited (PROTOCOL.md §9; ASVS 2.4.1, 6.3.1). Where limits are off, each is undefined. */
 export type RateLimits = { [K in keyof Config['limits']]?: RateLimit };
 
+/** What keeps this node's memory and time, so that each counts by itself: a read is not to wait for Redis. */
+const COUNTED_HERE = new Set<string>(['reads'] satisfies (keyof RateLimits)[]);
+
 export function createRateLimits(config: Pick<Config, 'rate_limits' | 'limits'>, redis?: Redis): RateLimits {
   if (!config.rate_limits) return {};
-  const entries = Object.entries(config.limits).map(([name, limit]) => [name, new RateLimit(name, limit, redis)]);
+  const entries = Object.entries(config.limits).map(([name, limit]) => {
+    return [name, new RateLimit(name, limit, COUNTED_HERE.has(name) ? undefined : redis)];
+  });
   return Object.fromEntries(entries);
 }
 
 /** The part of an address that one person can hardly change: all of IPv4, the first 64 bits of IPv6 (RFC 6177). */
 export function addressKey(address: string): string {
-  if (!ipaddr.isValid(address)) return address;
+  if (!address.includes(':') || !ipaddr.isValid(address)) return address;
   const parsed = ipaddr.process(address);
   return parsed.kind() === 'ipv4' ? parsed.toString() : parsed.toNormalizedString().split(':').slice(0, 4).join(':');
 }

@@ -12,6 +12,7 @@ import { ParleyError } from './errors.ts';
 import { answerUnknownRoutes, createHttpApp } from './http/http-app.ts';
 import type { OriginPolicy } from './http/origin.ts';
 import type { ProxyTrust } from './http/proxy-trust.ts';
+import { PAGES, ReadTurns, SYNCS } from './http/read-turns.ts';
 import { refuseApi } from './http/refuse-api.ts';
 import type { Router } from './http/router.ts';
 import type { Logger } from './monitoring/logger.ts';
@@ -49,11 +50,16 @@ export interface HttpParts {
 /** Every address that a node of these roles answers over HTTP. */
 export function mountHttp(parts: HttpParts): Router {
   const { config, version, log, auth, users, tokens, chat, limits, origins, proxies, metrics, isDraining } = parts;
+  const turns = { page: new ReadTurns(PAGES), sync: new ReadTurns(SYNCS) };
   const http = createHttpApp({
     log,
     origins,
     proxies,
     authenticate: createAuthenticate(auth, origins),
+    beginRead: async (accountId, kind) => {
+      await limits.reads?.take(accountId);
+      return turns[kind].take(accountId);
+    },
     isDraining,
     observe: (route, method, status, milliseconds) => metrics.requested(route, method, status, milliseconds),
     failed: (code) => metrics.failed(code),

@@ -1,4 +1,5 @@
 import type { Api, MessagePage } from '../api.ts';
+import { type BackoffOptions, retrying } from '../backoff.ts';
 import type { Copy } from '../store/copy.ts';
 import type { Store } from '../store/store.ts';
 import type { Repairs } from './repairs.ts';
@@ -10,7 +11,11 @@ export interface PagesOptions {
   repairs: Repairs;
   /** Makes a conversation known to the store. */
   learn(id: string): Promise<void>;
+  backoff?: BackoffOptions;
 }
+
+/** A page of people is asked for this often: of a large group there are more than a server answers at once. */
+const ATTEMPTS = 5;
 
 /** What is loaded because somebody looks at it: pages of messages, and of people. */
 export class Pages {
@@ -40,10 +45,10 @@ export class Pages {
 
   /** Loads all participants of a conversation. */
   async loadParticipants(id: string): Promise<void> {
-    const { api, store } = this.options;
+    const { api, store, backoff } = this.options;
     let cursor: string | undefined;
     do {
-      const page = await api.participants(id, { cursor, limit: 500 });
+      const page = await retrying(() => api.participants(id, { cursor, limit: 500 }), { attempts: ATTEMPTS, backoff });
       store.get(id)?.putParticipants(page.participants, 0);
       cursor = page.next_cursor;
     } while (cursor !== undefined);

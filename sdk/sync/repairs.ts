@@ -33,6 +33,8 @@ interface Heard {
   waiting: Delta[];
   /** Whether the client has reason to ask if it still is in the conversation. */
   isDoubtful: boolean;
+  /** Whether an answer said that there is more behind it. */
+  hasMore: boolean;
 }
 
 /**
@@ -137,7 +139,7 @@ export class Repairs {
   }
 
   private hear(id: string): Heard {
-    const heard = this.heard.get(id) ?? { rev: 0, marksRev: 0, waiting: [], isDoubtful: false };
+    const heard = this.heard.get(id) ?? { rev: 0, marksRev: 0, waiting: [], isDoubtful: false, hasMore: false };
     this.heard.set(id, heard);
     return heard;
   }
@@ -146,7 +148,7 @@ export class Repairs {
     const copy = this.options.store.get(id);
     const heard = this.heard.get(id);
     if (!heard) return false;
-    return !copy || heard.isDoubtful || heard.rev > copy.rev || heard.marksRev > copy.marksRev;
+    return !copy || heard.isDoubtful || heard.hasMore || heard.rev > copy.rev || heard.marksRev > copy.marksRev;
   }
 
   private async repair(id: string, signal: AbortSignal): Promise<void> {
@@ -189,7 +191,7 @@ export class Repairs {
       if (changes.epoch !== store.epoch) throw new ParleyError('resync_required');
       if (changes.reset) return await this.load(id, signal);
       this.apply(copy, changes);
-      if (copy.countIsUnknown) copy.refresh(await api.conversation(id, signal));
+      if (copy.countIsUnknown && !changes.has_more) copy.refresh(await api.conversation(id, signal));
     } catch (error) {
       heard.isDoubtful ||= wasDoubtful;
       throw error;
@@ -199,9 +201,9 @@ export class Repairs {
 
   private apply(copy: Copy, changes: Changes): void {
     copy.apply(changes);
+    this.hear(copy.id).hasMore = changes.has_more;
     if (changes.has_more) {
       // What is new is told when nothing is missing in between.
-      this.note(copy.id, changes.rev + 1);
       this.options.store.touch(copy.id);
       return;
     }
@@ -245,6 +247,7 @@ export class Repairs {
     const { read_seq } = copy.markOf(store.me.id);
     const unread = isNews ? (page?.messages.filter((message) => message.seq > read_seq) ?? []) : [];
     const told = before ? copy.continueFrom(before) : unread;
+    this.hear(id).hasMore = false;
     this.applyWaiting(copy);
     store.put(copy);
     const news = copy.takeNews();

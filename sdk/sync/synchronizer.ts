@@ -32,10 +32,10 @@ export class Synchronizer {
   private marksTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly options: SynchronizerOptions) {
-    const { api, store } = options;
+    const { api, store, backoff } = options;
     this.repairs = new Repairs(options);
     const learn = async (id: string) => this.take(await api.conversation(id));
-    this.pages = new Pages({ api, store, repairs: this.repairs, learn });
+    this.pages = new Pages({ api, store, repairs: this.repairs, learn, backoff });
   }
 
   /** Brings everything up to date, as after `ready`; live frames may come meanwhile. */

@@ -142,19 +142,19 @@ export function authRoutes({ auth, users, tokens, cookies, origins, limits }: Au
   ];
   for (const route of registerRoutes) {
     router.openapi(route, async (c) => {
-      await limits.register?.take(addressKey(c.var.address));
+      await limits.register?.take(addressKey(c.env.address));
       return c.json(signedIn(c, await auth.register(c.req.valid('json'))), 201);
     });
   }
 
   router.openapi(loginRoute, async (c) => {
-    await limits.login?.take(addressKey(c.var.address));
+    await limits.login?.take(addressKey(c.env.address));
     const { password, ...handle } = c.req.valid('json');
     return c.json(signedIn(c, await auth.login(handle, password)), 200);
   });
 
   router.openapi(refreshRoute, async (c) => {
-    await limits.refresh?.take(addressKey(c.var.address));
+    await limits.refresh?.take(addressKey(c.env.address));
     const given = c.req.valid('json').refresh_token;
     const token = given ?? refreshCookie(c.req.raw.headers);
     if (token === undefined) throw new ParleyError('missing_token', 'Sign in first: no refresh token was sent');

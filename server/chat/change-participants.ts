@@ -5,7 +5,7 @@ import type { Actor, Membership } from './model.ts';
 
 /** Admins of a group add people; who is in already stays as they are. */
 export async function addParticipants(
-  deps: ChangeDeps,
+  deps: ChangeDeps & { maxGroupSize: number },
   actor: Actor,
   conversationId: string,
   userIds: string[],
@@ -19,9 +19,15 @@ export async function addParticipants(
     const inside = new Set(known.filter((row) => row.left_rev === null).map((row) => row.user_id));
     const joining = wanted.filter((id) => !inside.has(id));
     if (joining.length === 0) return undefined;
+    requireRoom(deps.maxGroupSize, joining.length + (await deps.conversations.countParticipants(conversationId, tx)));
     await deps.users.requireActive(tx, joining);
     return { event: 'participant.joined', note: { kind: 'participant_joined', user_ids: joining }, joining };
   });
+}
+
+/** Fails where a group would have more people than it may. */
+export function requireRoom(maxGroupSize: number, size: number): void {
+  if (size > maxGroupSize) throw new ParleyError('group_full', `A group has at most ${maxGroupSize} people`);
 }
 
 /** Anyone leaves a group; admins remove others. When the last admin leaves, the longest member becomes one. */

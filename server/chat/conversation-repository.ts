@@ -1,4 +1,5 @@
 import { type CompiledQuery, sql } from 'kysely';
+import { MAX_FRAME_MARKS } from '../../protocol/limits.ts';
 import type { Head, Mark, ParticipantRole } from '../../protocol/resources.ts';
 import type { Database, Executor, RowsOf } from '../database/database.ts';
 import { writeOutbox } from '../database/outbox.ts';
@@ -24,11 +25,28 @@ export function membershipOf([[conversation], [me]]: RowsOf<MembershipQueries>):
   return conversation && me && { conversation, me };
 }
 
-/** Of what `changedParticipants` finds, the marks that moved after `marksRev`: of who left, nothing more is told. */
-export function movedMarks(rows: ParticipantRow[], marksRev: number): Mark[] {
-  return rows
-    .filter((row) => row.marks_rev > marksRev && row.left_rev === null)
-    .map(({ user_id, delivered_seq, read_seq }) => ({ user_id, delivered_seq, read_seq }));
+/** Somebody's marks, and the `marks_rev` at which they moved. */
+export type MovedMark = Mark & { marks_rev: number };
+
+/** Marks that moved, up to `marks_rev`; with `has_more` others moved after that. */
+export interface MarksPage {
+  marks: Mark[];
+  marks_rev: number;
+  has_more: boolean;
+}
+
+/**
+ * A page of marks that moved, at most `limit`, which ends at a whole `marks_rev`: no more than `limit` share one. `rows` are
+ * in that order, one more than `limit` where there are more; `headRev` is where the conversation's marks stand.
+ */
+export function wholeMarks(rows: MovedMark[], limit: number, headRev: number): MarksPage {
+  const beyond = rows[limit];
+  const whole = beyond ? rows.filter((row) => row.marks_rev < beyond.marks_rev) : rows;
+  return {
+    marks: whole.map(({ user_id, delivered_seq, read_seq }) => ({ user_id, delivered_seq, read_seq })),
+    marks_rev: beyond ? whole.at(-1)!.marks_rev : headRev,
+    has_more: beyond !== undefined,
+  };
 }
 
 /** No conversation has it. */
@@ -93,6 +111,21 @@ export class ConversationRepository {
 
   conversation(id: string): CompiledQuery<ConversationRow> {
     return this.database.read.selectFrom('conversations').selectAll().where('id', '=', id).compile();
+  }
+
+  /** A conversation, and whether marks of it moved after `marksRev`. */
+  headWithMarks(id: string, marksRev: number) {
+    return this.database.read
+      .selectFrom('conversations')
+      .selectAll()
+      .select((eb) => eb('marks_rev', '>', marksRev).as('marks_moved'))
+      .where('id', '=', id)
+      .compile();
+  }
+
+  /** A user's place in a conversation that they are in. */
+  place(conversationId: string, userId: string): CompiledQuery<ParticipantRow> {
+    return this.memberships([conversationId], userId)[1];
   }
 
   /** The direct conversation of a pair, which may be one person twice. */
@@ -214,6 +247,17 @@ export class ConversationRepository {
       .execute();
   }
 
+  /** How many are in a conversation. */
+  async countParticipants(conversationId: string, executor: Executor): Promise<number> {
+    const { count } = await executor
+      .selectFrom('participants')
+      .select((eb) => eb.fn.countAll<number>().as('count'))
+      .where('conversation_id', '=', conversationId)
+      .where('left_rev', 'is', null)
+      .executeTakeFirstOrThrow();
+    return Number(count);
+  }
+
   /** Admins other than one, and the longest of all others: what decides when somebody leaves. */
   async findHeirs(conversationId: string, leaverId: string, executor: Executor) {
     const others = () =>
@@ -229,20 +273,41 @@ export class ConversationRepository {
     return { otherAdmin, longest: await others().executeTakeFirst() };
   }
 
-  /** Participants that came, went or changed role after `rev`, and those whose marks moved after `marksRev`; in no order. */
-  changedParticipants(conversationId: string, rev: number, marksRev: number): CompiledQuery<ParticipantRow> {
+  /** Participants that came, went or changed role after `rev`, in the order of these changes. */
+  changedParticipants(conversationId: string, rev: number, limit: number): CompiledQuery<ParticipantRow> {
     return this.database.read
       .selectFrom('participants')
       .selectAll()
       .where('conversation_id', '=', conversationId)
-      .where((eb) => eb.or([eb('rev', '>', rev), eb('marks_rev', '>', marksRev)]))
+      .where('rev', '>', rev)
+      .orderBy('rev')
+      .orderBy('user_id')
+      .limit(limit)
       .compile();
   }
 
-  /** Marks of participants that moved after `marksRev`. */
-  async listChangedMarks(conversationId: string, marksRev: number): Promise<Mark[]> {
-    const moved = this.changedParticipants(conversationId, Number.MAX_SAFE_INTEGER, marksRev);
-    return movedMarks((await this.database.read.executeQuery(moved)).rows, marksRev);
+  /** Marks that moved after `marksRev`, in the order in which they moved. Of who left, nothing more is told. */
+  changedMarks(conversationId: string, marksRev: number, limit: number): CompiledQuery<MovedMark> {
+    return this.database.read
+      .selectFrom('participants')
+      .select(['user_id', 'delivered_seq', 'read_seq', 'marks_rev'])
+      .where('conversation_id', '=', conversationId)
+      .where('left_rev', 'is', null)
+      .where('marks_rev', '>', marksRev)
+      .orderBy('marks_rev')
+      .orderBy('user_id')
+      .limit(limit)
+      .compile();
+  }
+
+  /** A page of marks that moved after `marksRev`, as many as a frame has. */
+  async listChangedMarks(conversationId: string, marksRev: number): Promise<MarksPage> {
+    const limit = MAX_FRAME_MARKS;
+    const [[head], rows] = await this.database.readTogether([
+      this.conversation(conversationId),
+      this.changedMarks(conversationId, marksRev, limit + 1),
+    ]);
+    return wholeMarks(rows, limit, head?.marks_rev ?? marksRev);
   }
 
   /** A page of where a user's conversations stand, in id order. */

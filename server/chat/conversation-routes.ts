@@ -11,7 +11,16 @@ import {
 import { CatchUp, Entry, Participant, Sync } from '../../protocol/resources.ts';
 import { Id } from '../../protocol/schemas.ts';
 import { longJson, writtenJson } from '../http/long-answers.ts';
-import { createRouter, failures, jsonAnswer, jsonBody, type Router, SIGNED_IN } from '../http/router.ts';
+import {
+  createRouter,
+  failures,
+  jsonAnswer,
+  jsonBody,
+  type Router,
+  SIGNED_IN,
+  SIGNED_IN_READ,
+  SIGNED_IN_SYNC,
+} from '../http/router.ts';
 import type { ChatService } from './service.ts';
 
 const CONVERSATIONS = '/api/v1/conversations';
@@ -24,6 +33,7 @@ const Created = Entry.extend({ is_new: z.boolean() }).meta({ id: 'CreatedEntry' 
 const Done = z.object({ success: z.literal(true) });
 
 const base = { ...SIGNED_IN, tags: ['Conversations'] };
+const reading = { ...SIGNED_IN_READ, tags: ['Conversations'] };
 
 const create = createRoute({
   ...base,
@@ -40,7 +50,7 @@ const create = createRoute({
 });
 
 const list = createRoute({
-  ...base,
+  ...reading,
   method: 'get',
   path: CONVERSATIONS,
   summary: 'The caller’s conversations, latest activity first',
@@ -50,22 +60,26 @@ const list = createRoute({
       'A page',
       z.object({ conversations: z.array(Entry), count: z.int(), next_cursor: z.string().optional() }),
     ),
-    ...failures('validation_failed'),
+    ...failures('validation_failed', 'rate_limited'),
   },
 });
 
 const sync = createRoute({
-  ...base,
+  ...reading,
   method: 'get',
   path: '/api/v1/sync',
   summary: 'Where all of the caller’s conversations stand',
   description: 'What a client asks after it was away: it fetches the changes of each conversation that is behind.',
   request: { query: z.object({ limit: pageLimit(1000, 1000), cursor: Cursor }) },
-  responses: { 200: jsonAnswer('A page of heads, in id order', Sync), ...failures('validation_failed') },
+  responses: {
+    200: jsonAnswer('A page of heads, in id order', Sync),
+    ...failures('validation_failed', 'rate_limited'),
+  },
 });
 
 const catchUp = createRoute({
-  ...base,
+  ...SIGNED_IN_SYNC,
+  tags: ['Conversations'],
   method: 'post',
   path: '/api/v1/sync',
   summary: 'Where all of the caller’s conversations stand, and what changed in them',
@@ -74,17 +88,17 @@ const catchUp = createRoute({
   request: { body: jsonBody(SyncBody) },
   responses: {
     200: jsonAnswer('A page of heads, in id order', CatchUp),
-    ...failures('validation_failed', 'unavailable'),
+    ...failures('validation_failed', 'rate_limited', 'unavailable'),
   },
 });
 
 const read = createRoute({
-  ...base,
+  ...reading,
   method: 'get',
   path: CONVERSATION,
   summary: 'One conversation',
   request: { params: ConversationParams },
-  responses: { 200: jsonAnswer('The entry', Entry), ...failures('conversation_not_found') },
+  responses: { 200: jsonAnswer('The entry', Entry), ...failures('conversation_not_found', 'rate_limited') },
 });
 
 const update = createRoute({
@@ -100,14 +114,14 @@ const update = createRoute({
 });
 
 const listParticipants = createRoute({
-  ...base,
+  ...reading,
   method: 'get',
   path: `${CONVERSATION}/participants`,
   summary: 'Who is in a conversation, longest first',
   request: { params: ConversationParams, query: z.object({ limit: pageLimit(100, 500), cursor: Cursor }) },
   responses: {
     200: jsonAnswer('A page', z.object({ participants: z.array(Participant), next_cursor: z.string().optional() })),
-    ...failures('validation_failed', 'conversation_not_found'),
+    ...failures('validation_failed', 'conversation_not_found', 'rate_limited'),
   },
 });
 

@@ -11,7 +11,15 @@ import {
 import { Changes, Mark, Message } from '../../protocol/resources.ts';
 import { Counter, Id } from '../../protocol/schemas.ts';
 import { longJson } from '../http/long-answers.ts';
-import { createRouter, failures, jsonAnswer, jsonBody, type Router, SIGNED_IN } from '../http/router.ts';
+import {
+  createRouter,
+  failures,
+  jsonAnswer,
+  jsonBody,
+  type Router,
+  SIGNED_IN,
+  SIGNED_IN_READ,
+} from '../http/router.ts';
 import type { ChatService } from './service.ts';
 
 const CONVERSATION = '/api/v1/conversations/{id}';
@@ -34,9 +42,10 @@ const ChangesQuery = z.object({
 });
 
 const base = { ...SIGNED_IN, tags: ['Messages'] };
+const reading = { ...SIGNED_IN_READ, tags: ['Messages'] };
 
 const history = createRoute({
-  ...base,
+  ...reading,
   method: 'get',
   path: `${CONVERSATION}/messages`,
   summary: 'History, the newest page first, oldest to newest inside a page',
@@ -51,7 +60,7 @@ const history = createRoute({
         rev: Counter,
       }),
     ),
-    ...failures('validation_failed', 'conversation_not_found', 'message_not_found'),
+    ...failures('validation_failed', 'conversation_not_found', 'message_not_found', 'rate_limited'),
   },
 });
 
@@ -140,7 +149,7 @@ const markRead = createRoute({
 });
 
 const changes = createRoute({
-  ...base,
+  ...reading,
   method: 'get',
   path: `${CONVERSATION}/changes`,
   summary: 'What changed since a `rev`',
@@ -148,7 +157,7 @@ const changes = createRoute({
   request: { params: ConversationParams, query: ChangesQuery },
   responses: {
     200: jsonAnswer('The changes', Changes),
-    ...failures('validation_failed', 'conversation_not_found', 'resync_required'),
+    ...failures('validation_failed', 'conversation_not_found', 'resync_required', 'rate_limited'),
   },
 });
 
@@ -189,7 +198,7 @@ export function messageRoutes(chat: ChatService): Router {
     })
     .openapi(changes, async (c) => {
       const { id } = c.req.valid('param');
-      return longJson(c, await chat.read.changes(c.var.caller, id, c.req.valid('query')));
+      return longJson(c, await chat.changes.changes(c.var.caller, id, c.req.valid('query')));
     });
 }
 

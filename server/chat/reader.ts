@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { ENTRY_PARTICIPANTS, MAX_CHANGES_BEHIND } from '../../protocol/limits.ts';
-import type { Changes, Entry, Message, Participant, Sync } from '../../protocol/resources.ts';
+import { ENTRY_PARTICIPANTS } from '../../protocol/limits.ts';
+import type { Entry, Message, Participant, Sync } from '../../protocol/resources.ts';
 import { CursorCodec } from '../cursor.ts';
-import type { Database, RowsOf } from '../database/database.ts';
+import type { Database } from '../database/database.ts';
 import { prepared } from '../database/prepared.ts';
 import { ParleyError } from '../errors.ts';
 import type { UsersService } from '../users/service.ts';
@@ -10,14 +10,14 @@ import {
   type ConversationPlace,
   type ConversationRepository,
   membershipOf,
-  movedMarks,
   type ParticipantPlace,
 } from './conversation-repository.ts';
 import type { Receipt } from './log/message-log.ts';
 import type { MessagePresenter } from './message-presenter.ts';
 import type { MessageRepository } from './message-repository.ts';
-import type { Actor, ConversationRow, Membership } from './model.ts';
-import { presentConversation, presentEntry, presentParticipant } from './presenter.ts';
+import type { Actor, Membership } from './model.ts';
+import { aroundWithin, firstWithin, PAGE_BYTES } from './page-budget.ts';
+import { presentEntry, presentParticipant } from './presenter.ts';
 
 export interface ChatReaderOptions {
   database: Database;
@@ -39,22 +39,6 @@ export interface HistoryPage extends Page {
   around?: string;
 }
 
-export interface ChangesQuery {
-  /** The `rev` and, where marks are asked for, the `marks_rev` that the caller holds. */
-  since: number;
-  marks_since?: number;
-  /** Messages at most. */
-  limit: number;
-}
-
-/** What of a conversation is asked for. */
-interface ChangedSince {
-  conversationId: string;
-  since: number;
-  marksSince: number;
-  limit: number;
-}
-
 /** Where a page of history goes on: below this `seq`. */
 const historyPlace = new CursorCodec(z.object({ before: z.int().positive() }));
 const conversationPlace = new CursorCodec<ConversationPlace>(z.object({ updatedAt: z.int(), id: z.uuid() }));
@@ -64,22 +48,12 @@ const headPlace = new CursorCodec(z.object({ after: z.uuid() }));
 /** All that clients read of conversations. What somebody is not in does not exist for them. */
 export class ChatReader {
   private readonly historyQueries;
-  private readonly changedQueries;
-  private readonly changedForAllQueries;
 
   constructor(private readonly options: ChatReaderOptions) {
     const { conversations, messages } = options;
     this.historyQueries = prepared((ask: { conversationId: string; userId: string; before: number; limit: number }) => [
       ...conversations.membership(ask.conversationId, ask.userId),
       ...messages.whole(messages.selectBefore(ask.conversationId, ask.before, ask.limit), ask.userId),
-    ]);
-    this.changedQueries = prepared((ask: ChangedSince & { userId: string }) => [
-      ...conversations.membership(ask.conversationId, ask.userId),
-      ...this.changed(ask, ask.userId),
-    ]);
-    this.changedForAllQueries = prepared((ask: ChangedSince) => [
-      conversations.conversation(ask.conversationId),
-      ...this.changed(ask),
     ]);
   }
 
@@ -98,10 +72,16 @@ export class ChatReader {
   async listConversations(actor: Actor, page: Page): Promise<{ entries: Entry[]; nextCursor?: string }> {
     const after = page.cursor === undefined ? undefined : conversationPlace.decode(page.cursor);
     const places = await this.options.conversations.listPlaces(actor.userId, page.limit + 1, after);
-    const shown = places.slice(0, page.limit);
-    const last = places.length > page.limit ? shown.at(-1) : undefined;
-    const ids = shown.map(({ id }) => id);
-    return { entries: await this.entries(actor, ids), nextCursor: last && conversationPlace.encode(last) };
+    const asked = places.slice(0, page.limit);
+    const found = await this.entries(
+      actor,
+      asked.map(({ id }) => id),
+    );
+    const entries = firstWithin(found, PAGE_BYTES);
+    const lastId = entries.length < found.length ? entries.at(-1)?.conversation.id : asked.at(-1)?.id;
+    const last = asked.find(({ id }) => id === lastId);
+    const hasMore = last !== undefined && last !== places.at(-1);
+    return { entries, nextCursor: hasMore ? conversationPlace.encode(last) : undefined };
   }
 
   /** A page of a conversation's participants, longest in first. */
@@ -117,18 +97,20 @@ export class ChatReader {
       conversations.participants(conversationId, page.limit + 1, after),
     ]);
     requireFound(membershipOf([conversation, me]));
-    const shown = rows.slice(0, page.limit);
-    const last = rows.length > page.limit ? shown.at(-1) : undefined;
-    const users = await this.options.users.publicUsers(shown.map((row) => row.user_id));
+    const asked = rows.slice(0, page.limit);
+    const users = await this.options.users.publicUsers(asked.map((row) => row.user_id));
+    const presented = asked.map((row) => presentParticipant(row, users));
+    const participants = firstWithin(presented, PAGE_BYTES);
+    const last = participants.length < rows.length ? asked[participants.length - 1] : undefined;
     return {
-      participants: shown.map((row) => presentParticipant(row, users)),
+      participants,
       nextCursor: last && participantPlace.encode({ joinedAt: last.joined_at, userId: last.user_id }),
     };
   }
 
   /**
    * A page of history, the newest first, oldest to newest inside it, at least as new as its `rev`. With `around`, the page
-   * in whose middle that message is.
+   * in whose middle that message is. Where the messages are long it has fewer than were asked for.
    */
   async history(
     actor: Actor,
@@ -141,7 +123,10 @@ export class ChatReader {
       this.historyQueries({ conversationId, userId: actor.userId, before, limit: page.limit }),
     );
     const { conversation } = requireFound(membershipOf([found, me]));
-    const shown = (await messagePresenter.present(whole, actor.userId)).reverse();
+    const newestFirst = await messagePresenter.present(whole, actor.userId);
+    const middle = newestFirst.findIndex(({ id }) => id === page.around);
+    const fitting = middle < 0 ? firstWithin(newestFirst, PAGE_BYTES) : aroundWithin(newestFirst, middle, PAGE_BYTES);
+    const shown = fitting.reverse();
     const oldest = shown[0]?.seq ?? 1;
     return {
       messages: shown,
@@ -197,24 +182,6 @@ export class ChatReader {
     return message;
   }
 
-  /** What changed since a `rev` that the caller holds (PROTOCOL.md §7.3). */
-  async changes(actor: Actor, conversationId: string, query: ChangesQuery): Promise<Changes> {
-    const { userId } = actor;
-    const [found, me, ...changed] = await this.options.database.readTogether(
-      this.changedQueries({ ...changedSince(conversationId, query), userId }),
-    );
-    const { conversation } = requireFound(membershipOf([found, me]));
-    return this.presentChanges(conversation, query, changed, userId);
-  }
-
-  /** The same for all who are in a conversation: what the hub tells when the live stream had a gap. */
-  async changesForAll(conversationId: string, query: ChangesQuery): Promise<Changes | undefined> {
-    const [[conversation], ...changed] = await this.options.database.readTogether(
-      this.changedForAllQueries(changedSince(conversationId, query)),
-    );
-    return conversation && this.presentChanges(conversation, query, changed);
-  }
-
   /** A page of where all of the caller's conversations stand, in id order. */
   async sync(actor: Actor, page: Page): Promise<Sync> {
     const after = page.cursor === undefined ? undefined : headPlace.decode(page.cursor).after;
@@ -225,44 +192,6 @@ export class ChatReader {
       epoch: this.options.epoch.current,
       conversations: shown,
       next_cursor: last && headPlace.encode({ after: last.id }),
-    };
-  }
-
-  private changed({ conversationId, since, marksSince, limit }: ChangedSince, callerId?: string) {
-    const { messages, conversations } = this.options;
-    return [
-      conversations.changedParticipants(conversationId, since, marksSince),
-      ...messages.whole(messages.selectChanged(conversationId, since, limit), callerId),
-    ] as const;
-  }
-
-  private async presentChanges(
-    conversation: ConversationRow,
-    { since, marks_since, limit }: ChangesQuery,
-    [places, rows, ...shownWith]: RowsOf<ReturnType<ChatReader['changed']>>,
-    callerId?: string,
-  ): Promise<Changes> {
-    const { messagePresenter, users } = this.options;
-    const { rev, marks_rev } = conversation;
-    const epoch = this.options.epoch.current;
-    if (since > rev || (marks_since ?? 0) > marks_rev) throw new ParleyError('resync_required');
-    if (rev - since > MAX_CHANGES_BEHIND) {
-      return { epoch, reset: true, messages: [], rev, marks_rev, has_more: false };
-    }
-    const shown = rows.slice(0, limit);
-    const hasMore = rows.length > limit;
-    const participants = places.filter((row) => row.rev > since).sort((one, other) => one.rev - other.rev);
-    const people = await users.publicUsers(participants.map((row) => row.user_id));
-    const marks = marks_since === undefined ? undefined : movedMarks(places, marks_since);
-    return {
-      epoch,
-      messages: await messagePresenter.present([shown, ...shownWith], callerId),
-      conversation: conversation.meta_rev > since ? presentConversation(conversation) : undefined,
-      participants: participants.length > 0 ? participants.map((row) => presentParticipant(row, people)) : undefined,
-      marks,
-      rev: hasMore ? shown.at(-1)!.rev : rev,
-      marks_rev,
-      has_more: hasMore,
     };
   }
 
@@ -299,9 +228,4 @@ export class ChatReader {
 function requireFound(membership: Membership | undefined): Membership {
   if (!membership) throw new ParleyError('conversation_not_found');
   return membership;
-}
-
-/** One message more than asked for, to see whether there are more; and no marks where none were asked for. */
-function changedSince(conversationId: string, { since, marks_since, limit }: ChangesQuery): ChangedSince {
-  return { conversationId, since, marksSince: marks_since ?? Number.MAX_SAFE_INTEGER, limit: limit + 1 };
 }

@@ -4,7 +4,8 @@ import { invalidField, ParleyError } from '../errors.ts';
 import type { RateLimits } from '../rate-limits.ts';
 import type { CatchUpReader } from './catch-up.ts';
 import { deleteMessage, editMessage, type MessageChangeDeps, type MessageKey, react } from './change-message.ts';
-import { addParticipants, changeRole, removeParticipant, renameGroup } from './change-participants.ts';
+import { addParticipants, changeRole, removeParticipant, renameGroup, requireRoom } from './change-participants.ts';
+import type { ChangesReader } from './changes-reader.ts';
 import { checkContent } from './content.ts';
 import type { MessageLog, NewMessage, Receipt } from './log/message-log.ts';
 import type { Marks } from './marks/marks.ts';
@@ -14,12 +15,15 @@ import type { ChatReader } from './reader.ts';
 
 export interface ChatServiceOptions extends MessageChangeDeps {
   read: ChatReader;
+  changes: ChangesReader;
   catchUp: CatchUpReader;
   messageLog: MessageLog;
   marks: Marks;
   limits: Pick<RateLimits, 'messages' | 'conversations' | 'invitations' | 'email_lookup'>;
   /** Longest message, in characters. */
   maxMessageLength: number;
+  /** People that a group may have. */
+  maxGroupSize: number;
 }
 
 /** A message to send: to a conversation, or to a user, whose direct conversation is found or opened. */
@@ -45,7 +49,12 @@ export class ChatService {
     return this.options.read;
   }
 
-  /** What they missed. */
+  /** What changed since what they hold. */
+  get changes(): ChangesReader {
+    return this.options.changes;
+  }
+
+  /** What they missed, in one answer. */
   get catchUp(): CatchUpReader {
     return this.options.catchUp;
   }
@@ -142,6 +151,7 @@ export class ChatService {
     if (group.memberIds.length > MAX_PARTICIPANTS_AT_ONCE) {
       throw invalidField('participant_ids', `at most ${MAX_PARTICIPANTS_AT_ONCE} people at once`);
     }
+    requireRoom(this.options.maxGroupSize, new Set([actor.userId, ...group.memberIds]).size);
     await this.options.limits.conversations?.take(actor.userId);
     await this.takeInvitations(actor, group.memberIds);
     return createGroup(this.options, actor, group);

@@ -1,7 +1,7 @@
-import { SYNC_MESSAGES } from '../../protocol/limits.ts';
+import { MAX_CHANGES_BEHIND, SYNC_CONVERSATION_BYTES, SYNC_MESSAGES } from '../../protocol/limits.ts';
 import type { Changes, Head } from '../../protocol/resources.ts';
 import type { Bus } from '../bus/bus.ts';
-import type { ChangesQuery } from './reader.ts';
+import type { ChangesQuery } from './changes-reader.ts';
 
 /** For how long an answer is surely kept for others, in milliseconds, and how many characters of them at most. */
 const KEPT_MS = 5000;
@@ -43,7 +43,7 @@ export class SharedChanges {
     const known = this.texts.get(key) ?? this.olderTexts.get(key);
     if (known) return known;
     const { texts } = this;
-    const text = this.read(id, rev, { since: held.rev, marks_since: held.marks_rev, limit: SYNC_MESSAGES });
+    const text = this.read(id, rev, syncQuery(held));
     texts.set(key, text);
     this.timer ??= setTimeout(() => this.age(), KEPT_MS).unref();
     text.then(
@@ -55,8 +55,9 @@ export class SharedChanges {
 
   private async read(id: string, rev: number, query: ChangesQuery): Promise<string | undefined> {
     const changes = await this.options.changesForAll(id, query);
+    if (!changes || isTooMuch(changes, rev, query)) return undefined;
     // What came in between is not for whoever was removed by it.
-    const isWhole = changes?.rev === rev && !changes.has_more;
+    const isWhole = changes.rev === rev && !changes.has_more;
     return isWhole && isSameForAll(changes) ? JSON.stringify(changes) : undefined;
   }
 
@@ -80,6 +81,24 @@ export class SharedChanges {
     this.olderTexts = new Map();
     this.characters = 0;
   }
+}
+
+/** What a `sync` tells of one conversation to somebody who holds so much of it. */
+export function syncQuery(held: { rev: number; marks_rev?: number }): ChangesQuery {
+  return {
+    since: held.rev,
+    marks_since: held.marks_rev,
+    limit: SYNC_MESSAGES,
+    bytes: SYNC_CONVERSATION_BYTES,
+  };
+}
+
+/**
+ * Whether one change alone has no room in a `sync`, though not much was missed: asked for by itself it may be told, rather
+ * than the conversation loaded anew.
+ */
+export function isTooMuch({ reset }: Changes, headRev: number, { since }: { since: number }): boolean {
+  return reset === true && headRev - since <= MAX_CHANGES_BEHIND;
 }
 
 /** Whether everybody finds themselves among the users that are named with each reaction, or is surely not there. */

@@ -5,6 +5,7 @@ import { accounts } from './migrations/0001-accounts.ts';
 import { conversations } from './migrations/0002-conversations.ts';
 import { realtime } from './migrations/0003-realtime.ts';
 import { jobs } from './migrations/0004-jobs.ts';
+import { participantsByRev } from './migrations/0005-participants-by-rev.ts';
 import { type ColumnTypes, POSTGRES_TYPES, SQLITE_TYPES } from './migrations/column-types.ts';
 import type { Schema } from './schema.ts';
 
@@ -15,6 +16,7 @@ function migrations(types: ColumnTypes): Record<string, Migration> {
     '0002-conversations': conversations(types),
     '0003-realtime': realtime(types),
     '0004-jobs': jobs(types),
+    '0005-participants-by-rev': participantsByRev(),
   };
 }
 

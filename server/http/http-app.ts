@@ -11,6 +11,7 @@ import { answerError } from './errors.ts';
 import { SAFE_METHODS } from './methods.ts';
 import type { OriginPolicy } from './origin.ts';
 import type { ProxyTrust } from './proxy-trust.ts';
+import type { BeginRead } from './read-turns.ts';
 import { type Caller, createRouter, type HttpContext, type Router } from './router.ts';
 
 export interface HttpOptions {
@@ -19,6 +20,8 @@ export interface HttpOptions {
   proxies: ProxyTrust;
   /** Finds out who makes a request. */
   authenticate(c: HttpContext): Promise<Caller>;
+  /** Waits until an account may read what can be long. */
+  beginRead: BeginRead;
   /** Whether the server is about to go, and takes no new work. */
   isDraining(): boolean;
   /** Told of every answer: for metrics. */
@@ -34,15 +37,15 @@ export function createHttpApp(options: HttpOptions): Router {
   app.use(requestId(), async (c, next) => {
     const started = performance.now();
     c.set('log', options.log.child({ request_id: c.var.requestId }));
-    c.set('address', options.proxies.clientAddress(c.env.peer, c.req.raw.headers));
     c.set('secure', options.proxies.isSecure(c.env.peer, c.req.raw.headers));
     c.set('authenticate', () => options.authenticate(c));
+    c.set('beginRead', options.beginRead);
     await next();
     const milliseconds = performance.now() - started;
     options.observe(c.req.routePath, c.req.method, c.res.status, milliseconds);
     // The path without its query: a token may be there.
     const line = { method: c.req.method, path: c.req.path, status: c.res.status, ms: Math.round(milliseconds) };
-    c.var.log.info({ ...line, address: c.var.address, user_id: c.var.caller?.userId }, 'request');
+    c.var.log.info({ ...line, address: c.env.address, user_id: c.var.caller?.userId }, 'request');
   });
   app.use(
     secureHeaders({
@@ -70,6 +73,7 @@ export function createHttpApp(options: HttpOptions): Router {
     }),
   );
   app.use(async (c, next) => {
+    if (c.env.refused) throw c.env.refused;
     // What only reads is answered to the end; what was under way before is finished.
     if (options.isDraining() && !SAFE_METHODS.has(c.req.method)) {
       throw new ParleyError('unavailable', 'This server is about to restart');

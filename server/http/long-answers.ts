@@ -9,17 +9,11 @@ const GATHERED = 12 * 1024;
  * A body that Bun sends together with its headers, however long it is. Of a longer one that comes after an `await` it sends
  * each name, colon and value by itself, some eighty system calls (oven-sh/bun#41341): half a millisecond, ten times what the
  * rest of the answer takes. A stream it gathers; its length is not told before then, and each chunk with its own instead
- * (RFC 9112 §7.1).
+ * (RFC 9112 §7.1). What is long waits for its reader, and is cut where nobody reads it (`answers-under-way.ts`).
  */
-export function inOnePiece<Body extends string | Uint8Array<ArrayBuffer>>(body: Body): Body | ReadableStream {
+export function inOnePiece<Body extends string | Uint8Array<ArrayBuffer>>(c: HttpContext, body: Body) {
   if (body.length <= GATHERED) return body;
-  const bytes = typeof body === 'string' ? Buffer.from(body) : body;
-  return new ReadableStream({
-    start(controller) {
-      controller.enqueue(bytes);
-      controller.close();
-    },
-  });
+  return c.env.send(typeof body === 'string' ? new TextEncoder().encode(body) : body, c.var.caller?.userId);
 }
 
 /** What `c.json` answers, for what may be long: lists, and whatever holds one. */
@@ -33,6 +27,6 @@ export function writtenJson<T, Status extends ContentfulStatusCode = 200>(
   text: string,
   status?: Status,
 ): Response & TypedResponse<T, Status, 'json'> {
-  const answer = c.body(inOnePiece(text), status ?? 200, { 'Content-Type': 'application/json' });
+  const answer = c.body(inOnePiece(c, text), status ?? 200, { 'Content-Type': 'application/json' });
   return answer as Response as Response & TypedResponse<T, Status, 'json'>;
 }

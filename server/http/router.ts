@@ -5,6 +5,8 @@ import { ERRORS, type ErrorCode } from '../../protocol/errors.ts';
 import { ErrorBodySchema } from '../../protocol/resources.ts';
 import { validationFailed } from '../errors.ts';
 import type { Logger } from '../monitoring/logger.ts';
+import type { Sending } from './answers-under-way.ts';
+import type { BeginRead, ReadKind } from './read-turns.ts';
 
 /** Who makes a request, known by a session that holds at this moment. */
 export interface Caller {
@@ -19,20 +21,28 @@ export interface HttpEnv {
   Bindings: {
     /** The address at the other end of the connection. */
     peer: string;
+    /** The client's address, proxies seen through. */
+    address: string;
+    /** Why this request is not looked at: its client has too many under way. */
+    refused?: unknown;
+    /** The body as a stream that waits for its reader, and is cut where nobody reads it. */
+    send(body: Uint8Array<ArrayBuffer>, accountId?: string): ReadableStream;
+    /** What is being sent so. */
+    sending?: Sending;
     /** Why a WebSocket handshake failed. */
     refusal?: unknown;
   };
   Variables: {
     requestId: string;
     log: Logger;
-    /** The client's address, proxies seen through. */
-    address: string;
     /** Whether the client's connection is encrypted. */
     secure: boolean;
     /** Finds out who asks, or fails with 401 or `origin_not_allowed`. */
     authenticate: () => Promise<Caller>;
     /** Set behind `signedIn`. */
     caller: Caller;
+    /** Waits until an account may read what can be long. */
+    beginRead: BeginRead;
   };
 }
 
@@ -54,9 +64,25 @@ export const signedIn = createMiddleware<HttpEnv>(async (c, next) => {
   await next();
 });
 
+/** Takes a turn among those who read what may be long. */
+const inTurn = (kind: ReadKind) =>
+  createMiddleware<HttpEnv>(async (c, next) => {
+    const turn = await c.var.beginRead(c.var.caller.userId, kind);
+    try {
+      await next();
+    } finally {
+      turn.made();
+      if (c.env.sending) void c.env.sending.begun.then(turn.sent);
+      else turn.sent();
+    }
+  });
+
 /** For the declaration of a route that needs a session. */
 const SECURITY: Record<string, string[]>[] = [{ bearer: [] }, { cookie: [] }];
 export const SIGNED_IN = { middleware: signedIn, security: SECURITY };
+/** The same for a route that answers a list, or what holds one. It can fail with `rate_limited`. */
+export const SIGNED_IN_READ = { middleware: [signedIn, inTurn('page')], security: SECURITY };
+export const SIGNED_IN_SYNC = { middleware: [signedIn, inTurn('sync')], security: SECURITY };
 
 /** The declaration of a JSON body. */
 export function jsonBody<T extends z.ZodType>(schema: T) {

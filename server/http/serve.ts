@@ -2,10 +2,14 @@ import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import type { Server, WebSocketHandler } from 'bun';
 import { ERRORS, type ErrorBody } from '../../protocol/errors.ts';
+import { UNREAD_MS } from '../../protocol/limits.ts';
 import { type Config, ConfigError } from '../config.ts';
 import { StartRefused } from '../errors.ts';
 import type { Logger } from '../monitoring/logger.ts';
+import type { AnswersUnderWay } from './answers-under-way.ts';
+import type { Connections } from './connections.ts';
 import { withBody } from './empty-body.ts';
+import type { ProxyTrust } from './proxy-trust.ts';
 import type { HttpEnv, Router } from './router.ts';
 
 /** Where the server listens. */
@@ -24,7 +28,18 @@ export interface ServeOptions<Data> {
   /** Where sockets are opened. */
   socketPaths: string[];
   /** Turns a handshake into a socket, or fails with what to answer. */
-  upgrade(server: Server<Data>, request: Request, url: URL): Promise<void>;
+  upgrade(server: Server<Data>, request: Request, url: URL, connection: Connection): Promise<void>;
+  proxies: ProxyTrust;
+  connections: Connections;
+  answers: AnswersUnderWay;
+}
+
+/** What a socket is made of. */
+export interface Connection {
+  /** The client's address, proxies seen through. */
+  address: string;
+  /** To be called when the socket is gone. */
+  close(): void;
 }
 
 /** What listens, until it is stopped. */
@@ -40,28 +55,55 @@ export interface Listener<Data> {
 /** Beyond what any body may be, so that up to here the application's own limit answers, in the contract's words. */
 const MAX_REQUEST_BYTES = 64 * 1024 * 1024;
 
+/** Answers up to here are handed over whole: the runtime holds what of them is not read, and cuts them as others are. */
+const WHOLE_BYTES = 64 * 1024;
+
 /**
  * The one place that listens. Fails with `StartRefused` where another program has the port, and with `ConfigError` where
  * the host is none of this machine's.
  */
 export async function serveHttp<Data>(options: ServeOptions<Data>): Promise<Listener<Data>> {
-  const { config, log, http, websocket, socketPaths, upgrade } = options;
+  const { config, log, http, websocket, socketPaths, upgrade, proxies, connections, answers } = options;
   let pending = 0;
 
   const answer = async (server: Server<Data>, request: Request): Promise<Response | undefined> => {
-    const env: HttpEnv['Bindings'] = { peer: server.requestIP(request)?.address ?? '' };
-    if (request.headers.get('upgrade')?.toLowerCase() === 'websocket') {
+    const peer = server.requestIP(request)?.address ?? '';
+    const address = proxies.clientAddress(peer, request.headers);
+    const env: HttpEnv['Bindings'] = {
+      peer,
+      address,
+      send(body, accountId) {
+        if (body.length <= WHOLE_BYTES) return streamOf(body);
+        env.sending = answers.send(body, accountId);
+        return env.sending.stream;
+      },
+    };
+    let close = () => {};
+    try {
+      close = connections.open(address);
+    } catch (error) {
+      env.refused = error;
+    }
+    if (!env.refused && request.headers.get('upgrade')?.toLowerCase() === 'websocket') {
       const url = URL.parse(request.url); // null where the client's Host is none
       if (url && socketPaths.includes(url.pathname)) {
         try {
-          await upgrade(server, request, url);
+          await upgrade(server, request, url, { address, close });
           return undefined;
         } catch (error) {
           env.refusal = error; // told by the route of that path, like every other failure
         }
       }
     }
-    return http.fetch(withBody(request), env);
+    try {
+      const response = await http.fetch(withBody(request), env);
+      // From here on only its reader is waited for.
+      if (!env.sending) server.timeout(request, UNREAD_MS / 1000);
+      return response;
+    } finally {
+      if (env.sending) void env.sending.gone.then(close);
+      else close();
+    }
   };
 
   const server = await listen<Data>({
@@ -99,6 +141,15 @@ function answerUncaught(error: unknown, log: Logger): Response {
   const body: ErrorBody = { code: 'internal', message: ERRORS.internal.message, request_id: crypto.randomUUID() };
   log.error({ err: error, request_id: body.request_id }, 'request failed');
   return Response.json(body, { status: ERRORS.internal.status, headers: { 'X-Request-Id': body.request_id } });
+}
+
+function streamOf(body: Uint8Array<ArrayBuffer>): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    start(controller) {
+      controller.enqueue(body);
+      controller.close();
+    },
+  });
 }
 
 async function listen<Data>(options: Bun.Serve.Options<Data> & Address): Promise<Server<Data>> {

@@ -47,10 +47,12 @@ function answerFile(path: string, caching: string): (c: HttpContext) => Promise<
     c.header('Vary', 'Accept-Encoding');
     if (c.req.header('if-none-match')?.includes(await tag)) return c.body(null, 304);
     c.header('Content-Type', typeOf(path, file.type));
-    if (isCompressed(path) || !c.req.header('accept-encoding')?.includes('gzip')) return c.body(file.stream());
+    if (isCompressed(path) || !c.req.header('accept-encoding')?.includes('gzip')) {
+      return c.body(inOnePiece(c, await file.bytes()));
+    }
     compressed ??= file.bytes().then(compress);
     c.header('Content-Encoding', 'gzip');
-    return c.body(inOnePiece(await compressed));
+    return c.body(inOnePiece(c, await compressed));
   };
 }
 

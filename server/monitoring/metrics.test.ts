@@ -5,6 +5,7 @@ const SOURCES: MetricSources = {
   connections: () => ({ plain: 1, v1: 2 }),
   activeUsers: () => 2,
   queued: () => 7,
+  answersUnderWay: () => 2,
 };
 
 const open: Metrics[] = [];

@@ -11,6 +11,8 @@ export interface MetricSources {
   activeUsers(): number;
   /** Messages that wait for their commit. */
   queued(): number;
+  /** Long answers that are being read. */
+  answersUnderWay(): number;
   /** Messages handed to sockets since the start, counted once a socket. */
   deliveries?(): number;
   /** Where nodes are joined: whether Redis is there, and the publications since the start, those that it got and those lost. */
@@ -44,6 +46,7 @@ export class Metrics {
   private readonly errors: Counter<'code'>;
   private readonly httpSeconds: Histogram<'method' | 'route' | 'status'>;
   private readonly jobs: Counter<'outcome'>;
+  private readonly cutAnswers: Counter;
 
   constructor(sources: MetricSources) {
     const registers = [this.registry];
@@ -77,6 +80,11 @@ export class Metrics {
       buckets: SECONDS,
       registers,
     });
+    this.cutAnswers = new Counter({
+      name: 'parley_cut_answers_total',
+      help: 'Long answers that were given up because nobody read them',
+      registers,
+    });
     this.jobs = new Counter({
       name: 'parley_jobs_total',
       help: 'Tries of jobs that were done or failed, and jobs that were parked',
@@ -104,6 +112,11 @@ export class Metrics {
   /** A try of a job ended. */
   jobEnded(outcome: 'done' | 'failed' | 'parked'): void {
     this.jobs.inc({ outcome });
+  }
+
+  /** An answer was given up because nobody read it. */
+  answerCut(): void {
+    this.cutAnswers.inc();
   }
 
   /** A client was told of a failure. */
@@ -158,6 +171,14 @@ function addSourceMetrics(registry: Registry, sources: MetricSources): void {
     registers,
     collect() {
       this.set(sources.queued());
+    },
+  });
+  new Gauge({
+    name: 'parley_answers_under_way',
+    help: 'Long answers that are being read by their clients',
+    registers,
+    collect() {
+      this.set(sources.answersUnderWay());
     },
   });
   if (sources.redis) addRedisMetrics(registry, sources.redis);

@@ -102,7 +102,7 @@ export function monitoringRoutes(options: MonitoringOptions): Router {
   });
 
   app.get('/metrics', async (c) => {
-    if (!access.allows({ address: c.var.address, headers: c.req.raw.headers })) throw new ParleyError('forbidden');
+    if (!access.allows({ address: c.env.address, headers: c.req.raw.headers })) throw new ParleyError('forbidden');
     // One address, two forms: no copy may be kept, or the browser's Back shows one for the other.
     c.header('Cache-Control', 'no-store');
     c.header('Vary', 'Accept');

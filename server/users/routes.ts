@@ -7,7 +7,15 @@ import { isStorableText } from '../../protocol/text.ts';
 import type { SessionCookies } from '../auth/cookies.ts';
 import type { AuthService } from '../auth/service.ts';
 import { longJson } from '../http/long-answers.ts';
-import { createRouter, failures, jsonAnswer, jsonBody, type Router, SIGNED_IN } from '../http/router.ts';
+import {
+  createRouter,
+  failures,
+  jsonAnswer,
+  jsonBody,
+  type Router,
+  SIGNED_IN,
+  SIGNED_IN_READ,
+} from '../http/router.ts';
 import type { UsersService } from './service.ts';
 
 const SearchQuery = z.object({
@@ -24,7 +32,7 @@ const SearchQuery = z.object({
 const searchRoute = createRoute({
   method: 'get',
   path: '/api/v1/users',
-  ...SIGNED_IN,
+  ...SIGNED_IN_READ,
   tags: ['Users'],
   summary: 'Find people',
   description: 'People found by username come first, in its order; those found by display name follow.',

@@ -52,13 +52,19 @@ export async function postgresDatabase(url?: string): Promise<TestDatabase<Postg
 
 /** Puts an account into the tables; returns its id. */
 export async function addUser(database: Database): Promise<string> {
-  const id = Bun.randomUUIDv7();
-  const names = { email: `${id}@example.com`, username: id, username_key: id, display_name: id, display_name_key: id };
-  await database.write
-    .insertInto('users')
-    .values({ id, ...names, role: 'user', is_active: 1, created_at: SETTLED_AT })
-    .execute();
-  return id;
+  const [id] = await addUsers(database, 1);
+  return id!;
+}
+
+/** Puts accounts into the tables; returns their ids, in id order. */
+export async function addUsers(database: Database, count: number): Promise<string[]> {
+  const rows = Array.from({ length: count }, () => {
+    const id = Bun.randomUUIDv7();
+    const names = { email: `${id}@example.com`, username: id, username_key: id, display_name: id, display_name_key: id };
+    return { id, ...names, role: 'user', is_active: 1, created_at: SETTLED_AT } as const;
+  });
+  await database.write.insertInto('users').values(rows).execute();
+  return rows.map(({ id }) => id).sort();
 }
 
 /** Puts a group into the tables, at `rev` 1, with everybody's marks at 0; returns its id. */

@@ -260,6 +260,7 @@ export const strings = {
     validation_failed: 'This cannot be taken as it is. Change it, and try again.',
     rate_limited: 'That was a lot at once. Wait a little, and try again.',
     forbidden: 'You may not do this',
+    group_full: 'This group has as many people as a group may have.',
     not_found: 'It is not there any more',
     conversation_not_found: 'You are not in this conversation any more',
     message_not_found: 'The message it belongs to is gone',

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test';
-import { addGroup, addUser, type TestDatabase } from '../../../tests/support/databases.ts';
+import { MARKS_AT_ONCE } from '../../../protocol/limits.ts';
+import { addGroup, addUser, addUsers, type TestDatabase } from '../../../tests/support/databases.ts';
 import type { ClaimedMark, MarksDriver } from './marks-driver.ts';
 
 /** A driver over a database of its own, with its schema and nothing in it. */
@@ -144,5 +145,16 @@ export function marksDriverContract(make: () => Promise<MarksWorld>): void {
     await Promise.all([9, 7, 10, 8].map((seq) => write(claim(alice, seq, seq))));
     expect(await marksOf(alice)).toEqual([10, 10]);
     expect(await told()).toHaveLength(await marksRev());
+  });
+
+  test('no more than 500 marks of a conversation share a marks_rev, so that a page of them can end at a whole one', async () => {
+    const people = await addUsers(world.database, 1200);
+    const large = await addGroup(world.database, people, 10);
+    const moved = await world.driver.write(
+      people.map((user_id) => ({ conversation_id: large, user_id, delivered_seq: 4, read_seq: 3 })),
+    );
+    for (const { marks } of moved) expect(marks.length).toBeWithin(1, MARKS_AT_ONCE + 1);
+    expect(moved.flatMap(({ marks }) => marks)).toHaveLength(people.length);
+    expect(moved.map(({ marks_rev }) => marks_rev)).toEqual(moved.map((_, index) => index + 1));
   });
 }

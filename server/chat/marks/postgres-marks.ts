@@ -1,9 +1,13 @@
+import { MARKS_AT_ONCE } from '../../../protocol/limits.ts';
 import type { PostgresDatabase } from '../../database/postgres/postgres-database.ts';
 import { inChunks } from './chunks.ts';
 import type { ClaimedMark, MarksDriver, MovedMarks } from './marks-driver.ts';
 
-/** Marks of one transaction: conversations are locked while it lasts, and messages wait for them. */
-const CHUNK = 500;
+/**
+ * Marks of one transaction: conversations are locked while it lasts, and messages wait for them. All that it moves in one of
+ * them share a `marks_rev`.
+ */
+const CHUNK = MARKS_AT_ONCE;
 
 const LOCK = 'select 1 from conversations where id = any ($1::uuid[]) order by id for no key update';
 

@@ -25,6 +25,8 @@ export interface ClientOptions {
   sessionId: string;
   /** When the session ends by itself, in milliseconds since the Unix epoch. */
   expiresAt: number;
+  /** To be called when the socket is gone. */
+  onGone(): void;
 }
 
 export interface ClientDeps {

@@ -30,7 +30,7 @@ function build() {
     epoch: { current: 'epoch' },
     listHeads: (userId) => read(stored.members.has(userId) ? [head()] : []),
     findHead: (userId) => read(stored.members.has(userId) ? head() : undefined),
-    changesSince: (_id, since) =>
+    changesSince: (_id, { since }) =>
       read({
         epoch: 'epoch',
         messages: [],
@@ -41,7 +41,7 @@ function build() {
         marks_rev: 0,
         has_more: false,
       }),
-    marksSince: async () => [],
+    marksSince: async (_, marks_rev) => ({ marks: [], marks_rev, has_more: false }),
     usernameOf: async () => undefined,
   });
   hub.serveOn({

@@ -1,9 +1,11 @@
 import type { Server } from 'bun';
 import { CLOSE } from '../../../protocol/close-codes.ts';
-import type { ServerFrame } from '../../../protocol/events.ts';
-import type { Head, Mark, Participant } from '../../../protocol/resources.ts';
+import type { FrameOf, ServerFrame } from '../../../protocol/events.ts';
+import { MAX_LIVE_FRAME_BYTES } from '../../../protocol/limits.ts';
+import type { Head, Participant } from '../../../protocol/resources.ts';
 import type { AccountNews, Bus, UserNews } from '../../bus/bus.ts';
 import type { Logger } from '../../monitoring/logger.ts';
+import type { MarksPage } from '../conversation-repository.ts';
 import type { Change, ConversationNews } from '../news.ts';
 import type { Client } from './client.ts';
 import { LocalConversation, type LocalConversationHooks } from './local-conversation.ts';
@@ -28,8 +30,8 @@ export interface HubOptions {
   findHead(userId: string, conversationId: string): Promise<Standing | undefined>;
   /** What changed in a conversation since a `rev`, as the log has it. */
   changesSince: RepairOptions['changesSince'];
-  /** The marks that moved in a conversation since a `marks_rev`. */
-  marksSince(conversationId: string, marksRev: number): Promise<Mark[]>;
+  /** A page of the marks that moved in a conversation since a `marks_rev`. */
+  marksSince(conversationId: string, marksRev: number): Promise<MarksPage>;
   /** The name that a user goes by now. */
   usernameOf(userId: string): Promise<string | undefined>;
 }
@@ -172,9 +174,7 @@ export class Hub {
     user.heardOfMembership(conversation_id, head.rev);
     this.link(user, conversation);
     const { rev, marksRev: marks_rev } = conversation;
-    const epoch = this.options.epoch.current;
-    const changes = { epoch, reset: true as const, messages: [], rev, marks_rev, has_more: false };
-    this.sendTo(user, { event: 'changes', conversation_id, since: 0, ...changes });
+    this.sendTo(user, this.resetFrame(conversation_id, { since: 0, rev, marks_rev }));
     // Nobody listened to it yet, and so nothing was made good.
     if (conversation.isBehind(head.rev)) this.repair.start(conversation);
     void this.receipts.tellNewcomers(conversation, [user]);
@@ -248,7 +248,7 @@ export class Hub {
   }
 
   private publish(conversation: LocalConversation, { frame, plain, origin }: Change): void {
-    this.publishTo(conversation.topic, JSON.stringify(frame));
+    this.publishTo(conversation.topic, this.textOf(conversation, frame));
     // Plain mode gets each message once, also where a repair told it before.
     if (!plain || plain.seq <= (conversation.seq ?? 0)) return;
     if (this.server.subscriberCount(conversation.plainTopic) === 0) return;
@@ -257,6 +257,22 @@ export class Hub {
     // Publishing from a socket leaves that socket out.
     if (sender?.isPlain && !sender.options.echo) sender.socket.publish(conversation.plainTopic, text);
     else this.publishTo(conversation.plainTopic, text);
+  }
+
+  /** A frame as JSON; of one that would cut all who read it a little late, only that the conversation is to be loaded anew. */
+  private textOf({ id, rev, marksRev }: LocalConversation, frame: ServerFrame): string {
+    const text = JSON.stringify(frame);
+    if (text.length <= MAX_LIVE_FRAME_BYTES / 3 || Buffer.byteLength(text) <= MAX_LIVE_FRAME_BYTES) return text;
+    return JSON.stringify(this.resetFrame(id, { since: rev - 1, rev, marks_rev: marksRev }));
+  }
+
+  /** Says that a conversation changed in a way that is not told here. */
+  private resetFrame(
+    conversation_id: string,
+    to: { since: number; rev: number; marks_rev: number },
+  ): FrameOf<'changes'> {
+    const { current: epoch } = this.options.epoch;
+    return { event: 'changes', conversation_id, ...to, epoch, reset: true, messages: [], has_more: false };
   }
 
   /** Publishes a stretch of changes as one frame. Who left in it hears that, and nothing that came after. */

@@ -49,6 +49,7 @@ export class Realtime {
     pong: (socket) => this.heard(socket.data),
     close: (socket) => {
       socket.data.ended();
+      socket.data.options.onGone();
       this.close(socket.data);
     },
   };

@@ -1,14 +1,14 @@
 import type { FrameOf } from '../../../protocol/events.ts';
-import type { Mark } from '../../../protocol/resources.ts';
 import type { Logger } from '../../monitoring/logger.ts';
+import type { MarksPage } from '../conversation-repository.ts';
 import type { LocalConversation } from './local-conversation.ts';
 import type { LocalUser } from './local-user.ts';
 import { SpreadReceipts, type SpreadReceiptsOptions } from './spread-receipts.ts';
 
 export interface ReceiptsOptions extends SpreadReceiptsOptions {
   log: Logger;
-  /** The marks that moved in a conversation since a `marks_rev`. */
-  marksSince(conversationId: string, marksRev: number): Promise<Mark[]>;
+  /** A page of the marks that moved in a conversation since a `marks_rev`. */
+  marksSince(conversationId: string, marksRev: number): Promise<MarksPage>;
   /** Tells one user's sockets, where they are in the conversation. */
   sendTo(user: LocalUser, conversation: LocalConversation, frame: FrameOf<'receipts'>): void;
 }
@@ -29,13 +29,17 @@ export class Receipts {
 
   /** The log says that marks moved: what of them was not heard here is told. */
   async catchUp(conversation: LocalConversation, marks_rev: number): Promise<void> {
-    if (conversation.marksRev >= marks_rev) return;
     try {
-      const since = conversation.marksRev;
-      // Read after the log said so: they are at least as new.
-      const marks = await this.options.marksSince(conversation.id, since);
-      conversation.marksRev = Math.max(conversation.marksRev, marks_rev);
-      if (marks.length > 0) this.spread.tell(frameOf(conversation.id, { marks_rev, since, marks }));
+      while (conversation.marksRev < marks_rev) {
+        const since = conversation.marksRev;
+        // Read after the log said so: they are at least as new.
+        const page = await this.options.marksSince(conversation.id, since);
+        const to = page.has_more ? page.marks_rev : Math.max(page.marks_rev, marks_rev);
+        conversation.marksRev = Math.max(conversation.marksRev, to);
+        if (page.marks.length > 0) {
+          this.spread.tell(frameOf(conversation.id, { marks_rev: to, since, marks: page.marks }));
+        }
+      }
     } catch (error) {
       this.failed(conversation, error);
     }
@@ -47,12 +51,16 @@ export class Receipts {
    */
   async tellNewcomers(conversation: LocalConversation, users: LocalUser[]): Promise<void> {
     if (users.length === 0) return;
-    const { id, marksRev: marks_rev } = conversation;
     try {
-      const marks = await this.options.marksSince(id, 0);
-      if (marks.length === 0) return;
-      const frame = frameOf(id, { marks_rev, since: 0, marks });
-      for (const user of users) this.options.sendTo(user, conversation, frame);
+      let since = 0;
+      let hasMore = true;
+      while (hasMore) {
+        const { marks, marks_rev, has_more } = await this.options.marksSince(conversation.id, since);
+        const frame = frameOf(conversation.id, { marks_rev, since, marks });
+        if (marks.length > 0) for (const user of users) this.options.sendTo(user, conversation, frame);
+        since = marks_rev;
+        hasMore = has_more;
+      }
     } catch (error) {
       this.failed(conversation, error);
     }

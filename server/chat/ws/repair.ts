@@ -1,9 +1,11 @@
 import type { FrameOf } from '../../../protocol/events.ts';
+import { MAX_CHANGES_FRAME_BYTES } from '../../../protocol/limits.ts';
 import type { Changes, Message, Participant } from '../../../protocol/resources.ts';
 import type { Logger } from '../../monitoring/logger.ts';
+import type { ChangesQuery } from '../changes-reader.ts';
 import type { LocalConversation } from './local-conversation.ts';
 
-/** Messages of one `changes` frame. */
+/** Messages of one `changes` frame; a reader who lags a little behind has room for it. */
 const CHUNK = 200;
 /** After how long a repair that failed is tried again, in milliseconds. */
 const RETRY_MS = 1000;
@@ -11,7 +13,7 @@ const RETRY_MS = 1000;
 export interface RepairOptions {
   log: Logger;
   /** What changed in a conversation since a `rev`, as the log has it; undefined where there is none. */
-  changesSince(conversationId: string, since: number, limit: number): Promise<Changes | undefined>;
+  changesSince(conversationId: string, query: ChangesQuery): Promise<Changes | undefined>;
   /** Tells what the live stream could not give one by one. */
   tell(conversation: LocalConversation, told: ToldChanges): void;
 }
@@ -52,7 +54,8 @@ export class Repair {
   private async catchUp(conversation: LocalConversation): Promise<void> {
     let hasMore = true;
     while (hasMore && conversation.users > 0) {
-      const changes = await this.options.changesSince(conversation.id, conversation.rev, CHUNK);
+      const query = { since: conversation.rev, limit: CHUNK, bytes: MAX_CHANGES_FRAME_BYTES };
+      const changes = await this.options.changesSince(conversation.id, query);
       if (!changes) return;
       if (changes.rev > conversation.rev) this.tell(conversation, above(conversation.rev, changes));
       hasMore = changes.has_more;

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from 'bun:test';
+import { MAX_FRAME_MARKS } from '../../../protocol/limits.ts';
 import { SpreadReceipts } from './spread-receipts.ts';
 
 /** A group with so many sockets, each of which notes what it hears: `marks_rev`, how many marks, and `since` if it is said. */
@@ -112,4 +113,23 @@ describe('the marks of a batch', () => {
     jest.advanceTimersByTime(10_000);
     expect(listeners.flatMap(({ heard }) => heard)).toHaveLength(before);
   });
+
+  test.each([1, 500])(
+    'of more people than a frame has come in several, and the last says that all are told: %d sockets',
+    (sockets) => {
+      const { listeners, tell } = build(sockets);
+      tell(7, 2 * MAX_FRAME_MARKS + 5, { since: 4 });
+      jest.advanceTimersByTime(600_000);
+      tell(8, 3);
+      jest.advanceTimersByTime(600_000);
+      for (const { heard } of listeners) {
+        expect(heard).toEqual([
+          [4, MAX_FRAME_MARKS, 4],
+          [4, MAX_FRAME_MARKS, 4],
+          [7, 5, 4],
+          [8, 3],
+        ]);
+      }
+    },
+  );
 });

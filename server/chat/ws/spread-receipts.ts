@@ -1,4 +1,5 @@
 import type { FrameOf } from '../../../protocol/events.ts';
+import { MAX_FRAME_MARKS } from '../../../protocol/limits.ts';
 import type { Mark } from '../../../protocol/resources.ts';
 
 type Frame = FrameOf<'receipts'>;
@@ -64,18 +65,23 @@ export class SpreadReceipts {
   }
 
   private begin(id: string, told: Spread['next']): void {
-    const { marks_rev, since } = told;
-    const frame: Frame = { event: 'receipts', conversation_id: id, marks_rev, marks: [...told.marks.values()] };
+    const marks = [...told.marks.values()];
+    const rest = byUser(marks.splice(MAX_FRAME_MARKS));
+    // Only with the last of its frames is all of it told.
+    const { since } = told;
+    const marks_rev = rest.size > 0 ? since : told.marks_rev;
+    const frame: Frame = { event: 'receipts', conversation_id: id, marks_rev, marks };
     // One more than before needs no saying.
     if (since !== marks_rev - 1) frame.since = since;
     const text = JSON.stringify(frame);
-    if (this.options.countListeners(id) * costOf(text) <= MAX_AT_ONCE) {
-      this.spreads.delete(id);
-      this.options.publish(id, text);
+    const next = { marks: rest, since: marks_rev, marks_rev: told.marks_rev };
+    if (this.options.countListeners(id) * costOf(text) > MAX_AT_ONCE) {
+      this.tellSome(id, { text, untold: this.options.listeners(id), next });
       return;
     }
-    const next = { marks: new Map(), since: marks_rev, marks_rev };
-    this.tellSome(id, { text, untold: this.options.listeners(id), next });
+    this.options.publish(id, text);
+    if (rest.size > 0) this.begin(id, next);
+    else this.spreads.delete(id);
   }
 
   private tellSome(id: string, { text, untold, next }: Omit<Spread, 'timer'>): void {

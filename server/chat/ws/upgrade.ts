@@ -5,7 +5,7 @@ import { accessCookie } from '../../auth/cookies.ts';
 import type { AuthService } from '../../auth/service.ts';
 import { ParleyError } from '../../errors.ts';
 import type { OriginPolicy } from '../../http/origin.ts';
-import type { ProxyTrust } from '../../http/proxy-trust.ts';
+import type { Connection } from '../../http/serve.ts';
 import { Client, type ClientDeps } from './client.ts';
 import type { Hub } from './hub.ts';
 
@@ -16,7 +16,6 @@ export interface UpgradeDeps {
   auth: AuthService;
   hub: Hub;
   origins: OriginPolicy;
-  proxies: ProxyTrust;
   /** Whether `?token=` opens a socket. */
   queryToken: boolean;
   client: ClientDeps;
@@ -26,7 +25,13 @@ export interface UpgradeDeps {
  * Answers the handshake of a WebSocket (PROTOCOL.md §6). Whoever gets through is known by a session that holds, and hears
  * all of their conversations from the first moment. Fails with what is then told over HTTP, before any upgrade.
  */
-export async function upgrade(deps: UpgradeDeps, server: Server<Client>, request: Request, url: URL): Promise<void> {
+export async function upgrade(
+  deps: UpgradeDeps,
+  server: Server<Client>,
+  request: Request,
+  url: URL,
+  { address, close }: Connection,
+): Promise<void> {
   if (deps.client.isDraining()) throw new ParleyError('unavailable', 'This server is about to restart');
   const protocols = offeredProtocols(request.headers);
   const session = await deps.auth.authenticate(findToken(deps, request.headers, protocols, url));
@@ -40,10 +45,9 @@ export async function upgrade(deps: UpgradeDeps, server: Server<Client>, request
   const mode = protocols.includes(SUBPROTOCOL) ? 'v1' : 'plain';
   const { sessionId, expiresAt } = session;
   const echo = url.searchParams.get('echo') === 'true';
-  const data = new Client(user, { mode, echo, sessionId, expiresAt }, deps.client);
+  const data = new Client(user, { mode, echo, sessionId, expiresAt, onGone: close }, deps.client);
   const headers = new Headers({ 'X-Request-Id': crypto.randomUUID() });
   if (mode === 'v1') headers.set('Sec-WebSocket-Protocol', SUBPROTOCOL);
-  const address = deps.proxies.clientAddress(server.requestIP(request)?.address ?? '', request.headers);
   if (!server.upgrade(request, { data, headers })) {
     deps.hub.abandon(user);
     throw new ParleyError('upgrade_required', 'The WebSocket handshake is not valid');

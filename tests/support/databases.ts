@@ -60,7 +60,13 @@ export async function addUser(database: Database): Promise<string> {
 export async function addUsers(database: Database, count: number): Promise<string[]> {
   const rows = Array.from({ length: count }, () => {
     const id = Bun.randomUUIDv7();
-    const names = { email: `${id}@example.com`, username: id, username_key: id, display_name: id, display_name_key: id };
+    const names = {
+      email: `${id}@example.com`,
+      username: id,
+      username_key: id,
+      display_name: id,
+      display_name_key: id,
+    };
     return { id, ...names, role: 'user', is_active: 1, created_at: SETTLED_AT } as const;
   });
   await database.write.insertInto('users').values(rows).execute();

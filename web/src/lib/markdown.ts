@@ -1,5 +1,6 @@
 import createPurify from 'dompurify';
 import { Marked, type Tokens } from 'marked';
+import { BoundedLexer, beginCount, countElements, countPlace } from './markdown-bounds.ts';
 
 /**
  * The part of Markdown that people write in messages: bold, italic, struck out, code, lists and links. Everything else, HTML
@@ -11,13 +12,14 @@ const TAGS = ['p', 'br', 'strong', 'em', 'del', 'code', 'pre', 'ul', 'ol', 'li',
 const ATTRIBUTES = ['href', 'start', 'rel', 'target', 'dir'];
 const SAFE_ADDRESS = /^(?:https?:\/\/|mailto:)/i;
 
-/** Time to parse emphasis grows with the square of its marks, and one message is not to hold up the page. */
-const MAX_EMPHASIS_MARKS = 300;
 const CACHE_SIZE = 500;
 
 const marked = new Marked({ gfm: true, breaks: true });
 const never = () => undefined;
 marked.use({
+  hooks: {
+    provideLexer: () => (source, options) => new BoundedLexer(options).lex(source),
+  },
   tokenizer: {
     heading: never,
     lheading: never,
@@ -29,6 +31,9 @@ marked.use({
     def: never,
     reflink: never,
     code: never, // only fences: an indented line is a line
+    // These two are asked first at each place, of blocks and in a line.
+    space: countPlace,
+    escape: countPlace,
     link(source) {
       // An image would load something from elsewhere: its text stays.
       return source.startsWith('!') ? undefined : false;
@@ -53,30 +58,47 @@ marked.use({
 });
 
 const purify = createPurify(window);
-const cache = new Map<string, string>();
+/** HTML by message; null where a message stays as it was typed, so that what was slow once is not tried again. */
+const cache = new Map<string, string | null>();
 
-/** The message as HTML, or undefined where it is to be shown as it was typed. */
+/**
+ * The message as HTML, or undefined where it is to be shown as it was typed: because that is what its writer means, or because
+ * it would take too long to draw otherwise. Never throws.
+ */
 export function toHtml(content: string): string | undefined {
-  if (hasTooManyMarks(content)) return undefined;
-  const known = cache.get(content);
-  if (known !== undefined) return known;
-  const html = purify.sanitize(marked.parse(content, { async: false }), {
+  let html = cache.get(content);
+  if (html === undefined) {
+    html = toHtmlUncached(content) ?? null;
+    cache.set(content, html);
+    if (cache.size > CACHE_SIZE) cache.delete(cache.keys().next().value!);
+  }
+  return html ?? undefined;
+}
+
+/** As `toHtml`, each time anew: for what measures. */
+export function toHtmlUncached(content: string): string | undefined {
+  try {
+    beginCount(content);
+    const html = marked.parse(content, { async: false });
+    countElements(html);
+    return sanitized(html);
+  } catch {
+    return undefined;
+  }
+}
+
+function sanitized(html: string): string {
+  return purify.sanitize(html, {
     ALLOWED_TAGS: TAGS,
     ALLOWED_ATTR: ATTRIBUTES,
     ALLOWED_URI_REGEXP: SAFE_ADDRESS,
     // These hold no address, so that pattern is not for them.
     ADD_URI_SAFE_ATTR: ['rel', 'target', 'start', 'dir'],
   });
-  cache.set(content, html);
-  if (cache.size > CACHE_SIZE) cache.delete(cache.keys().next().value!);
-  return html;
 }
 
-function hasTooManyMarks(content: string): boolean {
-  let marks = 0;
-  for (const character of content) if (character === '*' || character === '_') marks++;
-  return marks > MAX_EMPHASIS_MARKS;
-}
+/** Once at the start, so that no message waits, or stays plain, while the browser makes the patterns ready. */
+toHtmlUncached('- **a** _b_ ~c~ `d` [e](https://e.example) f@g.example\n\n1. h\n\n```\ni\n```');
 
 function escapeHtml(text: string): string {
   return text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;').replace(/"/g, '&quot;');

@@ -1,5 +1,10 @@
-/** Text without any of these is no Markdown: most messages, and for them nothing has to be parsed. */
-const MARKS = /[*_`~[\]<>\\#]|^\s*(?:[-+]|\d+[.)])\s|https?:\/\/|www\.|@\S+\.\S/m;
+/**
+ * Text without any of these is no Markdown: most messages, and for them nothing has to be parsed. None of these looks further
+ * than what it begins with: a stranger chooses the text.
+ */
+const MARKS = /[*_`~[\]<>\\#]|^[ \t]*(?:[-+]|\d{1,9}[.)])\s|https?:\/\/|www\.|@[\w-]+\.\S/m;
+/** Characters of a message that its one line is made of: more than any line, notification or reader aloud has use for. */
+const LINE = 1000;
 /** Text without any of these holds no emoji. The exact pattern takes a browser some 30 ms to compile. */
 const MAY_BE_EMOJI = /\p{Extended_Pictographic}|\p{Regional_Indicator}|\u20e3/u;
 
@@ -10,8 +15,9 @@ export function mayBeMarkdown(content: string): boolean {
 
 /** The message as one line without marks: for the list, notifications and screen readers. */
 export function toLine(content: string): string {
-  if (!mayBeMarkdown(content)) return content.replace(/\s+/g, ' ').trim();
-  return content
+  const start = content.trimStart().slice(0, LINE);
+  if (!mayBeMarkdown(start)) return start.replace(/\s+/g, ' ').trim();
+  return start
     .replace(/```\w*\n?/g, ' ')
     .replace(/(\*\*|__|~~|`)(.+?)\1/gs, '$2')
     .replace(/\[([^[\]]+)\]\([^)]*\)/g, '$1')

@@ -2,8 +2,11 @@ import { MAX_LONG_ANSWERS, UNREAD_MS } from '../../protocol/limits.ts';
 
 /** Bytes that long answers may hold together before the least read of them are cut. */
 const MAX_UNSENT_BYTES = 64 * 1024 * 1024;
-/** What is handed over at a time; the rest waits here, where it can be counted and given up. */
-const PIECE_BYTES = 128 * 1024;
+/**
+ * What is handed over at a time; the rest waits here, where it can be counted and given up. Small, for it is a piece that has
+ * to be taken within 15 s: who reads two kilobytes a second is read to.
+ */
+const PIECE_BYTES = 32 * 1024;
 const SWEEP_MS = 1000;
 
 /** One answer that is being read, or waits for those of its account before it. */

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import { connect, createServer, type Socket } from 'node:net';
 import { addGroup, addUser, postgresDatabase } from '../../../tests/support/databases.ts';
+import { eventually } from '../../../tests/support/eventually.ts';
 import { canTestPostgres, sharedPostgres, TestPostgres } from '../../../tests/support/postgres.ts';
 import { type LogWorld, logDriverContract } from './log-driver.contract.ts';
 import { type AppendAnswer, type AppendRow, BatchError } from './log-driver.ts';
@@ -124,6 +125,13 @@ describe.skipIf(!canTestPostgres('the log in PostgreSQL'))('the log in PostgreSQ
     const send = () => world.driver.append(() => [row(conversations[0]!, users[0]!)]);
     await send();
     await postgres.kill('SIGKILL');
+    // The processes of its connections outlive it by a moment, and still answer.
+    await eventually('its connections are gone', () =>
+      send().then(
+        () => false,
+        () => true,
+      ),
+    );
     for (let tries = 0; tries < 2; tries++) {
       const error = await send().catch((error) => error);
       expect(error).toBeInstanceOf(BatchError);

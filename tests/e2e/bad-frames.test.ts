@@ -299,7 +299,8 @@ describe('memory stays bounded', () => {
       await Promise.all([flood(MAX_FRAME_BYTES, 'large'), flood(MAX_FRAME_BYTES, 'large'), flood(300, 'small')]);
     }
     await his.settle();
-    expect((await server.memory()) - before).toBeLessThan(64 * MIB * server.nodes.length);
+    // 288 MiB were sent. What the collector has not yet freed goes up and down by some 75 MiB, however many rounds follow.
+    expect((await server.memory()) - before).toBeLessThan(128 * MIB * server.nodes.length);
     expect((await heardByBob()).toSorted()).toEqual(['large', 'small', 'warm']);
   }, 120_000);
 

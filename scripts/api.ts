@@ -6,8 +6,8 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import openapiTS, { astToString, type OpenAPI3 } from 'openapi-typescript';
 import { startApp } from '../server/app.ts';
-import { loadConfig } from '../server/config.ts';
-import { createLogger } from '../server/monitoring/logger.ts';
+import { loadConfig } from '../server/config/config.ts';
+import { createLogger } from '../server/shared/logger.ts';
 
 const FOLDER = join(import.meta.dir, '../api');
 const BIOME = join(import.meta.dir, '../node_modules/.bin/biome');

@@ -2,14 +2,14 @@ import { parseArgs } from 'node:util';
 import { runAdmin } from './admin/commands.ts';
 import { createAccounts, openPostgres, openStorage, startApp, version } from './app.ts';
 import { MemoryBus } from './bus/memory.ts';
-import { type Config, ConfigError, loadConfig } from './config.ts';
+import { type Config, ConfigError, loadConfig } from './config/config.ts';
 import { CopyRefused, copyInstallation } from './database/copy.ts';
 import type { Database } from './database/database.ts';
 import { renewEpoch } from './database/epoch.ts';
 import { NewerSchemaError, SchemaMigrator } from './database/migrator.ts';
-import { StartRefused } from './errors.ts';
-import { createLogger } from './monitoring/logger.ts';
 import { probeReadiness } from './monitoring/probe.ts';
+import { StartRefused } from './shared/errors.ts';
+import { createLogger } from './shared/logger.ts';
 import { runJobs } from './worker/commands.ts';
 import { ParkedJobsRepository } from './worker/parked-jobs-repository.ts';
 

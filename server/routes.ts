@@ -6,23 +6,23 @@ import type { Tokens } from './auth/tokens.ts';
 import { conversationRoutes } from './chat/conversation-routes.ts';
 import { messageRoutes } from './chat/message-routes.ts';
 import type { ChatService } from './chat/service.ts';
-import type { Config } from './config.ts';
+import type { Config } from './config/config.ts';
 import type { Database } from './database/database.ts';
-import { ParleyError } from './errors.ts';
 import { answerUnknownRoutes, createHttpApp } from './http/http-app.ts';
 import type { OriginPolicy } from './http/origin.ts';
 import type { ProxyTrust } from './http/proxy-trust.ts';
 import { PAGES, ReadTurns, SYNCS } from './http/read-turns.ts';
 import { refuseApi } from './http/refuse-api.ts';
 import type { Router } from './http/router.ts';
-import type { Logger } from './monitoring/logger.ts';
+import type { RateLimits } from './limits/rate-limits.ts';
 import type { Metrics } from './monitoring/metrics.ts';
 import { monitoringRoutes } from './monitoring/routes.ts';
 import { mountAsyncApi } from './pages/asyncapi.ts';
 import { mountOpenApi } from './pages/openapi.ts';
 import { pageRoutes } from './pages/routes.ts';
-import type { RateLimits } from './rate-limits.ts';
 import type { Redis } from './redis/redis.ts';
+import { ParleyError } from './shared/errors.ts';
+import type { Logger } from './shared/logger.ts';
 import { usersRoutes } from './users/routes.ts';
 import type { UsersService } from './users/service.ts';
 
@@ -68,7 +68,7 @@ export function mountHttp(parts: HttpParts): Router {
   if (isApi) {
     const cookies = new SessionCookies(config.server.public_url);
     http.route('/', authRoutes({ auth, users, tokens, cookies, origins, limits }));
-    http.route('/', usersRoutes({ users, auth, cookies }));
+    http.route('/', usersRoutes(users));
     http.route('/', conversationRoutes(chat));
     http.route('/', messageRoutes(chat));
   }

@@ -4,8 +4,14 @@ import { Email, NewPassword, Username } from '../../protocol/requests.ts';
 import { UserRole } from '../../protocol/resources.ts';
 import { Id } from '../../protocol/schemas.ts';
 import type { AuthService } from '../auth/service.ts';
-import { type Command, type Options as OptionsOf, type Output, runCommand, UsageError } from '../command-line.ts';
-import { ParleyError } from '../errors.ts';
+import {
+  type Command,
+  type Options as OptionsOf,
+  type Output,
+  runCommand,
+  UsageError,
+} from '../shared/command-line.ts';
+import { ParleyError } from '../shared/errors.ts';
 import type { Account } from '../users/model.ts';
 import type { UsersService } from '../users/service.ts';
 

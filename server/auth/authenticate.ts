@@ -1,7 +1,7 @@
-import { ParleyError } from '../errors.ts';
 import { SAFE_METHODS } from '../http/methods.ts';
 import type { OriginPolicy } from '../http/origin.ts';
 import type { Caller, HttpContext } from '../http/router.ts';
+import { ParleyError } from '../shared/errors.ts';
 import { accessCookie } from './cookies.ts';
 import type { AuthService } from './service.ts';
 

@@ -1,7 +1,7 @@
 import { deleteCookie, setCookie } from 'hono/cookie';
 import { parse } from 'hono/utils/cookie';
 import type { HttpContext } from '../http/router.ts';
-import type { Grant } from './model.ts';
+import type { Grant } from '../sessions/model.ts';
 
 const ACCESS = { name: 'access_token', path: '/' } as const;
 /** Only the calls that need the refresh token are sent it. */

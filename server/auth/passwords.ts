@@ -1,6 +1,6 @@
 import pLimit, { type LimitFunction } from 'p-limit';
-import type { Config } from '../config.ts';
-import { ParleyError } from '../errors.ts';
+import type { Config } from '../config/config.ts';
+import { ParleyError } from '../shared/errors.ts';
 
 /** OWASP Password Storage Cheat Sheet: Argon2id with 19 MiB and two passes, bcrypt with a work factor of 10. */
 const ARGON2ID = { algorithm: 'argon2id', memoryCost: 19_456, timeCost: 2 } as const;

@@ -1,8 +1,7 @@
 import { createRoute } from '@hono/zod-openapi';
 import { z } from 'zod';
-import { LoginBody, PasswordBody, RefreshBody, RegisterBody } from '../../protocol/requests.ts';
+import { DeleteUserBody, LoginBody, PasswordBody, RefreshBody, RegisterBody } from '../../protocol/requests.ts';
 import { Tokens as TokensAnswer, User } from '../../protocol/resources.ts';
-import { ParleyError } from '../errors.ts';
 import type { OriginPolicy } from '../http/origin.ts';
 import {
   createRouter,
@@ -13,11 +12,12 @@ import {
   type Router,
   SIGNED_IN,
 } from '../http/router.ts';
-import { addressKey, type RateLimits } from '../rate-limits.ts';
+import { addressKey, type RateLimits } from '../limits/rate-limits.ts';
+import type { SignedIn } from '../sessions/model.ts';
+import { ParleyError } from '../shared/errors.ts';
 import type { UsersService } from '../users/service.ts';
 import { assertMayUseCookies, bearerToken } from './authenticate.ts';
 import { accessCookie, refreshCookie, type SessionCookies } from './cookies.ts';
-import type { SignedIn } from './model.ts';
 import type { AuthService } from './service.ts';
 import type { TokenClaims, Tokens } from './tokens.ts';
 
@@ -119,6 +119,20 @@ const meRoute = createRoute({
   responses: { 200: jsonAnswer('You', User), ...failures('missing_token', 'invalid_token', 'token_expired') },
 });
 
+const deleteRoute = createRoute({
+  method: 'delete',
+  path: '/api/v1/users/me',
+  ...SIGNED_IN,
+  tags: ['Users'],
+  summary: 'Delete your account',
+  description: 'Signs you out everywhere and frees your address. Your messages stay, as those of a deleted user.',
+  request: { body: jsonBody(DeleteUserBody) },
+  responses: {
+    200: jsonAnswer('The account is deleted', Success),
+    ...failures('validation_failed', 'missing_token', 'invalid_token', 'invalid_credentials', 'rate_limited'),
+  },
+});
+
 export interface AuthRoutesDeps {
   auth: AuthService;
   users: UsersService;
@@ -190,6 +204,14 @@ export function authRoutes({ auth, users, tokens, cookies, origins, limits }: Au
     const { userId, sessionId } = c.var.caller;
     const { current_password: current, new_password: next } = c.req.valid('json');
     await auth.changePassword(userId, { current, next }, sessionId);
+    return c.json({ success: true as const }, 200);
+  });
+
+  router.openapi(deleteRoute, async (c) => {
+    const { userId } = c.var.caller;
+    await auth.confirmPassword(userId, c.req.valid('json').password);
+    await users.remove(userId);
+    cookies.clear(c);
     return c.json({ success: true as const }, 200);
   });
 

@@ -1,15 +1,15 @@
 import type { User, UserRole } from '../../protocol/resources.ts';
-import { invalidField, ParleyError } from '../errors.ts';
-import type { Logger } from '../monitoring/logger.ts';
-import type { RateLimits } from '../rate-limits.ts';
+import type { RateLimits } from '../limits/rate-limits.ts';
+import type { AccountChanges } from '../sessions/account-changes.ts';
+import { type CheckedSession, type Grant, isOpen, type Session, type SignedIn } from '../sessions/model.ts';
+import type { SessionCache } from '../sessions/session-cache.ts';
+import type { SessionsService } from '../sessions/sessions.ts';
+import { invalidField, ParleyError } from '../shared/errors.ts';
+import type { Logger } from '../shared/logger.ts';
 import { type Account, type Handle, type NewAccount, uniqueName } from '../users/model.ts';
 import { toE164 } from '../users/phone.ts';
 import type { UsersService } from '../users/service.ts';
-import type { AccountChanges } from './account-changes.ts';
-import { type CheckedSession, type Grant, isOpen, type Session, type SignedIn } from './model.ts';
 import type { Passwords } from './passwords.ts';
-import type { SessionCache } from './session-cache.ts';
-import type { SessionsService } from './sessions.ts';
 import type { TokenClaims, Tokens } from './tokens.ts';
 
 export interface AuthDeps {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import { createHmac } from 'node:crypto';
 import { SignJWT } from 'jose';
-import type { Session } from './model.ts';
+import type { Session } from '../sessions/model.ts';
 import { Tokens } from './tokens.ts';
 
 const SECRET = 'a-secret-of-more-than-thirty-two-characters';

@@ -2,8 +2,8 @@ import { createSecretKey, type KeyObject } from 'node:crypto';
 import { errors, jwtVerify, SignJWT } from 'jose';
 import type { Tokens as TokensAnswer } from '../../protocol/resources.ts';
 import { Id } from '../../protocol/schemas.ts';
-import { ParleyError } from '../errors.ts';
-import type { Session } from './model.ts';
+import type { Session } from '../sessions/model.ts';
+import { ParleyError } from '../shared/errors.ts';
 import { VerifiedTokens } from './verified-tokens.ts';
 
 const ISSUER = 'parley';

@@ -1,5 +1,5 @@
 import type { PresenceStatus } from '../../protocol/resources.ts';
-import type { Change, ConversationNews } from '../chat/news.ts';
+import type { Change, ConversationNews } from './news.ts';
 
 /** What travels on each channel. */
 export interface Channels {

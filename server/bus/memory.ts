@@ -1,4 +1,4 @@
-import type { Logger } from '../monitoring/logger.ts';
+import type { Logger } from '../shared/logger.ts';
 import type { Bus, Channels } from './bus.ts';
 
 /** One subscription: the same function may listen twice. */

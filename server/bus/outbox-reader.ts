@@ -1,10 +1,10 @@
 import type { Selectable } from 'kysely';
-import { CoalescedTask } from '../coalesced-task.ts';
 import type { Database } from '../database/database.ts';
 import { currentOutboxMoment } from '../database/outbox.ts';
 import { type OutboxMoment, outboxMoment, writtenAfter } from '../database/outbox-moment.ts';
 import type { OutboxTable } from '../database/schema.ts';
-import type { Logger } from '../monitoring/logger.ts';
+import { CoalescedTask } from '../shared/coalesced-task.ts';
+import type { Logger } from '../shared/logger.ts';
 import type { Bus } from './bus.ts';
 
 /** What a lost publication may cost: with the time to act on it, well below the 5 s of PROTOCOL.md §7.5. */

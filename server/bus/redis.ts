@@ -1,8 +1,8 @@
-import type { ConversationNews } from '../chat/news.ts';
-import type { Logger } from '../monitoring/logger.ts';
 import type { Redis, RedisClient } from '../redis/redis.ts';
+import type { Logger } from '../shared/logger.ts';
 import type { Bus, Channels } from './bus.ts';
 import { MemoryBus } from './memory.ts';
+import type { ConversationNews } from './news.ts';
 import { hasShapeOf } from './news-shape.ts';
 
 /** Publications that wait for Redis; beyond that they are dropped, and the outbox makes them good. */

@@ -1,17 +1,29 @@
 import { MAX_PARTICIPANTS_AT_ONCE } from '../../protocol/limits.ts';
 import type { Mark, Message, ParticipantRole } from '../../protocol/resources.ts';
-import { invalidField, ParleyError } from '../errors.ts';
-import type { RateLimits } from '../rate-limits.ts';
-import type { CatchUpReader } from './catch-up.ts';
-import { deleteMessage, editMessage, type MessageChangeDeps, type MessageKey, react } from './change-message.ts';
-import { addParticipants, changeRole, removeParticipant, renameGroup, requireRoom } from './change-participants.ts';
-import type { ChangesReader } from './changes-reader.ts';
-import { checkContent } from './content.ts';
+import type { RateLimits } from '../limits/rate-limits.ts';
+import { invalidField, ParleyError } from '../shared/errors.ts';
+import {
+  addParticipants,
+  changeRole,
+  removeParticipant,
+  renameGroup,
+  requireRoom,
+} from './conversations/change-participants.ts';
+import { createGroup, openDirect } from './conversations/open-conversation.ts';
 import type { MessageLog, NewMessage, Receipt } from './log/message-log.ts';
 import type { Marks } from './marks/marks.ts';
-import type { Actor } from './model.ts';
-import { createGroup, openDirect } from './open-conversation.ts';
-import type { ChatReader } from './reader.ts';
+import {
+  deleteMessage,
+  editMessage,
+  type MessageChangeDeps,
+  type MessageKey,
+  react,
+} from './messages/change-message.ts';
+import { checkContent } from './messages/content.ts';
+import type { Actor } from './model/rows.ts';
+import type { CatchUpReader } from './reading/catch-up.ts';
+import type { ChangesReader } from './reading/changes-reader.ts';
+import type { ChatReader } from './reading/reader.ts';
 
 export interface ChatServiceOptions extends MessageChangeDeps {
   read: ChatReader;

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
-import { CoalescedTask } from '../coalesced-task.ts';
-import type { Logger } from '../monitoring/logger.ts';
+import { CoalescedTask } from '../shared/coalesced-task.ts';
+import type { Logger } from '../shared/logger.ts';
 import type { Database, Executor } from './database.ts';
 
 /** Between two looks at whether the history is still the same, in milliseconds. */

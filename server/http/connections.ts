@@ -1,5 +1,5 @@
-import { ParleyError } from '../errors.ts';
-import { addressKey } from '../rate-limits.ts';
+import { addressKey } from '../limits/rate-limits.ts';
+import { ParleyError } from '../shared/errors.ts';
 
 /** After how long one of too many connections may be gone, in milliseconds. */
 const RETRY_MS = 10_000;

@@ -1,7 +1,7 @@
 import { HTTPException } from 'hono/http-exception';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { ErrorBody, ErrorCode } from '../../protocol/errors.ts';
-import { ParleyError, toParleyError } from '../errors.ts';
+import { ParleyError, toParleyError } from '../shared/errors.ts';
 import type { HttpContext } from './router.ts';
 
 /** What the framework itself refuses, in the contract's words. */

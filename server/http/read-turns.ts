@@ -1,5 +1,5 @@
 import pLimit, { type LimitFunction } from 'p-limit';
-import { ParleyError } from '../errors.ts';
+import { ParleyError } from '../shared/errors.ts';
 
 /** How many answers are made at once, of all accounts and of one. */
 export interface AtOnce {

@@ -1,4 +1,4 @@
-import { ParleyError } from '../errors.ts';
+import { ParleyError } from '../shared/errors.ts';
 import type { Router } from './router.ts';
 
 /**

@@ -3,8 +3,8 @@ import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
 import { ERRORS, type ErrorCode } from '../../protocol/errors.ts';
 import { ErrorBodySchema } from '../../protocol/resources.ts';
-import { validationFailed } from '../errors.ts';
-import type { Logger } from '../monitoring/logger.ts';
+import { validationFailed } from '../shared/errors.ts';
+import type { Logger } from '../shared/logger.ts';
 import type { Sending } from './answers-under-way.ts';
 import type { BeginRead, ReadKind } from './read-turns.ts';
 

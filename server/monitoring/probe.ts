@@ -1,5 +1,5 @@
 import { isIPv6 } from 'node:net';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 
 /** Below the time that a container's probe has (Dockerfile), above that of the server's own checks. */
 const TIME_LIMIT_MS = 4000;

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import { createLogger } from './logger.ts';
+import { createLogger } from '../shared/logger.ts';
 import { type Check, Readiness } from './readiness.ts';
 
 const log = createLogger({ log_level: 'silent', log_format: 'json', metrics_token: '' });

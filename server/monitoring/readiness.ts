@@ -1,4 +1,4 @@
-import type { Logger } from './logger.ts';
+import type { Logger } from '../shared/logger.ts';
 
 /** Resolves where a dependency works, rejects where it does not. */
 export type Check = () => Promise<void>;

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import pino from 'pino';
 import { eventually } from '../../tests/support/eventually.ts';
 import { canTestRedis, TestRedis } from '../../tests/support/redis.ts';
-import { type Config, ConfigError } from '../config.ts';
+import { type Config, ConfigError } from '../config/config.ts';
 import { Redis } from './redis.ts';
 
 const PASSWORD = 'open sesame';

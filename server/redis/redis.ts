@@ -1,6 +1,6 @@
 import type * as RedisPackage from 'redis';
-import { type Config, ConfigError } from '../config.ts';
-import type { Logger } from '../monitoring/logger.ts';
+import { type Config, ConfigError } from '../config/config.ts';
+import type { Logger } from '../shared/logger.ts';
 
 /** How long the start waits for Redis before it goes on without it. */
 const START_MS = 2000;

@@ -1,9 +1,9 @@
 import type { Transaction } from 'kysely';
 import type { User } from '../../protocol/resources.ts';
-import type { AccountChanges } from '../auth/account-changes.ts';
 import { violatedColumns } from '../database/database.ts';
 import type { Schema } from '../database/schema.ts';
-import { ParleyError } from '../errors.ts';
+import type { AccountChanges } from '../sessions/account-changes.ts';
+import { ParleyError } from '../shared/errors.ts';
 import { type Account, candidateUsernames, type NewAccount, nameKey } from './model.ts';
 import { presentUser } from './presenter.ts';
 import type { UsersRepository } from './repository.ts';

@@ -5,8 +5,8 @@ import { USERNAME_LENGTH } from '../../protocol/limits.ts';
 import { Email, Username } from '../../protocol/requests.ts';
 import type { UserRole } from '../../protocol/resources.ts';
 import { isStorableText } from '../../protocol/text.ts';
-import { CursorCodec } from '../cursor.ts';
 import type { UsersTable } from '../database/schema.ts';
+import { CursorCodec } from '../shared/cursor.ts';
 import { toE164 } from './phone.ts';
 
 /** A user as it is stored, the hash of the password included: never to leave the services. */

@@ -1,11 +1,9 @@
 import { createRoute } from '@hono/zod-openapi';
 import { z } from 'zod';
-import { Cursor, DeleteUserBody, pageLimit, UpdateUserBody } from '../../protocol/requests.ts';
+import { Cursor, pageLimit, UpdateUserBody } from '../../protocol/requests.ts';
 import { PublicUser, User } from '../../protocol/resources.ts';
 import { Id } from '../../protocol/schemas.ts';
 import { isStorableText } from '../../protocol/text.ts';
-import type { SessionCookies } from '../auth/cookies.ts';
-import type { AuthService } from '../auth/service.ts';
 import { longJson } from '../http/long-answers.ts';
 import {
   createRouter,
@@ -77,27 +75,7 @@ const updateRoute = createRoute({
   },
 });
 
-const deleteRoute = createRoute({
-  method: 'delete',
-  path: '/api/v1/users/me',
-  ...SIGNED_IN,
-  tags: ['Users'],
-  summary: 'Delete your account',
-  description: 'Signs you out everywhere and frees your address. Your messages stay, as those of a deleted user.',
-  request: { body: jsonBody(DeleteUserBody) },
-  responses: {
-    200: jsonAnswer('The account is deleted', z.object({ success: z.literal(true) })),
-    ...failures('validation_failed', 'missing_token', 'invalid_token', 'invalid_credentials', 'rate_limited'),
-  },
-});
-
-export interface UsersRoutesDeps {
-  users: UsersService;
-  auth: AuthService;
-  cookies: SessionCookies;
-}
-
-export function usersRoutes({ users, auth, cookies }: UsersRoutesDeps): Router {
+export function usersRoutes(users: UsersService): Router {
   const router = createRouter();
 
   router.openapi(searchRoute, async (c) => longJson(c, await users.search(c.var.caller.userId, c.req.valid('query'))));
@@ -105,14 +83,6 @@ export function usersRoutes({ users, auth, cookies }: UsersRoutesDeps): Router {
   router.openapi(updateRoute, async (c) =>
     c.json(await users.updateProfile(c.var.caller.userId, c.req.valid('json')), 200),
   );
-
-  router.openapi(deleteRoute, async (c) => {
-    const { userId } = c.var.caller;
-    await auth.confirmPassword(userId, c.req.valid('json').password);
-    await users.remove(userId);
-    cookies.clear(c);
-    return c.json({ success: true as const }, 200);
-  });
 
   router.openapi(readRoute, async (c) => c.json(await users.seenBy(c.var.caller.userId, c.req.valid('param').id), 200));
 

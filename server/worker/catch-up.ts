@@ -1,4 +1,4 @@
-import type { MessageFeed } from '../chat/feed.ts';
+import type { MessageFeed } from '../chat/messages/feed.ts';
 import type { JobRepository } from './repository.ts';
 
 /** Conversations that are compared at once. */

@@ -1,5 +1,5 @@
 import { Id } from '../../protocol/schemas.ts';
-import { type Command, type Options, type Output, runCommand, UsageError } from '../command-line.ts';
+import { type Command, type Options, type Output, runCommand, UsageError } from '../shared/command-line.ts';
 import type { ParkedJob } from './model.ts';
 import type { ParkedJobsRepository } from './parked-jobs-repository.ts';
 

@@ -1,9 +1,9 @@
-import type { MessageFeed } from '../chat/feed.ts';
-import type { Config } from '../config.ts';
+import type { MessageFeed } from '../chat/messages/feed.ts';
+import type { Config } from '../config/config.ts';
 import type { Database } from '../database/database.ts';
 import type { AdvisoryLock } from '../database/postgres/advisory-lock.ts';
-import type { Logger } from '../monitoring/logger.ts';
 import type { Redis } from '../redis/redis.ts';
+import type { Logger } from '../shared/logger.ts';
 import { conversationsBehind } from './catch-up.ts';
 import { JobStream } from './job-stream.ts';
 import type { JobSource } from './jobs.ts';

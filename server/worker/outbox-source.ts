@@ -1,7 +1,7 @@
 import type { Database } from '../database/database.ts';
 import { currentOutboxMoment, readOutbox } from '../database/outbox.ts';
 import type { OutboxMoment } from '../database/outbox-moment.ts';
-import type { Logger } from '../monitoring/logger.ts';
+import type { Logger } from '../shared/logger.ts';
 import type { Hint, JobSource, SourceState } from './jobs.ts';
 
 /** Conversations that are read at once. */

@@ -1,5 +1,5 @@
 import type { AdvisoryLock } from '../database/postgres/advisory-lock.ts';
-import type { Logger } from '../monitoring/logger.ts';
+import type { Logger } from '../shared/logger.ts';
 import type { JobStream } from './job-stream.ts';
 import type { JobSource } from './jobs.ts';
 

@@ -1,4 +1,4 @@
-import type { Logger } from '../monitoring/logger.ts';
+import type { Logger } from '../shared/logger.ts';
 import type { JobStream, StreamEntry, StreamState } from './job-stream.ts';
 import type { Hint, JobSource, SourceState } from './jobs.ts';
 

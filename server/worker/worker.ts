@@ -1,6 +1,6 @@
 import type { Message } from '../../protocol/resources.ts';
-import type { MessageFeed } from '../chat/feed.ts';
-import type { Logger } from '../monitoring/logger.ts';
+import type { MessageFeed } from '../chat/messages/feed.ts';
+import type { Logger } from '../shared/logger.ts';
 import type { Consumer, Hint, JobSource, Outcome } from './jobs.ts';
 import type { ParkedJob } from './model.ts';
 import type { Claim, JobCounts, JobRepository } from './repository.ts';

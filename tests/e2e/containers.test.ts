@@ -2,7 +2,7 @@ import { afterAll, describe, expect, test } from 'bun:test';
 import { cpSync, readFileSync, symlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { parse } from 'yaml';
-import { loadConfig } from '../../server/config.ts';
+import { loadConfig } from '../../server/config/config.ts';
 import { findNginx, proxyCommand } from '../support/proxy.ts';
 import { endServers, temporaryFolder } from '../support/server.ts';
 import { canTest } from '../support/untested.ts';

@@ -1,10 +1,10 @@
 import { startApp } from '../../server/app.ts';
 import { MemoryBus } from '../../server/bus/memory.ts';
 import { RedisBus } from '../../server/bus/redis.ts';
-import { Hub } from '../../server/chat/ws/hub.ts';
-import { Repair } from '../../server/chat/ws/repair.ts';
-import { loadConfig } from '../../server/config.ts';
-import { createLogger } from '../../server/monitoring/logger.ts';
+import { loadConfig } from '../../server/config/config.ts';
+import { Hub } from '../../server/realtime/hub.ts';
+import { Repair } from '../../server/realtime/repair.ts';
+import { createLogger } from '../../server/shared/logger.ts';
 import { type FaultPlan, FaultyBus } from './faulty-bus.ts';
 
 /**

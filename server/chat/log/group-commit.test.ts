@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test';
-import { ParleyError } from '../../errors.ts';
+import { ParleyError } from '../../shared/errors.ts';
 import { GroupCommit } from './group-commit.ts';
 import { type AppendAnswer, type AppendRow, BatchError, type LogDriver } from './log-driver.ts';
 

@@ -1,4 +1,4 @@
-import { ParleyError } from '../../errors.ts';
+import { ParleyError } from '../../shared/errors.ts';
 import { type AppendAnswer, type AppendRow, BatchError, type LogDriver } from './log-driver.ts';
 
 export interface GroupCommitOptions {

@@ -1,9 +1,9 @@
 import type { Message } from '../../../protocol/resources.ts';
 import type { Bus } from '../../bus/bus.ts';
-import { ParleyError } from '../../errors.ts';
-import type { Logger } from '../../monitoring/logger.ts';
-import type { Change } from '../news.ts';
-import { presentNewMessage } from '../presenter.ts';
+import type { Change } from '../../bus/news.ts';
+import { ParleyError } from '../../shared/errors.ts';
+import type { Logger } from '../../shared/logger.ts';
+import { presentNewMessage } from '../model/presenter.ts';
 import { GroupCommit, type GroupCommitOptions } from './group-commit.ts';
 import { type AppendAnswer, type AppendRow, BatchError, type LogDriver } from './log-driver.ts';
 

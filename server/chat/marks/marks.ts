@@ -1,6 +1,6 @@
 import type { Bus } from '../../bus/bus.ts';
-import { ParleyError } from '../../errors.ts';
-import type { Logger } from '../../monitoring/logger.ts';
+import { ParleyError } from '../../shared/errors.ts';
+import type { Logger } from '../../shared/logger.ts';
 import type { ClaimedMark, MarksDriver } from './marks-driver.ts';
 
 /** Between two batches, in milliseconds: what a crash may cost, and the pace of a conversation's receipts. */

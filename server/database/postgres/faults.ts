@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { ParleyError } from '../../errors.ts';
+import { ParleyError } from '../../shared/errors.ts';
 
 /**
  * What failed: the request, which would fail again, or the machine, the line or another's lock, after which the same

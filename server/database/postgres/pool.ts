@@ -1,6 +1,6 @@
 import type { PostgresPool, PostgresPoolClient, PostgresQueryResult } from 'kysely';
 import pg from 'pg';
-import { ParleyError } from '../../errors.ts';
+import { ParleyError } from '../../shared/errors.ts';
 import { isConnectionLost, toUnavailable } from './faults.ts';
 
 /** Until a connection is there, whether new or one that others use, in milliseconds. */

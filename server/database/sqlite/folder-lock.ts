@@ -1,6 +1,6 @@
 import { Database } from 'bun:sqlite';
 import { join } from 'node:path';
-import { StartRefused } from '../../errors.ts';
+import { StartRefused } from '../../shared/errors.ts';
 
 const FILE = 'parley.lock';
 

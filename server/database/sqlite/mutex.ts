@@ -1,4 +1,4 @@
-import { ParleyError } from '../../errors.ts';
+import { ParleyError } from '../../shared/errors.ts';
 
 /** Who waits beyond this is told to come back: a queue without a limit only hides that nothing moves. */
 export const MAX_WAITING = 10_000;

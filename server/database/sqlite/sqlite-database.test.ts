@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { sql } from 'kysely';
 import { sqliteDatabase, type TestDatabase } from '../../../tests/support/databases.ts';
-import { ParleyError } from '../../errors.ts';
+import { ParleyError } from '../../shared/errors.ts';
 import { readTogetherContract } from '../database.contract.ts';
 import { onlyIf } from '../database.ts';
 import { MAX_WAITING } from './mutex.ts';

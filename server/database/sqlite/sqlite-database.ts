@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type CompiledQuery, Kysely, sql, type Transaction } from 'kysely';
-import { ParleyError } from '../../errors.ts';
+import { ParleyError } from '../../shared/errors.ts';
 import type { Database, RowsOf } from '../database.ts';
 import type { Schema } from '../schema.ts';
 import { SqliteThreadDialect } from './dialect.ts';

@@ -1,4 +1,4 @@
-import { ParleyError } from '../../errors.ts';
+import { ParleyError } from '../../shared/errors.ts';
 import type { Answer, OpenOptions, QueryAnswer, Request } from './serve-connection.ts';
 import { SentQueries, type SqlQuery } from './sql-texts.ts';
 

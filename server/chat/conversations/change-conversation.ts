@@ -1,0 +1,151 @@
+import type { FrameOf } from '../../../protocol/events.ts';
+import type { ParticipantRole, SystemNote } from '../../../protocol/resources.ts';
+import type { Bus } from '../../bus/bus.ts';
+import type { Change } from '../../bus/news.ts';
+import type { Database, Executor } from '../../database/database.ts';
+import { ParleyError } from '../../shared/errors.ts';
+import type { UsersService } from '../../users/service.ts';
+import type { MessageRepository } from '../messages/message-repository.ts';
+import { presentConversation, presentMessage, presentParticipant, type Users } from '../model/presenter.ts';
+import type { Actor, ConversationRow, Membership, MessageRow, ParticipantRow } from '../model/rows.ts';
+import type { ConversationRepository } from './conversation-repository.ts';
+import { describe } from './system-notes.ts';
+
+export interface ChangeDeps {
+  database: Database;
+  conversations: ConversationRepository;
+  messages: MessageRepository;
+  users: UsersService;
+  bus: Bus;
+}
+
+/** What is to change: decided under the conversation's lock, from what is true there. */
+export interface Decision {
+  event: 'conversation.updated' | 'participant.joined' | 'participant.left' | 'participant.updated';
+  /** Told in the history, where the change is of that kind. */
+  note?: Omit<SystemNote, 'by'>;
+  name?: string;
+  /** Who comes in. */
+  joining?: string[];
+  /** Who goes. */
+  leaving?: string;
+  /** Whose role changes. */
+  roles?: { userId: string; role: ParticipantRole }[];
+}
+
+/** `undefined`: nothing changes, and no `rev` is taken. */
+export type Decide = (membership: Membership, tx: Executor) => Promise<Decision | undefined>;
+
+/**
+ * One change of a conversation's name or people, whole: locked, decided, numbered, written with its system message and
+ * outbox rows in one transaction, then published as one frame. Fails with `conversation_not_found` for who is not in it.
+ */
+export async function changeConversation(
+  deps: ChangeDeps,
+  conversationId: string,
+  actor: Actor,
+  decide: Decide,
+): Promise<void> {
+  const change = await deps.database.transaction(async (tx) => {
+    const membership = await deps.conversations.lockForMember(conversationId, actor.userId, tx);
+    if (!membership) throw new ParleyError('conversation_not_found');
+    const decision = await decide(membership, tx);
+    return decision && (await write(deps, membership.conversation, actor, decision, tx));
+  });
+  // At once after the commit, so that it comes before what commits next.
+  if (change) publishChange(deps.bus, conversationId, change);
+}
+
+/** Writes what was decided, and makes the frame that tells it. */
+async function write(
+  { conversations, messages, users }: ChangeDeps,
+  before: ConversationRow,
+  actor: Actor,
+  decision: Decision,
+  tx: Executor,
+): Promise<Change> {
+  const now = Date.now();
+  const { note, name, joining = [], leaving, roles = [] } = decision;
+  const conversation: ConversationRow = { ...before, rev: before.rev + 1, updated_at: now };
+  if (note) conversation.seq = before.seq + 1;
+  if (name !== undefined) Object.assign(conversation, { name, meta_rev: conversation.rev });
+  await conversations.advanceConversation(conversation, tx);
+
+  const concerned = [...joining, ...roles.map(({ userId }) => userId), ...(leaving ? [leaving] : [])];
+  const people = await users.publicUsers([actor.userId, ...concerned]);
+  const message = note && (await writeNote({ conversations, messages }, conversation, actor, note, people, tx));
+
+  await conversations.putParticipants(
+    joining.map((userId) => newParticipant(conversation, userId, 'member', now)),
+    tx,
+  );
+  const { rev } = conversation;
+  for (const { userId, role } of roles) await conversations.updateParticipant(before.id, userId, { rev, role }, tx);
+  if (leaving) await conversations.updateParticipant(before.id, leaving, { rev, left_rev: rev }, tx);
+  const participants = await conversations.findParticipants(before.id, concerned, tx);
+  await conversations.tellOutbox(conversation, leaving ? [...joining, leaving] : joining, tx);
+
+  const frame = {
+    event: decision.event,
+    conversation_id: conversation.id,
+    rev,
+    conversation: presentConversation(conversation),
+    participants: participants.map((row) => presentParticipant(row, people)),
+    message: message && presentMessage(message, people),
+  } as FrameOf<Decision['event']>;
+  return { rev, seq: message?.seq, frame, joined: joining, left: leaving ? [leaving] : [] };
+}
+
+/** The system message of a change, in the actor's name, with the actor's own marks moved over it. */
+export async function writeNote(
+  { conversations, messages }: Pick<ChangeDeps, 'conversations' | 'messages'>,
+  conversation: ConversationRow,
+  actor: Actor,
+  untold: Omit<SystemNote, 'by'>,
+  people: Users,
+  tx: Executor,
+): Promise<MessageRow> {
+  const { id: conversationId, seq, rev, updated_at: sentAt } = conversation;
+  const note: SystemNote = { ...untold, by: actor.userId };
+  const head = { id: Bun.randomUUIDv7(), conversationId, senderId: actor.userId, seq, rev, sentAt };
+  const message = await messages.insertSystemMessage(head, note, describe(note, actor.username, people), tx);
+  await conversations.moveMarks(conversationId, actor.userId, seq, tx);
+  return message;
+}
+
+/** The row of somebody who comes in with the change that `conversation` stands at: both marks at the join's own seq. */
+export function newParticipant(
+  conversation: ConversationRow,
+  userId: string,
+  role: ParticipantRole,
+  now: number,
+): ParticipantRow {
+  return {
+    conversation_id: conversation.id,
+    user_id: userId,
+    role,
+    joined_at: now,
+    rev: conversation.rev,
+    left_rev: null,
+    read_seq: conversation.seq,
+    delivered_seq: conversation.seq,
+    marks_rev: 0,
+  };
+}
+
+/** Where more come in at once, other nodes read of it from the log. */
+const MAX_TOLD_ONE_BY_ONE = 20;
+
+/**
+ * Publishes a change that was committed. The nodes of who comes in with it are told first, so that they listen; those of
+ * who leaves with it after, for they may have read just before that their user is in.
+ */
+export function publishChange(bus: Bus, conversationId: string, change: Change): void {
+  const { rev, joined = [], left = [] } = change;
+  const carried = joined.length <= MAX_TOLD_ONE_BY_ONE ? change : undefined;
+  for (const userId of joined) {
+    bus.publish(`user:${userId}`, { kind: 'joining', conversation_id: conversationId, rev, change: carried });
+  }
+  bus.publish(`conversation:${conversationId}`, { conversation_id: conversationId, changes: [change] });
+  for (const userId of left) bus.publish(`user:${userId}`, { kind: 'left', conversation_id: conversationId, rev });
+}

@@ -1,0 +1,428 @@
+import { type CompiledQuery, sql } from 'kysely';
+import { MAX_FRAME_MARKS } from '../../../protocol/limits.ts';
+import type { Head, Mark, ParticipantRole } from '../../../protocol/resources.ts';
+import type { Database, Executor, RowsOf } from '../../database/database.ts';
+import { writeOutbox } from '../../database/outbox.ts';
+import { prepared } from '../../database/prepared.ts';
+import type { ConversationRow, Membership, ParticipantRow } from '../model/rows.ts';
+
+/** Where a page of conversations goes on: behind this one, in order of activity. */
+export interface ConversationPlace {
+  updatedAt: number;
+  id: string;
+}
+
+/** Where a page of participants goes on. */
+export interface ParticipantPlace {
+  joinedAt: number;
+  userId: string;
+}
+
+export type MembershipQueries = readonly [CompiledQuery<ConversationRow>, CompiledQuery<ParticipantRow>];
+
+/** The conversation as its participant finds it: for anyone else there is none. */
+export function membershipOf([[conversation], [me]]: RowsOf<MembershipQueries>): Membership | undefined {
+  return conversation && me && { conversation, me };
+}
+
+/** Somebody's marks, and the `marks_rev` at which they moved. */
+export type MovedMark = Mark & { marks_rev: number };
+
+/** Marks that moved, up to `marks_rev`; with `has_more` others moved after that. */
+export interface MarksPage {
+  marks: Mark[];
+  marks_rev: number;
+  has_more: boolean;
+}
+
+/**
+ * A page of marks that moved, at most `limit`, which ends at a whole `marks_rev`: no more than `limit` share one. `rows` are
+ * in that order, one more than `limit` where there are more; `headRev` is where the conversation's marks stand.
+ */
+export function wholeMarks(rows: MovedMark[], limit: number, headRev: number): MarksPage {
+  const beyond = rows[limit];
+  const whole = beyond ? rows.filter((row) => row.marks_rev < beyond.marks_rev) : rows;
+  return {
+    marks: whole.map(({ user_id, delivered_seq, read_seq }) => ({ user_id, delivered_seq, read_seq })),
+    marks_rev: beyond ? whole.at(-1)!.marks_rev : headRev,
+    has_more: beyond !== undefined,
+  };
+}
+
+/** No conversation has it. */
+const BEFORE_ALL_IDS = '00000000-0000-0000-0000-000000000000';
+
+/** Conversations and who is in them. Methods that take an executor run in its transaction. */
+export class ConversationRepository {
+  private readonly heads = prepared((ask: { userId: string }) => [
+    this.database.read
+      .selectFrom('participants as p')
+      .innerJoin('conversations as c', 'c.id', 'p.conversation_id')
+      .select(['c.id', 'c.seq', 'c.rev', 'c.marks_rev'])
+      .where('p.user_id', '=', ask.userId)
+      .where('p.left_rev', 'is', null)
+      .compile(),
+  ]);
+  private readonly syncHeads = prepared((ask: { userId: string; afterId: string; limit: number }) => [
+    this.database.read
+      .selectFrom('participants as p')
+      .innerJoin('conversations as c', 'c.id', 'p.conversation_id')
+      .select(['c.id', 'c.seq', 'c.rev', 'c.marks_rev', 'p.read_seq', 'p.delivered_seq'])
+      .where('p.user_id', '=', ask.userId)
+      .where('p.conversation_id', '>', ask.afterId)
+      .where('p.left_rev', 'is', null)
+      .orderBy('p.conversation_id')
+      .limit(ask.limit)
+      .compile(),
+  ]);
+
+  constructor(private readonly database: Database) {}
+
+  /** The conversation as its participant finds it: for anyone else there is none. */
+  async findMembership(conversationId: string, userId: string, executor?: Executor): Promise<Membership | undefined> {
+    const queries = this.membership(conversationId, userId);
+    if (!executor) return membershipOf(await this.database.readTogether(queries));
+    const [conversation, me] = await Promise.all([
+      executor.executeQuery(queries[0]),
+      executor.executeQuery(queries[1]),
+    ]);
+    return membershipOf([conversation.rows, me.rows]);
+  }
+
+  /** A conversation and a user's place in it, to be asked together with what depends on it; for `membershipOf`. */
+  membership(conversationId: string, userId: string): MembershipQueries {
+    return this.memberships([conversationId], userId);
+  }
+
+  /** Those of some conversations that a user is in, and their places there; in no order. */
+  memberships(ids: string[], userId: string): MembershipQueries {
+    const { read } = this.database;
+    return [
+      read.selectFrom('conversations').selectAll().where('id', 'in', ids).compile(),
+      read
+        .selectFrom('participants')
+        .selectAll()
+        .where('user_id', '=', userId)
+        .where('left_rev', 'is', null)
+        .where('conversation_id', 'in', ids)
+        .compile(),
+    ];
+  }
+
+  conversation(id: string): CompiledQuery<ConversationRow> {
+    return this.database.read.selectFrom('conversations').selectAll().where('id', '=', id).compile();
+  }
+
+  /** A conversation, and whether marks of it moved after `marksRev`. */
+  headWithMarks(id: string, marksRev: number) {
+    return this.database.read
+      .selectFrom('conversations')
+      .selectAll()
+      .select((eb) => eb('marks_rev', '>', marksRev).as('marks_moved'))
+      .where('id', '=', id)
+      .compile();
+  }
+
+  /** A user's place in a conversation that they are in. */
+  place(conversationId: string, userId: string): CompiledQuery<ParticipantRow> {
+    return this.memberships([conversationId], userId)[1];
+  }
+
+  /** The direct conversation of a pair, which may be one person twice. */
+  findDirect(
+    one: string,
+    other: string,
+    executor: Executor = this.database.read,
+  ): Promise<ConversationRow | undefined> {
+    const [low, high] = inOrder(one, other);
+    return executor
+      .selectFrom('conversations')
+      .selectAll()
+      .where('low_user_id', '=', low)
+      .where('high_user_id', '=', high)
+      .executeTakeFirst();
+  }
+
+  /** Where a user's conversations stand in their list, latest activity first. */
+  async listPlaces(userId: string, limit: number, after?: ConversationPlace): Promise<ConversationPlace[]> {
+    let query = this.database.read
+      .selectFrom('participants as p')
+      .innerJoin('conversations as c', 'c.id', 'p.conversation_id')
+      .select(['c.id', 'c.updated_at as updatedAt'])
+      .where('p.user_id', '=', userId)
+      .where('p.left_rev', 'is', null)
+      .orderBy('c.updated_at', 'desc')
+      .orderBy('c.id', 'desc')
+      .limit(limit);
+    if (after) {
+      query = query.where((eb) =>
+        eb.or([
+          eb('c.updated_at', '<', after.updatedAt),
+          eb.and([eb('c.updated_at', '=', after.updatedAt), eb('c.id', '<', after.id)]),
+        ]),
+      );
+    }
+    return query.execute();
+  }
+
+  /** Which conversations a user is in, with their heads. */
+  async listHeads(userId: string): Promise<Pick<Head, 'id' | 'seq' | 'rev' | 'marks_rev'>[]> {
+    const [heads] = await this.database.readTogether(this.heads({ userId }));
+    return heads;
+  }
+
+  /** Where a conversation stands, if the user is in it. */
+  async findHead(userId: string, id: string): Promise<ConversationRow | undefined> {
+    return (await this.findMembership(id, userId))?.conversation;
+  }
+
+  /** Which of some users are in which groups. */
+  async listGroupPlaces(userIds: string[]): Promise<Pick<ParticipantRow, 'conversation_id' | 'user_id'>[]> {
+    if (userIds.length === 0) return [];
+    return this.database.read
+      .selectFrom('participants as p')
+      .innerJoin('conversations as c', 'c.id', 'p.conversation_id')
+      .select(['p.conversation_id', 'p.user_id'])
+      .where('p.user_id', 'in', userIds)
+      .where('p.left_rev', 'is', null)
+      .where('c.type', '=', 'group')
+      .execute();
+  }
+
+  /** Of each of some conversations the first participants, longest in first, and how many there are. */
+  participantsOfEach(ids: string[], each: number) {
+    const { read } = this.database;
+    const present = read.selectFrom('participants').where('conversation_id', 'in', ids).where('left_rev', 'is', null);
+    const numbered = present
+      .selectAll()
+      .select(sql<number>`row_number() over (partition by conversation_id order by joined_at, user_id)`.as('place'));
+    return [
+      read
+        .selectFrom(numbered.as('numbered'))
+        .selectAll()
+        .where('place', '<=', each)
+        .orderBy('conversation_id')
+        .orderBy('place')
+        .compile(),
+      present
+        .select(['conversation_id', (eb) => eb.fn.countAll<number>().as('count')])
+        .groupBy('conversation_id')
+        .compile(),
+    ] as const;
+  }
+
+  /** A page of participants, longest in first. */
+  participants(conversationId: string, limit: number, after?: ParticipantPlace): CompiledQuery<ParticipantRow> {
+    let query = this.database.read
+      .selectFrom('participants')
+      .selectAll()
+      .where('conversation_id', '=', conversationId)
+      .where('left_rev', 'is', null)
+      .orderBy('joined_at')
+      .orderBy('user_id')
+      .limit(limit);
+    if (after) {
+      query = query.where((eb) =>
+        eb.or([
+          eb('joined_at', '>', after.joinedAt),
+          eb.and([eb('joined_at', '=', after.joinedAt), eb('user_id', '>', after.userId)]),
+        ]),
+      );
+    }
+    return query.compile();
+  }
+
+  /** The rows of some users, also of those who left. */
+  findParticipants(
+    conversationId: string,
+    userIds: string[],
+    executor: Executor = this.database.read,
+  ): Promise<ParticipantRow[]> {
+    if (userIds.length === 0) return Promise.resolve([]);
+    return executor
+      .selectFrom('participants')
+      .selectAll()
+      .where('conversation_id', '=', conversationId)
+      .where('user_id', 'in', userIds)
+      .execute();
+  }
+
+  /** How many are in a conversation. */
+  async countParticipants(conversationId: string, executor: Executor): Promise<number> {
+    const { count } = await executor
+      .selectFrom('participants')
+      .select((eb) => eb.fn.countAll<number>().as('count'))
+      .where('conversation_id', '=', conversationId)
+      .where('left_rev', 'is', null)
+      .executeTakeFirstOrThrow();
+    return Number(count);
+  }
+
+  /** Admins other than one, and the longest of all others: what decides when somebody leaves. */
+  async findHeirs(conversationId: string, leaverId: string, executor: Executor) {
+    const others = () =>
+      executor
+        .selectFrom('participants')
+        .selectAll()
+        .where('conversation_id', '=', conversationId)
+        .where('user_id', '!=', leaverId)
+        .where('left_rev', 'is', null)
+        .orderBy('joined_at')
+        .orderBy('user_id');
+    const otherAdmin = await others().where('role', '=', 'admin').executeTakeFirst();
+    return { otherAdmin, longest: await others().executeTakeFirst() };
+  }
+
+  /** Participants that came, went or changed role after `rev`, in the order of these changes. */
+  changedParticipants(conversationId: string, rev: number, limit: number): CompiledQuery<ParticipantRow> {
+    return this.database.read
+      .selectFrom('participants')
+      .selectAll()
+      .where('conversation_id', '=', conversationId)
+      .where('rev', '>', rev)
+      .orderBy('rev')
+      .orderBy('user_id')
+      .limit(limit)
+      .compile();
+  }
+
+  /** Marks that moved after `marksRev`, in the order in which they moved. Of who left, nothing more is told. */
+  changedMarks(conversationId: string, marksRev: number, limit: number): CompiledQuery<MovedMark> {
+    return this.database.read
+      .selectFrom('participants')
+      .select(['user_id', 'delivered_seq', 'read_seq', 'marks_rev'])
+      .where('conversation_id', '=', conversationId)
+      .where('left_rev', 'is', null)
+      .where('marks_rev', '>', marksRev)
+      .orderBy('marks_rev')
+      .orderBy('user_id')
+      .limit(limit)
+      .compile();
+  }
+
+  /** A page of marks that moved after `marksRev`, as many as a frame has. */
+  async listChangedMarks(conversationId: string, marksRev: number): Promise<MarksPage> {
+    const limit = MAX_FRAME_MARKS;
+    const [[head], rows] = await this.database.readTogether([
+      this.conversation(conversationId),
+      this.changedMarks(conversationId, marksRev, limit + 1),
+    ]);
+    return wholeMarks(rows, limit, head?.marks_rev ?? marksRev);
+  }
+
+  /** A page of where a user's conversations stand, in id order. */
+  async listSyncHeads(userId: string, limit: number, afterId = BEFORE_ALL_IDS): Promise<Head[]> {
+    const [heads] = await this.database.readTogether(this.syncHeads({ userId, limit, afterId }));
+    return heads;
+  }
+
+  /** Where all conversations stand, in id order. */
+  listPositions(limit: number, afterId?: string): Promise<{ id: string; seq: number }[]> {
+    const query = this.database.read.selectFrom('conversations').select(['id', 'seq']).orderBy('id').limit(limit);
+    return (afterId === undefined ? query : query.where('id', '>', afterId)).execute();
+  }
+
+  async findPositions(ids: string[]): Promise<{ id: string; seq: number }[]> {
+    if (ids.length === 0) return [];
+    return this.database.read.selectFrom('conversations').select(['id', 'seq']).where('id', 'in', ids).execute();
+  }
+
+  // What follows writes, inside the transaction of one change.
+
+  /** The conversation under its lock: no other change, and no batch of the log, moves it before the transaction ends. */
+  async lockForMember(conversationId: string, userId: string, tx: Executor): Promise<Membership | undefined> {
+    // SQLite: the transaction itself is the lock, since all writes take turns.
+    if (this.database.engine === 'postgres') {
+      // Only a participant gets the lock; whether they still are one is read once it is held.
+      const isIn = tx
+        .selectFrom('participants')
+        .select('user_id')
+        .where('conversation_id', '=', conversationId)
+        .where('user_id', '=', userId)
+        .where('left_rev', 'is', null);
+      await tx
+        .selectFrom('conversations')
+        .select('id')
+        .where('id', '=', conversationId)
+        .where(({ exists }) => exists(isIn))
+        .forNoKeyUpdate()
+        .execute();
+    }
+    return this.findMembership(conversationId, userId, tx);
+  }
+
+  /** Returns false where the pair has its direct conversation already. */
+  async insertConversation(row: ConversationRow, tx: Executor): Promise<boolean> {
+    const inserted = await tx
+      .insertInto('conversations')
+      .values(row)
+      .onConflict((conflict) => conflict.columns(['low_user_id', 'high_user_id']).doNothing())
+      .executeTakeFirst();
+    return inserted.numInsertedOrUpdatedRows === 1n;
+  }
+
+  async advanceConversation(row: ConversationRow, tx: Executor): Promise<void> {
+    const { seq, rev, meta_rev, updated_at, name } = row;
+    await tx
+      .updateTable('conversations')
+      .set({ seq, rev, meta_rev, updated_at, name })
+      .where('id', '=', row.id)
+      .execute();
+  }
+
+  /** Who comes in, for the first time or again. */
+  async putParticipants(rows: ParticipantRow[], tx: Executor): Promise<void> {
+    if (rows.length === 0) return;
+    await tx
+      .insertInto('participants')
+      .values(rows)
+      .onConflict((conflict) =>
+        conflict.columns(['conversation_id', 'user_id']).doUpdateSet((eb) => ({
+          role: eb.ref('excluded.role'),
+          joined_at: eb.ref('excluded.joined_at'),
+          rev: eb.ref('excluded.rev'),
+          left_rev: null,
+          // The join's own seq: no mark that they had can lie beyond it.
+          read_seq: eb.ref('excluded.read_seq'),
+          delivered_seq: eb.ref('excluded.delivered_seq'),
+        })),
+      )
+      .execute();
+  }
+
+  async updateParticipant(
+    conversationId: string,
+    userId: string,
+    change: { rev: number; role?: ParticipantRole; left_rev?: number; read_seq?: number; delivered_seq?: number },
+    tx: Executor,
+  ): Promise<void> {
+    await tx
+      .updateTable('participants')
+      .set(change)
+      .where('conversation_id', '=', conversationId)
+      .where('user_id', '=', userId)
+      .execute();
+  }
+
+  /** Moves somebody's own marks up to a message that they wrote. */
+  async moveMarks(conversationId: string, userId: string, seq: number, tx: Executor): Promise<void> {
+    await tx
+      .updateTable('participants')
+      .set({ read_seq: seq, delivered_seq: seq })
+      .where('conversation_id', '=', conversationId)
+      .where('user_id', '=', userId)
+      .execute();
+  }
+
+  /** Tells the outbox that the conversation advanced, and whose membership changed with it. */
+  async tellOutbox(conversation: ConversationRow, memberIds: string[], tx: Executor): Promise<void> {
+    const { id: conversation_id, rev } = conversation;
+    const memberships = memberIds.map((user_id) => ({ kind: 'membership' as const, conversation_id, user_id, rev }));
+    await writeOutbox(tx, [{ kind: 'conversation', conversation_id, rev }, ...memberships], Date.now());
+  }
+}
+
+/** The two of a pair in the order in which the pair is kept. */
+export function inOrder(one: string, other: string): [low: string, high: string] {
+  return one < other ? [one, other] : [other, one];
+}

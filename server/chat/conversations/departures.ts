@@ -1,0 +1,77 @@
+import { DELETED_USER } from '../../../protocol/limits.ts';
+import { ParleyError } from '../../shared/errors.ts';
+import type { Logger } from '../../shared/logger.ts';
+import type { ChangeDeps } from './change-conversation.ts';
+import { removeParticipant } from './change-participants.ts';
+
+/** How often it is looked for deleted accounts that are still in a group, in milliseconds. */
+const SWEEP_MS = 600_000;
+/** Deleted accounts that are looked at together. */
+const PAGE = 500;
+
+export interface DeparturesOptions extends ChangeDeps {
+  logger: Logger;
+}
+
+/**
+ * Takes those whose account is gone out of all groups; direct conversations stay with the other. A deletion is committed
+ * before this begins, and each group is a change of its own: what a crash or a failure leaves undone, a later look does.
+ */
+export class Departures {
+  private timer: Timer | undefined;
+  private sweeping: Promise<void> = Promise.resolve();
+  private isStopped = false;
+
+  constructor(private readonly options: DeparturesOptions) {}
+
+  /** Looks for who was left behind, now and then again and again. */
+  start(): void {
+    this.timer = setInterval(() => this.sweepBehind(), SWEEP_MS);
+    this.sweepBehind();
+  }
+
+  /** Resolves when nothing of it is under way. */
+  async stop(): Promise<void> {
+    this.isStopped = true;
+    clearInterval(this.timer);
+    await this.sweeping;
+  }
+
+  /** Takes one deleted account out of all groups. Where one of them fails, the others do not wait for it. */
+  leaveAllGroups(userId: string): Promise<void> {
+    return this.leaveGroupsOf([userId]);
+  }
+
+  private sweepBehind(): void {
+    this.sweeping = this.sweeping
+      .then(() => this.sweep())
+      .catch((error) => this.options.logger.error({ err: error }, 'deleted accounts could not be looked for'));
+  }
+
+  private async sweep(): Promise<void> {
+    let after: string | undefined;
+    do {
+      const ids = await this.options.users.listDeletedIds(PAGE, after);
+      await this.leaveGroupsOf(ids);
+      after = ids.length < PAGE ? undefined : ids.at(-1);
+    } while (after !== undefined && !this.isStopped);
+  }
+
+  private async leaveGroupsOf(userIds: string[]): Promise<void> {
+    for (const { conversation_id, user_id } of await this.options.conversations.listGroupPlaces(userIds)) {
+      if (this.isStopped) return;
+      await this.leave(conversation_id, user_id);
+    }
+  }
+
+  private async leave(conversationId: string, userId: string): Promise<void> {
+    try {
+      await removeParticipant(this.options, { userId, username: DELETED_USER }, conversationId, userId);
+    } catch (error) {
+      // Somebody removed them in this moment, or another node did this too.
+      if (error instanceof ParleyError && error.code === 'conversation_not_found') return;
+      const who = { conversation_id: conversationId, user_id: userId };
+      this.options.logger.error({ err: error, ...who }, 'a deleted account could not leave a group yet');
+    }
+  }
+}

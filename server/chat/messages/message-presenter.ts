@@ -1,0 +1,64 @@
+import { DELETED_USER, REACTION_USERS } from '../../../protocol/limits.ts';
+import type { Message, Reaction, ReplyTo } from '../../../protocol/resources.ts';
+import { excerptOf } from '../../../protocol/text.ts';
+import type { Executor, RowsOf } from '../../database/database.ts';
+import type { UsersService } from '../../users/service.ts';
+import { presentMessage, type Users } from '../model/presenter.ts';
+import type { MessageRow } from '../model/rows.ts';
+import type { MessageRepository, QuotedRow, ReactionRow, WholeQueries } from './message-repository.ts';
+
+/** Messages as clients see them, whole: with names, reactions and what they answer. */
+export class MessagePresenter {
+  constructor(
+    private readonly repository: MessageRepository,
+    private readonly users: UsersService,
+  ) {}
+
+  /**
+   * Presents what `MessageRepository.whole` asks for, in the order of its messages. `callerId` is whose own reactions are
+   * marked with `me`; what many are shown has nobody in particular.
+   */
+  async present([messages, reactions, quoted]: RowsOf<WholeQueries>, callerId?: string): Promise<Message[]> {
+    if (messages.length === 0) return [];
+    const senders = new Set<string>();
+    for (const { sender_id } of messages) senders.add(sender_id);
+    for (const { sender_id } of quoted) senders.add(sender_id);
+    const users = await this.users.publicUsers(senders);
+    const reactionsOf = groupReactions(reactions, callerId);
+    const quotes = new Map(quoted.map((row) => [row.id, presentQuote(row, users)]));
+    return messages.map((row) =>
+      presentMessage(row, users, {
+        reactions: reactionsOf.get(row.id),
+        reply_to: row.reply_to_id === null ? undefined : quotes.get(row.reply_to_id),
+      }),
+    );
+  }
+
+  /** A message as it stands in a transaction, its own changes included, for everybody. */
+  async presentIn(tx: Executor, message: MessageRow): Promise<Message> {
+    const selection = this.repository.selectOne(message.conversation_id, message.id);
+    const [reactions, quoted] = this.repository.shownWith(selection);
+    const shown = await Promise.all([tx.executeQuery(reactions), tx.executeQuery(quoted)]);
+    const [presented] = await this.present([[message], shown[0].rows, shown[1].rows]);
+    return presented!;
+  }
+}
+
+function presentQuote(row: QuotedRow, users: Users): ReplyTo {
+  const sender_username = users.get(row.sender_id)?.username ?? DELETED_USER;
+  return { id: row.id, sender_id: row.sender_id, sender_username, excerpt: excerptOf(row.content) };
+}
+
+/** The kinds of each message in the order in which they first came, the first users of each. */
+function groupReactions(rows: ReactionRow[], callerId: string | undefined): Map<string, Reaction[]> {
+  const byMessage = new Map<string, Map<string, Reaction>>();
+  for (const { message_id, emoji, user_id, total, place } of rows) {
+    const kinds = byMessage.get(message_id) ?? new Map<string, Reaction>();
+    byMessage.set(message_id, kinds);
+    const kind = kinds.get(emoji) ?? { emoji, count: Number(total), user_ids: [] };
+    kinds.set(emoji, kind);
+    if (Number(place) <= REACTION_USERS) kind.user_ids.push(user_id);
+    if (user_id === callerId) kind.me = true;
+  }
+  return new Map([...byMessage].map(([id, kinds]) => [id, [...kinds.values()]]));
+}

@@ -1,0 +1,225 @@
+import { type CompiledQuery, type SelectQueryBuilder, sql } from 'kysely';
+import { REACTION_USERS } from '../../../protocol/limits.ts';
+import type { SystemNote } from '../../../protocol/resources.ts';
+import { type Database, type Executor, onlyIf } from '../../database/database.ts';
+import type { Schema } from '../../database/schema.ts';
+import type { MessageRow } from '../model/rows.ts';
+
+/** Names one reaction. */
+export interface ReactionKey {
+  conversation_id: string;
+  message_id: string;
+  emoji: string;
+  user_id: string;
+}
+
+/** One user's reaction of one kind, as it is shown with its message. */
+export interface ReactionRow {
+  message_id: string;
+  emoji: string;
+  user_id: string;
+  /** How many reacted so. */
+  total: number;
+  /** This user's place among them, from 1. */
+  place: number;
+}
+
+/** What a reply shows of the message that it answers. */
+export type QuotedRow = Pick<MessageRow, 'id' | 'sender_id' | 'content'>;
+
+/** Which messages, in which order; what of them is read is for its user to say. */
+export type MessageSelection = SelectQueryBuilder<Schema, 'messages', object>;
+
+/** Messages, the reactions to them, and what they answer: to be asked together, so that they belong to one moment. */
+export type WholeQueries = readonly [CompiledQuery<MessageRow>, CompiledQuery<ReactionRow>, CompiledQuery<QuotedRow>];
+
+/** Messages and their reactions. Methods that take an executor run in its transaction. */
+export class MessageRepository {
+  constructor(private readonly database: Database) {}
+
+  /** Messages below `before`, newest first. */
+  selectBefore(conversationId: string, before: number, limit: number): MessageSelection {
+    return this.selectOf(conversationId)
+      .where('messages.seq', '<', before)
+      .orderBy('messages.seq', 'desc')
+      .limit(limit);
+  }
+
+  /** Messages that changed after `rev`, oldest change first. */
+  selectChanged(conversationId: string, rev: number, limit: number): MessageSelection {
+    return this.selectOf(conversationId).where('messages.rev', '>', rev).orderBy('messages.rev').limit(limit);
+  }
+
+  /** Messages from `seq` on, oldest first. */
+  selectFrom(conversationId: string, seq: number, limit: number): MessageSelection {
+    return this.selectOf(conversationId).where('messages.seq', '>=', seq).orderBy('messages.seq').limit(limit);
+  }
+
+  selectOne(conversationId: string, id: string): MessageSelection {
+    return this.selectOf(conversationId).where('messages.id', '=', id);
+  }
+
+  /** The newest message of each conversation. */
+  selectLast(conversationIds: string[]): MessageSelection {
+    return this.database.read
+      .selectFrom('messages')
+      .where(({ eb, refTuple, selectFrom }) =>
+        eb(
+          refTuple('messages.conversation_id', 'messages.seq'),
+          'in',
+          selectFrom('conversations')
+            .select(['conversations.id', 'conversations.seq'])
+            .where('conversations.id', 'in', conversationIds)
+            .$asTuple('id', 'seq'),
+        ),
+      );
+  }
+
+  private selectOf(conversationId: string): MessageSelection {
+    return this.database.read.selectFrom('messages').where('messages.conversation_id', '=', conversationId);
+  }
+
+  /** Of some messages, all that `callerId` is shown. */
+  whole(selection: MessageSelection, callerId?: string): WholeQueries {
+    const messages = selection
+      .selectAll('messages')
+      .select(({ exists, selectFrom }) =>
+        exists(
+          selectFrom('reactions')
+            .select('reactions.emoji')
+            .whereRef('reactions.conversation_id', '=', 'messages.conversation_id')
+            .whereRef('reactions.message_id', '=', 'messages.id'),
+        ).as('has_reactions'),
+      );
+    const [reactions, quoted] = this.shownWith(selection, callerId);
+    return [messages.compile(), onlyIf('has_reactions', reactions), onlyIf('reply_to_id', quoted)];
+  }
+
+  /** What is shown with some messages: of each kind of reaction the first users and the caller's own, and what they answer. */
+  shownWith(
+    selection: MessageSelection,
+    callerId?: string,
+  ): readonly [CompiledQuery<ReactionRow>, CompiledQuery<QuotedRow>] {
+    const { read } = this.database;
+    const numbered = read
+      .selectFrom(selection.select(['messages.conversation_id', 'messages.id']).as('m'))
+      .innerJoin('reactions as r', (join) =>
+        join.onRef('r.conversation_id', '=', 'm.conversation_id').onRef('r.message_id', '=', 'm.id'),
+      )
+      .select([
+        'r.message_id',
+        'r.emoji',
+        'r.user_id',
+        sql<number>`row_number() over (partition by r.message_id, r.emoji order by r.created_at, r.user_id)`.as(
+          'place',
+        ),
+        sql<number>`count(*) over (partition by r.message_id, r.emoji)`.as('total'),
+        sql<number>`min(r.created_at) over (partition by r.message_id, r.emoji)`.as('first_at'),
+      ]);
+    const reactions = read
+      .selectFrom(numbered.as('numbered'))
+      .select(['message_id', 'emoji', 'user_id', 'total', 'place'])
+      .where((eb) => eb.or([eb('place', '<=', REACTION_USERS), ...(callerId ? [eb('user_id', '=', callerId)] : [])]))
+      .orderBy('first_at')
+      .orderBy('emoji')
+      .orderBy('place');
+    const quoted = read
+      .selectFrom(selection.select(['messages.conversation_id', 'messages.reply_to_id']).as('m'))
+      .innerJoin('messages as q', (join) =>
+        join.onRef('q.conversation_id', '=', 'm.conversation_id').onRef('q.id', '=', 'm.reply_to_id'),
+      )
+      .select(['q.id', 'q.sender_id', 'q.content']);
+    return [reactions.compile(), quoted.compile()];
+  }
+
+  /** Kinds of reactions to a message. */
+  async countReactionKinds(message: MessageRow, executor: Executor): Promise<number> {
+    const { kinds } = await executor
+      .selectFrom('reactions')
+      .select((eb) => eb.fn.count<number>('emoji').distinct().as('kinds'))
+      .where('conversation_id', '=', message.conversation_id)
+      .where('message_id', '=', message.id)
+      .executeTakeFirstOrThrow();
+    return Number(kinds);
+  }
+
+  findMessage(
+    conversationId: string,
+    id: string,
+    executor: Executor = this.database.read,
+  ): Promise<MessageRow | undefined> {
+    return executor
+      .selectFrom('messages')
+      .selectAll()
+      .where('conversation_id', '=', conversationId)
+      .where('id', '=', id)
+      .executeTakeFirst();
+  }
+
+  /** Replaces what of a message can change. */
+  async updateMessage(row: MessageRow, tx: Executor): Promise<void> {
+    const { rev, content, edited_at, deleted_at } = row;
+    await tx
+      .updateTable('messages')
+      .set({ rev, content, edited_at, deleted_at })
+      .where('conversation_id', '=', row.conversation_id)
+      .where('seq', '=', row.seq)
+      .execute();
+  }
+
+  /** Returns false where the user has reacted so already. */
+  async insertReaction(row: ReactionKey & { created_at: number }, tx: Executor): Promise<boolean> {
+    const inserted = await tx
+      .insertInto('reactions')
+      .values(row)
+      .onConflict((conflict) => conflict.columns(['conversation_id', 'message_id', 'emoji', 'user_id']).doNothing())
+      .executeTakeFirst();
+    return inserted.numInsertedOrUpdatedRows === 1n;
+  }
+
+  /** Returns false where there was no such reaction. */
+  async deleteReaction(key: ReactionKey, tx: Executor): Promise<boolean> {
+    const deleted = await tx
+      .deleteFrom('reactions')
+      .where('conversation_id', '=', key.conversation_id)
+      .where('message_id', '=', key.message_id)
+      .where('emoji', '=', key.emoji)
+      .where('user_id', '=', key.user_id)
+      .executeTakeFirst();
+    return deleted.numDeletedRows > 0n;
+  }
+
+  async deleteReactions(message: MessageRow, tx: Executor): Promise<void> {
+    await tx
+      .deleteFrom('reactions')
+      .where('conversation_id', '=', message.conversation_id)
+      .where('message_id', '=', message.id)
+      .execute();
+  }
+
+  async insertSystemMessage(
+    message: { id: string; conversationId: string; senderId: string; seq: number; rev: number; sentAt: number },
+    note: SystemNote,
+    content: string,
+    tx: Executor,
+  ): Promise<MessageRow> {
+    const row: MessageRow = {
+      conversation_id: message.conversationId,
+      seq: message.seq,
+      rev: message.rev,
+      created_rev: message.rev,
+      id: message.id,
+      sender_id: message.senderId,
+      client_id: message.id,
+      type: 'system',
+      content,
+      system: JSON.stringify(note),
+      reply_to_id: null,
+      sent_at: message.sentAt,
+      edited_at: null,
+      deleted_at: null,
+    };
+    await tx.insertInto('messages').values(row).execute();
+    return row;
+  }
+}

@@ -1,0 +1,93 @@
+import { afterAll, describe, expect, test } from 'bun:test';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parse } from 'yaml';
+import { type Config, ConfigError, loadConfig } from './config.ts';
+
+const DOCUMENTED = join(import.meta.dir, '../../configs/config.yaml');
+const folder = mkdtempSync(join(tmpdir(), 'parley-config-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** The configuration of a file with this text, and of these variables. */
+function load(yaml: string, variables: Record<string, string> = {}): Config {
+  const path = join(folder, 'config.yaml');
+  writeFileSync(path, yaml);
+  return loadConfig({ CONFIG_FILE: path, ...variables });
+}
+
+const keysOf = (value: object) => Object.keys(value).sort();
+
+describe('configs/config.yaml', () => {
+  test('holds every setting with the default of the code', () => {
+    expect(loadConfig({ CONFIG_FILE: DOCUMENTED })).toEqual(load(''));
+    const documented = parse(readFileSync(DOCUMENTED, 'utf8'));
+    const config = load('') as unknown as Record<string, unknown>;
+    expect(keysOf(documented)).toEqual(keysOf(config));
+    for (const [section, settings] of Object.entries(documented)) {
+      if (settings && typeof settings === 'object') expect(keysOf(settings)).toEqual(keysOf(config[section] as object));
+    }
+  });
+});
+
+describe('settings', () => {
+  test('are taken from the environment before the file, and from the file before the defaults', () => {
+    expect(load('').server.port).toBe(8080);
+    expect(load('server: { port: 9000 }').server.port).toBe(9000);
+    expect(load('server: { port: 9000 }', { SERVER_PORT: '9001' }).server.port).toBe(9001);
+  });
+
+  test('are turned into numbers, milliseconds, flags and lists', () => {
+    const config = load('', {
+      JWT_ACCESS_EXPIRY: '90s',
+      LIMIT_LOGIN: '5/2m',
+      DISCOVER_BY_EMAIL: 'off',
+      TRUST_PROXY: 'loopback, 10.0.0.0/8',
+    });
+    expect(config.auth.jwt_access_expiry).toBe(90_000);
+    expect(config.limits.login).toEqual({ points: 5, seconds: 120 });
+    expect(config.auth.discover_by_email).toBe(false);
+    expect(config.server.trust_proxy).toEqual(['loopback', '10.0.0.0/8']);
+  });
+
+  test.each([
+    ['SERVER_PORT', '99999'],
+    ['SERVER_PORT', 'http'],
+    ['JWT_ACCESS_EXPIRY', '15'],
+    ['JWT_ACCESS_EXPIRY', '10ms'],
+    ['LIMIT_LOGIN', '0/1m'],
+    ['PASSWORD_HASH', 'md5'],
+    ['RATE_LIMITS', 'maybe'],
+    ['CORS_ORIGINS', 'https://example.com/path'],
+    ['PUBLIC_URL', 'chat.example.com'],
+  ])('that are wrong stop the start with a line that names them: %s=%s', (variable, value) => {
+    expect(() => load('', { [variable]: value })).toThrow(new RegExp(`^${variable} must .*; it is "`));
+  });
+
+  test('that do not exist stop the start', () => {
+    expect(() => load('server: { prot: 1 }')).toThrow('server.prot is no setting');
+    expect(() => load('server: 1')).toThrow('server must be a list of settings');
+    expect(() => load('a: [')).toThrow('is not valid YAML');
+    expect(() => loadConfig({ CONFIG_FILE: '/nowhere.yaml' })).toThrow(ConfigError);
+  });
+
+  test('that are secret are not repeated when they are wrong', () => {
+    expect(() => load('', { JWT_SECRET: 'hunter2' })).toThrow(/^JWT_SECRET must have 32 characters/);
+    expect(() => load('', { JWT_SECRET: 'hunter2' })).not.toThrow(/hunter2/);
+  });
+});
+
+describe('in prod', () => {
+  const secret = { JWT_SECRET: 'x'.repeat(32) };
+
+  test('the secret must be given', () => {
+    expect(() => load('', { ENV: 'prod' })).toThrow('JWT_SECRET must be given in prod');
+  });
+
+  test('no other origin is trusted unless it is named', () => {
+    expect(load('', { ENV: 'prod', ...secret }).server.cors_origins).toEqual([]);
+    const named = load('', { ENV: 'prod', CORS_ORIGINS: 'auto,https://a.example', ...secret });
+    expect(named.server.cors_origins).toEqual(['https://a.example']);
+    expect(load('').server.cors_origins).toEqual(['http://localhost:5173']);
+  });
+});

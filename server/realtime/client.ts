@@ -1,0 +1,217 @@
+import type { ServerWebSocket } from 'bun';
+import { CLOSE, CLOSE_CODES, type CloseCode } from '../../protocol/close-codes.ts';
+import type { ErrorCode } from '../../protocol/errors.ts';
+import { CLIENT_FRAMES, type ClientEvent, type ServerFrame } from '../../protocol/events.ts';
+import { MAX_CLIENT_ID_LENGTH, MAX_UNANSWERED_SENDS, MAX_WAITING_FRAMES } from '../../protocol/limits.ts';
+import type { Marks } from '../chat/marks/marks.ts';
+import type { Actor } from '../chat/model/rows.ts';
+import type { ChatService, Placed } from '../chat/service.ts';
+import type { RateLimits } from '../limits/rate-limits.ts';
+import { ParleyError, toParleyError, validationFailed } from '../shared/errors.ts';
+import type { Logger } from '../shared/logger.ts';
+import { type Ack, ackFrame, errorFrame, plainErrorFrame } from './frames.ts';
+import { HANDLERS } from './handlers.ts';
+import { Inbox } from './inbox.ts';
+import type { LocalUser } from './local-user.ts';
+import type { Presence } from './presence.ts';
+import type { TypingSignals } from './typing.ts';
+
+/** What a socket asked for when it opened. */
+export interface ClientOptions {
+  /** Events of `parley.v1`, or flat messages only. */
+  mode: 'v1' | 'plain';
+  /** Plain mode: whether the socket hears what it sends itself. */
+  echo: boolean;
+  sessionId: string;
+  /** When the session ends by itself, in milliseconds since the Unix epoch. */
+  expiresAt: number;
+  /** To be called when the socket is gone. */
+  onGone(): void;
+}
+
+export interface ClientDeps {
+  chat: ChatService;
+  marks: Marks;
+  typing: TypingSignals;
+  presence: Presence;
+  limits: Pick<RateLimits, 'presence'>;
+  log: Logger;
+  /** Counts errors by their code. */
+  failed(code: ErrorCode): void;
+  /** Whether the server is about to go, and takes no new work. */
+  isDraining(): boolean;
+}
+
+/** Frames in a row that are no valid requests, after which a socket is told to stay away. */
+const MAX_BAD_FRAMES = 100;
+
+let nextKey = 1;
+
+/** One socket of a signed-in user: reads its frames in order, and answers each. */
+export class Client {
+  /** Names this socket on this node. */
+  readonly key = nextKey++;
+  socket!: ServerWebSocket<Client>;
+  /** When its other side last gave a sign of life. */
+  lastHeard = Date.now();
+  lastPing = Date.now();
+  private readonly inbox = new Inbox<string>(MAX_WAITING_FRAMES, (text) => this.read(text));
+  private unanswered = 0;
+  /** Acks of this turn of the event loop. */
+  private acks: string[] | undefined;
+  private badFrames = 0;
+  private closed = false;
+
+  constructor(
+    readonly user: LocalUser,
+    readonly options: ClientOptions,
+    readonly deps: ClientDeps,
+  ) {}
+
+  get isPlain(): boolean {
+    return this.options.mode === 'plain';
+  }
+
+  receive(frame: string | Buffer): void {
+    this.lastHeard = Date.now();
+    if (this.closed) return;
+    if (typeof frame !== 'string') this.refuse(new ParleyError('invalid_json', 'Send text frames of JSON'));
+    else if (!this.inbox.put(frame)) this.close(CLOSE.TOO_MUCH);
+  }
+
+  send(frame: ServerFrame): void {
+    this.sendText(JSON.stringify(frame));
+  }
+
+  /** Sends a frame that was written as JSON already, for more than one. */
+  sendText(text: string): void {
+    // What send returns is of no use: a reader that lags too far behind is cut by the socket itself.
+    if (!this.closed) this.socket.send(text);
+  }
+
+  /** Whether its user is in a conversation, as far as this node has heard. */
+  hears(conversationId: string): boolean {
+    return this.user.conversations.has(conversationId);
+  }
+
+  ping(now: number): void {
+    this.lastPing = now;
+    this.socket.ping();
+  }
+
+  /** Ends a socket whose other side is silent: there is nobody to say goodbye to. */
+  cut(): void {
+    this.ended();
+    this.socket.terminate();
+  }
+
+  close(code: CloseCode): void {
+    if (this.closed) return;
+    this.sendAcks();
+    this.ended();
+    this.socket.close(code, CLOSE_CODES[code].name);
+  }
+
+  /** To be called when the socket is gone: what waits is dropped, what was already sent is still written. */
+  ended(): void {
+    this.closed = true;
+    this.inbox.close();
+  }
+
+  /** One frame; a promise where the frames behind it must wait. */
+  private read(text: string): Promise<void> | undefined {
+    let frame: unknown;
+    try {
+      frame = JSON.parse(text);
+    } catch {
+      this.refuse(new ParleyError('invalid_json', 'The frame is not valid JSON'));
+      return undefined;
+    }
+    if (typeof frame !== 'object' || frame === null || Array.isArray(frame)) {
+      this.refuse(new ParleyError('invalid_json', 'A frame must be a JSON object'));
+      return;
+    }
+    // A frame without an event is a message to send; plain mode knows nothing else.
+    const event = this.isPlain ? 'message.send' : ((frame as { event?: unknown }).event ?? 'message.send');
+    if (typeof event !== 'string' || !Object.hasOwn(CLIENT_FRAMES, event)) {
+      this.refuse(new ParleyError('unknown_event'), clientIdOf(frame));
+      return;
+    }
+    // Plain mode has one kind of frame, whatever it may be called there.
+    return this.handle(event as ClientEvent, this.isPlain ? { ...frame, event: undefined } : frame);
+  }
+
+  /** Checks a frame against its schema and hands it to its handler; where it does not fit, its sender is told. */
+  private handle(event: ClientEvent, raw: object): Promise<void> | undefined {
+    const result = CLIENT_FRAMES[event].safeParse(raw);
+    if (!result.success) {
+      this.refuse(validationFailed(result.error), clientIdOf(raw));
+      return undefined;
+    }
+    this.badFrames = 0;
+    const failed = (error: unknown) => this.refuse(toParleyError(error), clientIdOf(raw));
+    if (this.deps.isDraining() && event !== 'ping') {
+      failed(new ParleyError('unavailable', 'This server is about to restart'));
+      return undefined;
+    }
+    try {
+      return HANDLERS[event](this, result.data as never)?.catch(failed);
+    } catch (error) {
+      failed(error);
+      return undefined;
+    }
+  }
+
+  get actor(): Actor {
+    return { userId: this.user.id, username: this.user.username };
+  }
+
+  /** Answers a send when its commit is done. Too many that wait for theirs hold up the frames behind them. */
+  answerLater({ receipt }: Placed, clientId: string | undefined): void {
+    this.unanswered++;
+    if (this.unanswered >= MAX_UNANSWERED_SENDS) this.inbox.hold();
+    void receipt
+      .then(
+        (value) => this.acknowledge(value),
+        (error) => this.refuse(toParleyError(error), clientId),
+      )
+      .finally(() => {
+        this.unanswered--;
+        if (!this.closed) this.inbox.resume();
+      });
+  }
+
+  /** What one batch commits of a sender's is acknowledged together. */
+  acknowledge(receipt: Ack): void {
+    if (this.isPlain) return;
+    if (!this.acks) queueMicrotask(() => this.sendAcks());
+    this.acks ??= [];
+    this.acks.push(ackFrame(receipt));
+  }
+
+  /** In one call of the system, with what was published to this socket before. */
+  private sendAcks(): void {
+    const { acks, socket } = this;
+    this.acks = undefined;
+    if (!acks || this.closed) return;
+    socket.cork(() => {
+      for (const text of acks) socket.send(text);
+    });
+  }
+
+  /** Answers with an error; who sends nothing but nonsense is told to stay away. */
+  private refuse(error: ParleyError, clientId?: string): void {
+    this.deps.failed(error.code);
+    const { cause } = error.details;
+    if (cause !== undefined) this.deps.log.error({ err: cause }, 'a frame failed');
+    this.sendText(this.isPlain ? plainErrorFrame(error) : errorFrame(error, clientId));
+    const isNonsense = error.status === 400;
+    if (isNonsense && ++this.badFrames > MAX_BAD_FRAMES) this.close(CLOSE.PROTOCOL_ABUSE);
+  }
+}
+
+/** The `client_id` of a frame that did not fit its schema, so that the client knows which of its sends failed. */
+function clientIdOf(frame: object): string | undefined {
+  const { client_id } = frame as { client_id?: unknown };
+  return typeof client_id === 'string' && client_id.length <= MAX_CLIENT_ID_LENGTH ? client_id : undefined;
+}

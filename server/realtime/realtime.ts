@@ -1,0 +1,129 @@
+import type { Server, WebSocketHandler } from 'bun';
+import { CLOSE } from '../../protocol/close-codes.ts';
+import { MAX_BACKLOG_BYTES, MAX_FRAME_BYTES } from '../../protocol/limits.ts';
+import type { AuthService } from '../auth/service.ts';
+import { ParleyError } from '../shared/errors.ts';
+import type { Logger } from '../shared/logger.ts';
+import type { Client } from './client.ts';
+import type { Hub } from './hub.ts';
+import type { Presence } from './presence.ts';
+import type { TypingSignals } from './typing.ts';
+
+export interface RealtimeOptions {
+  hub: Hub;
+  presence: Presence;
+  typing: TypingSignals;
+  auth: Pick<AuthService, 'checkSession' | 'isBelieved'>;
+  log: Logger;
+  /** Time between pings, in milliseconds; two of them in silence end a socket. */
+  heartbeatMs: number;
+  /** Characters that a message may have: clients are told. */
+  maxMessageLength: number;
+  /** Which history the log tells (PROTOCOL.md §7.4). */
+  epoch: { readonly current: string };
+}
+
+/** After how long the clients of a server that goes are told to come back, spread so that they do not come at once. */
+const RETRY_MS = { min: 200, spread: 1800 };
+
+/** The life of sockets: opened, kept alive, cut when silent or when their session is over, and sent home at the stop. */
+export class Realtime {
+  private readonly sweeper: Timer;
+
+  constructor(private readonly options: RealtimeOptions) {
+    this.sweeper = setInterval(() => this.sweep(Date.now()), options.heartbeatMs / 2);
+  }
+
+  /** What Bun calls for each socket. */
+  readonly handler: WebSocketHandler<Client> = {
+    maxPayloadLength: MAX_FRAME_BYTES,
+    backpressureLimit: MAX_BACKLOG_BYTES,
+    closeOnBackpressureLimit: true,
+    perMessageDeflate: false,
+    // Bun's own time-out does not notice a dead peer that is being written to; `sweep` does.
+    idleTimeout: 0,
+    sendPings: false,
+    open: (socket) => this.open(socket.data, socket),
+    message: (socket, frame) => socket.data.receive(frame),
+    ping: (socket) => this.heard(socket.data),
+    pong: (socket) => this.heard(socket.data),
+    close: (socket) => {
+      socket.data.ended();
+      socket.data.options.onGone();
+      this.close(socket.data);
+    },
+  };
+
+  serveOn(server: Server<Client>): void {
+    this.options.hub.serveOn(server);
+  }
+
+  /** Tells every client that this server is about to go. */
+  announceDraining(): void {
+    for (const client of this.options.hub.allClients()) {
+      const retry_in_ms = RETRY_MS.min + Math.round(Math.random() * RETRY_MS.spread);
+      if (!client.isPlain) client.send({ event: 'draining', retry_in_ms });
+    }
+  }
+
+  /** Closes every socket with 1012. */
+  closeAll(): void {
+    clearInterval(this.sweeper);
+    for (const client of [...this.options.hub.allClients()]) client.close(CLOSE.RESTARTING);
+    this.options.hub.stop();
+  }
+
+  private open(client: Client, socket: Client['socket']): void {
+    client.socket = socket;
+    this.options.hub.open(client);
+    this.options.presence.arrived(client.user.id);
+    if (!client.isPlain) {
+      client.send({
+        event: 'ready',
+        user_id: client.user.id,
+        session_id: client.options.sessionId,
+        server_time: Date.now(),
+        heartbeat_ms: this.options.heartbeatMs,
+        max_message_length: this.options.maxMessageLength,
+        epoch: this.options.epoch.current,
+      });
+    }
+    // It may have ended while the handshake was under way, before this socket could hear of it.
+    if (!this.options.auth.isBelieved(client.options.sessionId)) this.checkSession(client);
+  }
+
+  private close(client: Client): void {
+    const { hub, presence, typing } = this.options;
+    if (client.user.sockets.size === 1) typing.stopAll(client.user);
+    presence.left(client);
+    hub.close(client);
+  }
+
+  private heard(client: Client): void {
+    client.lastHeard = Date.now();
+  }
+
+  private sweep(now: number): void {
+    const { heartbeatMs, hub } = this.options;
+    for (const client of [...hub.allClients()]) {
+      if (now - client.lastHeard > 2 * heartbeatMs) client.cut();
+      else if (now >= client.options.expiresAt) this.checkSession(client);
+      else if (now - client.lastPing >= heartbeatMs) client.ping(now);
+    }
+  }
+
+  /** Closes the socket of a session that is over; one that was refreshed meanwhile goes on. */
+  private checkSession(client: Client): void {
+    const { auth, log } = this.options;
+    auth.checkSession(client.options.sessionId).then(
+      (session) => {
+        client.options.expiresAt = session.expiresAt;
+      },
+      (error) => {
+        if (error instanceof ParleyError && error.status === 401) client.close(CLOSE.SESSION_OVER);
+        // Whatever else went wrong, the next sweep asks again.
+        else log.warn({ err: error }, 'a session could not be checked');
+      },
+    );
+  }
+}

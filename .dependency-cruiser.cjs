@@ -1,17 +1,18 @@
-/** Which way dependencies point: docs/ARCHITECTURE.md, "Layout". */
+/** Which way dependencies point: docs/ARCHITECTURE.md, "Layout". A new `server/<service>/` is under these rules too. */
 module.exports = {
   forbidden: [
     {
       name: 'no-cycles',
+      comment: 'of files, types included',
       severity: 'error',
       from: {},
-      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+      to: { circular: true },
     },
     {
       name: 'nothing-imports-the-composition-root',
       severity: 'error',
-      from: { pathNot: '^server/main[.]ts$|^tests/|^scripts/' },
-      to: { path: '^server/app[.]ts$' },
+      from: { pathNot: '^server/(main|app|front-door|routes)[.]ts$|^tests/|^scripts/' },
+      to: { path: '^server/(main|app|front-door|routes)[.]ts$' },
     },
     {
       name: 'protocol-stands-alone',
@@ -32,9 +33,12 @@ module.exports = {
     },
     {
       name: 'services-know-no-http',
+      comment: 'HTTP is for routes, for what reads headers, and for the file that builds the service',
       severity: 'error',
       from: {
-        path: '^server/[^/]+/(service|repository|sessions|search|presenter)[.]ts$|^server/chat/(?!.*routes)[^/]+[.]ts$',
+        path: '^server/[^/]+/',
+        pathNot:
+          '^server/(http|pages|monitoring)/|(routes|/create-[a-z-]+|/cookies|/authenticate|/upgrade)[.]ts$|[.]test[.]ts$',
       },
       to: { path: '^server/http/|^node_modules/(hono|@hono)/' },
     },
@@ -43,15 +47,46 @@ module.exports = {
       severity: 'error',
       from: {
         path: '^server/',
-        pathNot: '(repository|account-changes)[.]ts$|^server/database/|^server/bus/outbox-reader[.]ts$',
+        pathNot:
+          '(repository|account-changes)[.]ts$|^server/database/|^server/bus/outbox-reader[.]ts$|[.](test|contract)[.]ts$',
       },
       to: { path: '^node_modules/kysely/', dependencyTypesNot: ['type-only'] },
     },
     {
       name: 'a-repository-is-its-own-service-s',
       severity: 'error',
-      from: { path: '^server/(auth|users|chat|admin|worker)/', pathNot: '[.]test[.]ts$' },
-      to: { path: '^server/(auth|users|chat|admin|worker)/repository[.]ts$', pathNot: '^server/$1/' },
+      from: { path: '^server/([^/]+)/', pathNot: '[.](test|contract)[.]ts$' },
+      to: { path: '^server/[^/]+/.*repository[.]ts$', pathNot: '^server/$1/' },
+    },
+    {
+      name: 'a-driver-is-known-where-it-is-chosen',
+      comment: 'by the file that builds a service, and by its sibling drivers; others stand on the interface beside it',
+      severity: 'error',
+      from: {
+        path: '^server/([^/]+)/',
+        pathNot: '[.](test|contract)[.]ts$|/create-[a-z-]+[.]ts$|/(sqlite|postgres)-[a-z-]+[.]ts$',
+      },
+      to: {
+        path: '^server/(database/(sqlite|postgres)|redis)/',
+        pathNot: '^server/$1/',
+        dependencyTypesNot: ['type-only'],
+      },
+    },
+    {
+      name: 'only-state-calls-the-sdk',
+      comment: 'components show what state holds, and ask state',
+      severity: 'error',
+      from: { path: '^web/src/', pathNot: '^web/src/(state/|sdk[.]ts$|main[.]ts$|start[.]ts$|sw[.]ts$)' },
+      to: { path: '^sdk/|^web/src/sdk[.]ts$', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'web-and-sdk-know-no-server',
+      severity: 'error',
+      from: {
+        path: '^(web|sdk|terminal)/',
+        pathNot: '[.]test[.]ts$|^sdk/(test-support|build|protocol-declarations)[.]ts$',
+      },
+      to: { path: '^server/' },
     },
     {
       name: 'the-server-does-not-reach-into-tests-or-benches',

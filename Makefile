@@ -59,7 +59,8 @@ lint: setup types ## check style, types and which way dependencies point
 	$(BIN)/biome check --error-on-warnings .
 	$(BIN)/svelte-check --tsconfig web/tsconfig.json --fail-on-warnings
 	$(BUN) scripts/api.ts --check
-	$(BIN)/depcruise --config .dependency-cruiser.cjs server protocol sdk terminal bench tests
+	$(BIN)/depcruise --config .dependency-cruiser.cjs server protocol sdk terminal bench tests web/src
+	$(BIN)/depcruise --config .dependency-cruiser-folders.cjs server protocol sdk terminal web/src
 
 types: setup
 	$(BIN)/tsc --noEmit

@@ -1,15 +1,18 @@
 import { parseArgs } from 'node:util';
 import { runAdmin } from './admin/commands.ts';
-import { createAccounts, openPostgres, openStorage, startApp, version } from './app.ts';
-import { MemoryBus } from './bus/memory.ts';
+import { startApp } from './app.ts';
+import { createAuth } from './auth/create-auth.ts';
 import { type Config, ConfigError, loadConfig } from './config/config.ts';
+import { commandCore, openForCommand, version } from './core.ts';
 import { CopyRefused, copyInstallation } from './database/copy.ts';
-import type { Database } from './database/database.ts';
 import { renewEpoch } from './database/epoch.ts';
 import { NewerSchemaError, SchemaMigrator } from './database/migrator.ts';
+import { openPostgres, type Storage } from './database/open-storage.ts';
 import { probeReadiness } from './monitoring/probe.ts';
+import { createSessions } from './sessions/create-sessions.ts';
 import { StartRefused } from './shared/errors.ts';
 import { createLogger } from './shared/logger.ts';
+import { createUsers } from './users/create-users.ts';
 import { runJobs } from './worker/commands.ts';
 import { ParkedJobsRepository } from './worker/parked-jobs-repository.ts';
 
@@ -169,11 +172,18 @@ async function epoch(config: Config, action: string | undefined): Promise<number
 }
 
 async function admin(config: Config, args: string[]): Promise<number> {
-  const log = createLogger({ ...config.monitoring, log_level: 'silent' });
+  const logger = createLogger({ ...config.monitoring, log_level: 'silent' });
   return withDatabase(config, async (database) => {
     await new SchemaMigrator(database).up();
-    const { auth, users } = createAccounts(config, database, new MemoryBus(log), {}, log);
-    return runAdmin(args, { auth, users, print, complain });
+    const core = commandCore(config, logger, database);
+    const sessions = createSessions(core);
+    const { users } = createUsers(core, sessions);
+    const { auth } = createAuth(core, { ...sessions, users });
+    try {
+      return await runAdmin(args, { auth, users, print, complain });
+    } finally {
+      core.metrics.stop();
+    }
   });
 }
 
@@ -192,11 +202,8 @@ function complain(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
-async function withDatabase(config: Config, work: (database: Database) => Promise<number>) {
-  const { database } = await openStorage(config, (error) => {
-    process.stderr.write(`${error.message}\n`);
-    process.exit(1);
-  });
+async function withDatabase(config: Config, work: (database: Storage) => Promise<number>) {
+  const database = await openForCommand(config);
   try {
     return await work(database);
   } finally {

@@ -13,13 +13,13 @@ import {
   SIGNED_IN,
 } from '../http/router.ts';
 import { addressKey, type RateLimits } from '../limits/rate-limits.ts';
-import type { SignedIn } from '../sessions/model.ts';
+import type { SignedIn, TokenClaims } from '../sessions/model.ts';
 import { ParleyError } from '../shared/errors.ts';
 import type { UsersService } from '../users/service.ts';
 import { assertMayUseCookies, bearerToken } from './authenticate.ts';
 import { accessCookie, refreshCookie, type SessionCookies } from './cookies.ts';
 import type { AuthService } from './service.ts';
-import type { TokenClaims, Tokens } from './tokens.ts';
+import type { Tokens } from './tokens.ts';
 
 const TAGS = ['Authentication'];
 const Success = z.object({ success: z.literal(true) });

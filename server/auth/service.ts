@@ -1,7 +1,14 @@
 import type { User, UserRole } from '../../protocol/resources.ts';
 import type { RateLimits } from '../limits/rate-limits.ts';
 import type { AccountChanges } from '../sessions/account-changes.ts';
-import { type CheckedSession, type Grant, isOpen, type Session, type SignedIn } from '../sessions/model.ts';
+import {
+  type CheckedSession,
+  type Grant,
+  isOpen,
+  type Session,
+  type SignedIn,
+  type TokenClaims,
+} from '../sessions/model.ts';
 import type { SessionCache } from '../sessions/session-cache.ts';
 import type { SessionsService } from '../sessions/sessions.ts';
 import { invalidField, ParleyError } from '../shared/errors.ts';
@@ -10,7 +17,7 @@ import { type Account, type Handle, type NewAccount, uniqueName } from '../users
 import { toE164 } from '../users/phone.ts';
 import type { UsersService } from '../users/service.ts';
 import type { Passwords } from './passwords.ts';
-import type { TokenClaims, Tokens } from './tokens.ts';
+import type { Tokens } from './tokens.ts';
 
 export interface AuthDeps {
   users: UsersService;

@@ -2,7 +2,7 @@ import { createSecretKey, type KeyObject } from 'node:crypto';
 import { errors, jwtVerify, SignJWT } from 'jose';
 import type { Tokens as TokensAnswer } from '../../protocol/resources.ts';
 import { Id } from '../../protocol/schemas.ts';
-import type { Session } from '../sessions/model.ts';
+import type { Session, TokenClaims } from '../sessions/model.ts';
 import { ParleyError } from '../shared/errors.ts';
 import { VerifiedTokens } from './verified-tokens.ts';
 
@@ -18,12 +18,6 @@ export interface TokenOptions {
   /** Life of an access token, in milliseconds. */
   accessExpiryMs: number;
   now?: () => number;
-}
-
-/** What a token says, once its signature is found good. */
-export interface TokenClaims {
-  userId: string;
-  sessionId: string;
 }
 
 export interface RefreshClaims extends TokenClaims {

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { TokenClaims } from './tokens.ts';
+import type { TokenClaims } from '../sessions/model.ts';
 
 const MAX_TOKENS = 10_000;
 

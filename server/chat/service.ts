@@ -10,7 +10,7 @@ import {
   requireRoom,
 } from './conversations/change-participants.ts';
 import { createGroup, openDirect } from './conversations/open-conversation.ts';
-import type { MessageLog, NewMessage, Receipt } from './log/message-log.ts';
+import type { MessageLog, NewMessage, SendResult } from './log/message-log.ts';
 import type { Marks } from './marks/marks.ts';
 import {
   deleteMessage,
@@ -47,9 +47,9 @@ export interface Send {
   reply_to?: string;
 }
 
-/** A message that has its place in the log; the receipt comes with the commit. */
-export interface Placed {
-  receipt: Promise<Receipt>;
+/** A message that has its place in the log; the result comes with the commit. */
+export interface Enqueued {
+  result: Promise<SendResult>;
 }
 
 /** The rules of what people do in conversations. REST and WebSocket both call this, so that there is one of each. */
@@ -72,26 +72,26 @@ export class ChatService {
   }
 
   /** Sends a message; resolves once it is on stable storage. */
-  async send(actor: Actor, message: Send): Promise<Receipt> {
-    const { receipt } = await this.place(actor, message);
-    return receipt;
+  async send(actor: Actor, message: Send): Promise<SendResult> {
+    const { result } = await this.enqueue(actor, message);
+    return result;
   }
 
   /**
    * Gives a message its place in the log, before every message that is placed after it. A `client_id` that this sender
-   * used here before gets the first receipt again. `origin` is the socket that sent it. Returns a promise only where
+   * used here before gets the first result again. `origin` is the socket that sent it. Returns a promise only where
    * something must be waited for first, so that a busy socket pays for none.
    */
-  place(actor: Actor, message: Send, origin?: number): Placed | Promise<Placed> {
+  enqueue(actor: Actor, message: Send, origin?: number): Enqueued | Promise<Enqueued> {
     checkContent(message.content, this.options.maxMessageLength);
     const { conversation_id } = message;
     if (conversation_id === undefined || message.reply_to !== undefined || this.options.limits.messages) {
-      return this.placeAfterChecks(actor, message, origin);
+      return this.enqueueAfterChecks(actor, message, origin);
     }
     return this.append(actor, conversation_id, message, { origin });
   }
 
-  private async placeAfterChecks(actor: Actor, message: Send, origin?: number): Promise<Placed> {
+  private async enqueueAfterChecks(actor: Actor, message: Send, origin?: number): Promise<Enqueued> {
     await this.options.limits.messages?.take(actor.userId);
     const conversationId = message.conversation_id ?? (await this.openDirect(actor, message.recipient!)).id;
     const quotedUsername = message.reply_to && (await this.authorOf(conversationId, message.reply_to));
@@ -103,9 +103,9 @@ export class ChatService {
     conversationId: string,
     message: Send,
     rest: Pick<NewMessage, 'origin' | 'quotedUsername'>,
-  ): Placed {
+  ): Enqueued {
     const id = Bun.randomUUIDv7();
-    const receipt = this.options.messageLog.append({
+    const result = this.options.messageLog.append({
       ...rest,
       id,
       conversationId,
@@ -117,7 +117,7 @@ export class ChatService {
       sentAt: Date.now(),
       replyToId: message.reply_to,
     });
-    return { receipt };
+    return { result };
   }
 
   /** The name to quote a message under. Whether it is there, and may be quoted, is the commit's to say. */

@@ -28,14 +28,14 @@ export interface ServeOptions<Data> {
   /** Where sockets are opened. */
   socketPaths: string[];
   /** Turns a handshake into a socket, or fails with what to answer. */
-  upgrade(server: Server<Data>, request: Request, url: URL, connection: Connection): Promise<void>;
+  upgrade(server: Server<Data>, request: Request, url: URL, connection: Handshake): Promise<void>;
   proxies: ProxyTrust;
   connections: Connections;
   answers: AnswersUnderWay;
 }
 
 /** What a socket is made of. */
-export interface Connection {
+export interface Handshake {
   /** The client's address, proxies seen through. */
   address: string;
   /** To be called when the socket is gone. */

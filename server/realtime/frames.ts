@@ -1,29 +1,85 @@
-import type { FrameOf, PlainError } from '../../protocol/events.ts';
-import type { ParleyError } from '../shared/errors.ts';
+import type { z } from 'zod';
+import { CLIENT_FRAMES, type ClientEvent } from '../../protocol/events.ts';
+import type { RateLimits } from '../limits/rate-limits.ts';
+import type { Connection, FrameHandler } from './connection.ts';
+import type { Presence } from './presence.ts';
+import type { TypingSignals } from './typing.ts';
 
-/** Frames that answer one socket, ready to be written. */
+/** Frames that a part of the server takes, by their event. */
+export type FrameHandlers = Record<string, FrameHandler<never>>;
 
-/** What an `ack` tells, of a send or of a change. */
-export type Ack = Omit<FrameOf<'ack'>, 'event'>;
+type Handle<E extends ClientEvent> = FrameHandler<z.output<(typeof CLIENT_FRAMES)[E]>>['handle'];
 
-export function ackFrame({ client_id, id, conversation_id, seq, rev, sent_at }: Ack): string {
-  const frame: FrameOf<'ack'> = { event: 'ack', client_id, id, conversation_id, seq, rev, sent_at };
-  return JSON.stringify(frame);
+/** The handlers of events that the protocol has, each with its schema from there. */
+export function framesOf(handles: { [E in ClientEvent]?: Handle<E> }): FrameHandlers {
+  return Object.fromEntries(
+    Object.entries(handles).map(([event, handle]) => {
+      return [event, { schema: CLIENT_FRAMES[event as ClientEvent], handle } as unknown as FrameHandler<never>];
+    }),
+  );
 }
 
-export function errorFrame(error: ParleyError, clientId?: string): string {
-  const { code, message, retryable } = error;
-  return JSON.stringify({
-    event: 'error',
-    error: true,
-    code,
-    message,
-    retryable,
-    client_id: clientId,
-  } satisfies FrameOf<'error'>);
+/** The frames of all parts, each of one part alone. Fails where one of the protocol is nobody's, or one is of two. */
+export class FrameTable {
+  private readonly handlers = new Map<string, FrameHandler>();
+
+  add(frames: FrameHandlers): void {
+    for (const [event, handler] of Object.entries(frames)) {
+      if (this.handlers.has(event)) throw new Error(`two parts take the frame ${event}`);
+      this.handlers.set(event, handler as unknown as FrameHandler);
+    }
+  }
+
+  requireWhole(): void {
+    const missing = Object.keys(CLIENT_FRAMES).filter((event) => !this.handlers.has(event));
+    if (missing.length > 0) throw new Error(`no part takes the frames ${missing.join(', ')}`);
+  }
+
+  find(event: unknown): FrameHandler | undefined {
+    return typeof event === 'string' ? this.handlers.get(event) : undefined;
+  }
 }
 
-/** The error of plain mode, which has no events. */
-export function plainErrorFrame({ code, message }: ParleyError): string {
-  return JSON.stringify({ error: true, code, message } satisfies PlainError);
+export interface RealtimeFramesNeeds {
+  typing: TypingSignals;
+  presence: Presence;
+  limits: Pick<RateLimits, 'presence'>;
+}
+
+/** What sockets do of themselves: say that somebody types, who is there, that they live. */
+export function realtimeFrames({ typing, presence, limits }: RealtimeFramesNeeds): FrameHandlers {
+  const frames = framesOf({
+    typing: (connection, { conversation_id, active }) =>
+      asMember(connection, conversation_id, () => {
+        if (active) typing.start(connection.user, conversation_id);
+        else typing.stop(connection.user, conversation_id);
+      }),
+
+    async 'presence.set'(connection, { status }) {
+      await limits.presence?.take(connection.user.id);
+      presence.choose(connection.user.id, status);
+    },
+
+    async 'presence.watch'(connection, { user_ids }) {
+      await limits.presence?.take(connection.user.id);
+      await presence.watch(connection, user_ids);
+    },
+
+    ping(connection) {
+      connection.send({ event: 'pong' });
+      return undefined;
+    },
+  });
+  frames.ping!.isAlwaysTaken = true;
+  return frames;
+}
+
+/**
+ * Does what only those in a conversation may. A socket hears what its user is in, so nothing has to be asked; only the
+ * news of an invitation may come later than a client that has read of it.
+ */
+export function asMember(connection: Connection, conversationId: string, work: () => void): Promise<void> | undefined {
+  if (!connection.hears(conversationId)) return connection.requireMembership(conversationId).then(work);
+  work();
+  return undefined;
 }

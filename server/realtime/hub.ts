@@ -2,38 +2,25 @@ import type { Server } from 'bun';
 import { CLOSE } from '../../protocol/close-codes.ts';
 import type { FrameOf, ServerFrame } from '../../protocol/events.ts';
 import { MAX_LIVE_FRAME_BYTES } from '../../protocol/limits.ts';
-import type { Head, Participant } from '../../protocol/resources.ts';
+import type { Participant } from '../../protocol/resources.ts';
 import type { AccountNews, Bus, UserNews } from '../bus/bus.ts';
 import type { Change, ConversationNews } from '../bus/news.ts';
-import type { MarksPage } from '../chat/conversations/conversation-repository.ts';
 import type { Logger } from '../shared/logger.ts';
-import type { Client } from './client.ts';
+import type { Connection } from './connection.ts';
+import type { ConversationSource, Standing } from './conversation-source.ts';
 import { LocalConversation, type LocalConversationHooks } from './local-conversation.ts';
-import { LocalUser } from './local-user.ts';
+import { type LocalSocket, LocalUser } from './local-user.ts';
 import { Receipts } from './receipts.ts';
-import { Repair, type RepairOptions, type ToldChanges } from './repair.ts';
+import { Repair, type ToldChanges } from './repair.ts';
 
 /** How long a handshake waits, at most, until other nodes are heard: without Redis they are heard through the outbox. */
 const MAX_JOIN_MS = 500;
 
-/** Where a conversation stands. */
-type Standing = Pick<Head, 'id' | 'seq' | 'rev' | 'marks_rev'>;
-
-export interface HubOptions {
+export interface HubOptions extends ConversationSource {
   bus: Bus;
   log: Logger;
   /** Which history the log tells (PROTOCOL.md §7.4). */
   epoch: { readonly current: string };
-  /** Which conversations a user is in, with the `rev` at which each stands. */
-  listHeads(userId: string): Promise<Standing[]>;
-  /** Where a conversation stands, if the user is in it at this moment. */
-  findHead(userId: string, conversationId: string): Promise<Standing | undefined>;
-  /** What changed in a conversation since a `rev`, as the log has it. */
-  changesSince: RepairOptions['changesSince'];
-  /** A page of the marks that moved in a conversation since a `marks_rev`. */
-  marksSince(conversationId: string, marksRev: number): Promise<MarksPage>;
-  /** The name that a user goes by now. */
-  usernameOf(userId: string): Promise<string | undefined>;
 }
 
 /**
@@ -48,7 +35,7 @@ export class Hub {
   deliveries = 0;
   private readonly users = new Map<string, LocalUser>();
   private readonly conversations = new Map<string, LocalConversation>();
-  private readonly clients = new Map<number, Client>();
+  private readonly connections = new Map<number, Connection>();
   private readonly stopListening: () => void;
   private readonly repair: Repair;
   private readonly receipts: Receipts;
@@ -83,12 +70,12 @@ export class Hub {
 
   countByMode(mode: 'v1' | 'plain'): number {
     let count = 0;
-    for (const client of this.clients.values()) if (client.options.mode === mode) count++;
+    for (const connection of this.connections.values()) if (connection.options.mode === mode) count++;
     return count;
   }
 
-  allClients(): Iterable<Client> {
-    return this.clients.values();
+  allConnections(): Iterable<Connection> {
+    return this.connections.values();
   }
 
   /**
@@ -122,21 +109,21 @@ export class Hub {
   }
 
   /** From here on the socket hears its user's conversations. */
-  open(client: Client): void {
-    this.clients.set(client.key, client);
-    if (this.users.get(client.user.id) !== client.user) {
-      client.close(CLOSE.RESTARTING);
+  open(connection: Connection): void {
+    this.connections.set(connection.key, connection);
+    if (this.users.get(connection.user.id) !== connection.user) {
+      connection.close(CLOSE.RESTARTING);
       return;
     }
-    client.user.sockets.set(client.key, client);
-    for (const conversation of client.user.conversations.values())
-      client.socket.subscribe(conversation.topicFor(client));
+    connection.user.sockets.set(connection.key, connection);
+    for (const conversation of connection.user.conversations.values())
+      connection.socket.subscribe(conversation.topicFor(connection));
   }
 
-  close(client: Client): void {
-    if (!this.clients.delete(client.key)) return;
-    client.user.sockets.delete(client.key);
-    this.abandon(client.user);
+  close(connection: Connection): void {
+    if (!this.connections.delete(connection.key)) return;
+    connection.user.sockets.delete(connection.key);
+    this.abandon(connection.user);
   }
 
   /** The log says that a conversation stands at `rev`: whatever of it was not heard here is made good. */
@@ -163,7 +150,7 @@ export class Hub {
     // What was heard while this was read is newer, and was applied: who was removed meanwhile must not be let in again.
     if ((user.membershipRevs.get(conversationId) ?? 0) > heardBefore) return;
     if (head && !user.conversations.has(conversationId)) this.letIn(user, head);
-    // A client may have read of a conversation that this node never heard its user to be in.
+    // A connection may have read of a conversation that this node never heard its user to be in.
     if (!head && heardBefore < rev) this.expel(user, conversationId, { rev });
   }
 
@@ -185,7 +172,7 @@ export class Hub {
     const users = [...this.users.values()];
     // Handshakes that are under way belong to who was forgotten, and are sent home by `open`.
     this.users.clear();
-    for (const client of [...this.clients.values()]) client.close(CLOSE.RESTARTING);
+    for (const connection of [...this.connections.values()]) connection.close(CLOSE.RESTARTING);
     for (const user of users) {
       user.stopListening();
       user.stopListening = () => {};
@@ -253,7 +240,7 @@ export class Hub {
     if (!plain || plain.seq <= (conversation.seq ?? 0)) return;
     if (this.server.subscriberCount(conversation.plainTopic) === 0) return;
     const text = JSON.stringify(plain);
-    const sender = origin === undefined ? undefined : this.clients.get(origin);
+    const sender = origin === undefined ? undefined : this.connections.get(origin);
     // Publishing from a socket leaves that socket out.
     if (sender?.isPlain && !sender.options.echo) sender.socket.publish(conversation.plainTopic, text);
     else this.publishTo(conversation.plainTopic, text);
@@ -301,15 +288,15 @@ export class Hub {
   }
 
   private sendTo(user: LocalUser, frame: ServerFrame): void {
-    for (const client of user.sockets.values()) if (!client.isPlain) client.send(frame);
+    for (const connection of user.sockets.values()) if (!connection.isPlain) connection.send(frame);
   }
 
   /** The sockets of `parley.v1` that hear a conversation. It asks every user, so that no conversation has to keep a list. */
-  private listenersOf(conversationId: string): Client[] {
-    const found: Client[] = [];
+  private listenersOf(conversationId: string): LocalSocket[] {
+    const found: LocalSocket[] = [];
     for (const user of this.users.values()) {
       if (!user.conversations.has(conversationId)) continue;
-      for (const client of user.sockets.values()) if (!client.isPlain) found.push(client);
+      for (const connection of user.sockets.values()) if (!connection.isPlain) found.push(connection);
     }
     this.deliveries += found.length;
     return found;
@@ -348,12 +335,12 @@ export class Hub {
     if (user.conversations.has(conversation.id)) return;
     user.conversations.set(conversation.id, conversation);
     conversation.users++;
-    for (const client of user.sockets.values()) client.socket.subscribe(conversation.topicFor(client));
+    for (const connection of user.sockets.values()) connection.socket.subscribe(conversation.topicFor(connection));
   }
 
   private unlink(user: LocalUser, conversation: LocalConversation): void {
     if (!user.conversations.delete(conversation.id)) return;
-    for (const client of user.sockets.values()) client.socket.unsubscribe(conversation.topicFor(client));
+    for (const connection of user.sockets.values()) connection.socket.unsubscribe(conversation.topicFor(connection));
     conversation.users--;
     if (conversation.users > 0) return;
     this.forget(conversation);
@@ -400,8 +387,8 @@ export class Hub {
   }
 
   private endSessions(user: LocalUser, sessionIds: Set<string>): void {
-    for (const client of [...user.sockets.values()]) {
-      if (sessionIds.has(client.options.sessionId)) client.close(CLOSE.SESSION_OVER);
+    for (const connection of [...user.sockets.values()]) {
+      if (sessionIds.has(connection.sessionId)) connection.close(CLOSE.SESSION_OVER);
     }
   }
 

@@ -1,5 +1,4 @@
 import type { Change } from '../bus/news.ts';
-import type { Client } from './client.ts';
 
 /** How long a change waits for the ones before it, in milliseconds. */
 const MAX_WAIT_MS = 50;
@@ -76,8 +75,8 @@ export class LocalConversation {
     return `${this.id}/plain`;
   }
 
-  topicFor(client: Client): string {
-    return client.isPlain ? this.plainTopic : this.topic;
+  topicFor(connection: { readonly isPlain: boolean }): string {
+    return connection.isPlain ? this.plainTopic : this.topic;
   }
 
   /** Next in order: published. Ahead: waits for what is missing. Behind: was told before. */

@@ -1,8 +1,8 @@
+import type { ServerFrame } from '../../protocol/events.ts';
 import { OFFLINE_AFTER_MS } from '../../protocol/limits.ts';
 import type { PresenceStatus } from '../../protocol/resources.ts';
 import type { Bus, PresenceNews } from '../bus/bus.ts';
 import type { Logger } from '../shared/logger.ts';
-import type { Client } from './client.ts';
 import type { PresenceRepository } from './presence-repository.ts';
 import type { Chosen, SharedPresence } from './shared-presence.ts';
 
@@ -13,6 +13,12 @@ const WRITE_MS = 1000;
 
 /** Users whose presence is looked up at once, in Redis and in the database. */
 const LOOKED_UP_AT_ONCE = 500;
+
+/** A socket that watches others. */
+export interface Watcher {
+  readonly user: { readonly id: string };
+  send(frame: ServerFrame): void;
+}
 
 /** Somebody with sockets on this node, or who had some a moment ago. */
 interface Present {
@@ -28,7 +34,7 @@ interface Present {
 
 /** One user whom sockets of this node watch. */
 interface Watched {
-  watchers: Set<Client>;
+  watchers: Set<Watcher>;
   stopListening(): void;
   /** What is being told, so that the next news waits for it. */
   telling: Promise<void>;
@@ -42,7 +48,7 @@ export class Presence {
   private readonly present = new Map<string, Present>();
   private readonly watched = new Map<string, Watched>();
   /** Whom a socket watches, and how it was told last that they are. */
-  private readonly watchedBy = new Map<Client, Map<string, PresenceStatus | undefined>>();
+  private readonly watchedBy = new Map<Watcher, Map<string, PresenceStatus | undefined>>();
   private seen = new Map<string, number>();
   private writer: Timer | undefined;
 
@@ -76,11 +82,11 @@ export class Presence {
     else this.bus.publish(`presence:${userId}`, { user_id: userId, status: 'online' });
   }
 
-  left(client: Client): void {
-    this.stopWatching(client);
-    const present = this.present.get(client.user.id);
+  left(connection: Watcher): void {
+    this.stopWatching(connection);
+    const present = this.present.get(connection.user.id);
     if (!present || --present.sockets > 0) return;
-    present.leaving = setTimeout(() => this.gone(client.user.id), OFFLINE_AFTER_MS);
+    present.leaving = setTimeout(() => this.gone(connection.user.id), OFFLINE_AFTER_MS);
   }
 
   /** Away and do-not-disturb are the user's own choice. */
@@ -96,19 +102,19 @@ export class Presence {
   }
 
   /** From now on the socket watches these users, instead of those before, and is told how they are now. */
-  async watch(client: Client, userIds: string[]): Promise<void> {
-    this.stopWatching(client);
+  async watch(connection: Watcher, userIds: string[]): Promise<void> {
+    this.stopWatching(connection);
     const told = new Map(userIds.map((userId) => [userId, undefined as PresenceStatus | undefined]));
-    this.watchedBy.set(client, told);
-    for (const userId of told.keys()) this.startWatching(client, userId);
+    this.watchedBy.set(connection, told);
+    for (const userId of told.keys()) this.startWatching(connection, userId);
     // First heard by the other nodes, then asked: what changes after is told.
     await this.bus.settled();
-    const shared = [...(await this.repository.sharers(client.user.id, [...told.keys()]))];
+    const shared = [...(await this.repository.sharers(connection.user.id, [...told.keys()]))];
     const there = (await this.shared?.find(shared)) ?? this.statusesHere(shared);
     for (const news of await this.describe(shared, there)) {
-      if (this.watchedBy.get(client) !== told) return;
+      if (this.watchedBy.get(connection) !== told) return;
       // What was heard meanwhile is newer.
-      if (told.get(news.user_id) === undefined) this.send(client, news);
+      if (told.get(news.user_id) === undefined) this.send(connection, news);
     }
   }
 
@@ -195,25 +201,25 @@ export class Presence {
     this.bus.publish(`presence:${userId}`, { user_id: userId, status: 'offline', last_seen_at });
   }
 
-  private startWatching(client: Client, userId: string): void {
+  private startWatching(connection: Watcher, userId: string): void {
     const known = this.watched.get(userId);
     if (known) {
-      known.watchers.add(client);
+      known.watchers.add(connection);
       return;
     }
     const stopListening = this.bus.subscribe(`presence:${userId}`, (news) => this.hear(news));
-    this.watched.set(userId, { watchers: new Set([client]), stopListening, telling: Promise.resolve() });
+    this.watched.set(userId, { watchers: new Set([connection]), stopListening, telling: Promise.resolve() });
   }
 
-  private stopWatching(client: Client): void {
-    for (const userId of this.watchedBy.get(client)?.keys() ?? []) {
+  private stopWatching(connection: Watcher): void {
+    for (const userId of this.watchedBy.get(connection)?.keys() ?? []) {
       const watched = this.watched.get(userId);
-      watched?.watchers.delete(client);
+      watched?.watchers.delete(connection);
       if (watched?.watchers.size !== 0) continue;
       watched.stopListening();
       this.watched.delete(userId);
     }
-    this.watchedBy.delete(client);
+    this.watchedBy.delete(connection);
   }
 
   private hear(news: PresenceNews): void {
@@ -224,20 +230,20 @@ export class Presence {
       .catch((error) => this.log.warn({ err: error }, 'a presence could not be told'));
   }
 
-  private async tell(news: PresenceNews, watchers: Client[]): Promise<void> {
-    const unaware = watchers.filter((client) => this.watchedBy.get(client)?.get(news.user_id) !== news.status);
+  private async tell(news: PresenceNews, watchers: Watcher[]): Promise<void> {
+    const unaware = watchers.filter((connection) => this.watchedBy.get(connection)?.get(news.user_id) !== news.status);
     if (unaware.length === 0) return;
-    const watcherIds = [...new Set(unaware.map((client) => client.user.id))];
+    const watcherIds = [...new Set(unaware.map((connection) => connection.user.id))];
     const shared = await this.repository.sharers(news.user_id, watcherIds);
-    for (const client of unaware) if (shared.has(client.user.id)) this.send(client, news);
+    for (const connection of unaware) if (shared.has(connection.user.id)) this.send(connection, news);
   }
 
-  private send(client: Client, news: PresenceNews): void {
-    const told = this.watchedBy.get(client);
+  private send(connection: Watcher, news: PresenceNews): void {
+    const told = this.watchedBy.get(connection);
     if (!told?.has(news.user_id)) return; // watches others by now, or is gone
     if (told.get(news.user_id) === news.status) return; // was told so while this was looked up
     told.set(news.user_id, news.status);
-    client.send({ event: 'presence', ...news });
+    connection.send({ event: 'presence', ...news });
   }
 
   private writeBehind(): void {

@@ -4,7 +4,7 @@ import { MAX_BACKLOG_BYTES, MAX_FRAME_BYTES } from '../../protocol/limits.ts';
 import type { AuthService } from '../auth/service.ts';
 import { ParleyError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
-import type { Client } from './client.ts';
+import type { Connection } from './connection.ts';
 import type { Hub } from './hub.ts';
 import type { Presence } from './presence.ts';
 import type { TypingSignals } from './typing.ts';
@@ -35,7 +35,7 @@ export class Realtime {
   }
 
   /** What Bun calls for each socket. */
-  readonly handler: WebSocketHandler<Client> = {
+  readonly handler: WebSocketHandler<Connection> = {
     maxPayloadLength: MAX_FRAME_BYTES,
     backpressureLimit: MAX_BACKLOG_BYTES,
     closeOnBackpressureLimit: true,
@@ -54,34 +54,34 @@ export class Realtime {
     },
   };
 
-  serveOn(server: Server<Client>): void {
+  serveOn(server: Server<Connection>): void {
     this.options.hub.serveOn(server);
   }
 
-  /** Tells every client that this server is about to go. */
+  /** Tells every connection that this server is about to go. */
   announceDraining(): void {
-    for (const client of this.options.hub.allClients()) {
+    for (const connection of this.options.hub.allConnections()) {
       const retry_in_ms = RETRY_MS.min + Math.round(Math.random() * RETRY_MS.spread);
-      if (!client.isPlain) client.send({ event: 'draining', retry_in_ms });
+      if (!connection.isPlain) connection.send({ event: 'draining', retry_in_ms });
     }
   }
 
   /** Closes every socket with 1012. */
   closeAll(): void {
     clearInterval(this.sweeper);
-    for (const client of [...this.options.hub.allClients()]) client.close(CLOSE.RESTARTING);
+    for (const connection of [...this.options.hub.allConnections()]) connection.close(CLOSE.RESTARTING);
     this.options.hub.stop();
   }
 
-  private open(client: Client, socket: Client['socket']): void {
-    client.socket = socket;
-    this.options.hub.open(client);
-    this.options.presence.arrived(client.user.id);
-    if (!client.isPlain) {
-      client.send({
+  private open(connection: Connection, socket: Connection['socket']): void {
+    connection.socket = socket;
+    this.options.hub.open(connection);
+    this.options.presence.arrived(connection.user.id);
+    if (!connection.isPlain) {
+      connection.send({
         event: 'ready',
-        user_id: client.user.id,
-        session_id: client.options.sessionId,
+        user_id: connection.user.id,
+        session_id: connection.options.sessionId,
         server_time: Date.now(),
         heartbeat_ms: this.options.heartbeatMs,
         max_message_length: this.options.maxMessageLength,
@@ -89,38 +89,38 @@ export class Realtime {
       });
     }
     // It may have ended while the handshake was under way, before this socket could hear of it.
-    if (!this.options.auth.isBelieved(client.options.sessionId)) this.checkSession(client);
+    if (!this.options.auth.isBelieved(connection.options.sessionId)) this.checkSession(connection);
   }
 
-  private close(client: Client): void {
+  private close(connection: Connection): void {
     const { hub, presence, typing } = this.options;
-    if (client.user.sockets.size === 1) typing.stopAll(client.user);
-    presence.left(client);
-    hub.close(client);
+    if (connection.user.sockets.size === 1) typing.stopAll(connection.user);
+    presence.left(connection);
+    hub.close(connection);
   }
 
-  private heard(client: Client): void {
-    client.lastHeard = Date.now();
+  private heard(connection: Connection): void {
+    connection.lastHeard = Date.now();
   }
 
   private sweep(now: number): void {
     const { heartbeatMs, hub } = this.options;
-    for (const client of [...hub.allClients()]) {
-      if (now - client.lastHeard > 2 * heartbeatMs) client.cut();
-      else if (now >= client.options.expiresAt) this.checkSession(client);
-      else if (now - client.lastPing >= heartbeatMs) client.ping(now);
+    for (const connection of [...hub.allConnections()]) {
+      if (now - connection.lastHeard > 2 * heartbeatMs) connection.cut();
+      else if (now >= connection.options.expiresAt) this.checkSession(connection);
+      else if (now - connection.lastPing >= heartbeatMs) connection.ping(now);
     }
   }
 
   /** Closes the socket of a session that is over; one that was refreshed meanwhile goes on. */
-  private checkSession(client: Client): void {
+  private checkSession(connection: Connection): void {
     const { auth, log } = this.options;
-    auth.checkSession(client.options.sessionId).then(
+    auth.checkSession(connection.options.sessionId).then(
       (session) => {
-        client.options.expiresAt = session.expiresAt;
+        connection.options.expiresAt = session.expiresAt;
       },
       (error) => {
-        if (error instanceof ParleyError && error.status === 401) client.close(CLOSE.SESSION_OVER);
+        if (error instanceof ParleyError && error.status === 401) connection.close(CLOSE.SESSION_OVER);
         // Whatever else went wrong, the next sweep asks again.
         else log.warn({ err: error }, 'a session could not be checked');
       },

@@ -1,14 +1,13 @@
 import type { FrameOf } from '../../protocol/events.ts';
-import type { MarksPage } from '../chat/conversations/conversation-repository.ts';
 import type { Logger } from '../shared/logger.ts';
+import type { ConversationSource } from './conversation-source.ts';
 import type { LocalConversation } from './local-conversation.ts';
 import type { LocalUser } from './local-user.ts';
 import { SpreadReceipts, type SpreadReceiptsOptions } from './spread-receipts.ts';
 
 export interface ReceiptsOptions extends SpreadReceiptsOptions {
   log: Logger;
-  /** A page of the marks that moved in a conversation since a `marks_rev`. */
-  marksSince(conversationId: string, marksRev: number): Promise<MarksPage>;
+  marksSince: ConversationSource['marksSince'];
   /** Tells one user's sockets, where they are in the conversation. */
   sendTo(user: LocalUser, conversation: LocalConversation, frame: FrameOf<'receipts'>): void;
 }

@@ -1,8 +1,8 @@
 import type { FrameOf } from '../../protocol/events.ts';
 import { MAX_CHANGES_FRAME_BYTES } from '../../protocol/limits.ts';
 import type { Changes, Message, Participant } from '../../protocol/resources.ts';
-import type { ChangesQuery } from '../chat/reading/changes-reader.ts';
 import type { Logger } from '../shared/logger.ts';
+import type { ConversationSource } from './conversation-source.ts';
 import type { LocalConversation } from './local-conversation.ts';
 
 /** Messages of one `changes` frame; a reader who lags a little behind has room for it. */
@@ -12,8 +12,7 @@ const RETRY_MS = 1000;
 
 export interface RepairOptions {
   log: Logger;
-  /** What changed in a conversation since a `rev`, as the log has it; undefined where there is none. */
-  changesSince(conversationId: string, query: ChangesQuery): Promise<Changes | undefined>;
+  changesSince: ConversationSource['changesSince'];
   /** Tells what the live stream could not give one by one. */
   tell(conversation: LocalConversation, told: ToldChanges): void;
 }

@@ -4,9 +4,9 @@ import { assertMayUseCookies, bearerToken } from '../auth/authenticate.ts';
 import { accessCookie } from '../auth/cookies.ts';
 import type { AuthService } from '../auth/service.ts';
 import type { OriginPolicy } from '../http/origin.ts';
-import type { Connection } from '../http/serve.ts';
+import type { Handshake } from '../http/serve.ts';
 import { ParleyError } from '../shared/errors.ts';
-import { Client, type ClientDeps } from './client.ts';
+import { Connection, type ConnectionDeps } from './connection.ts';
 import type { Hub } from './hub.ts';
 
 /** After how long one of too many sockets may be gone, in milliseconds. */
@@ -18,7 +18,7 @@ export interface UpgradeDeps {
   origins: OriginPolicy;
   /** Whether `?token=` opens a socket. */
   queryToken: boolean;
-  client: ClientDeps;
+  connection: ConnectionDeps;
 }
 
 /**
@@ -27,12 +27,12 @@ export interface UpgradeDeps {
  */
 export async function upgrade(
   deps: UpgradeDeps,
-  server: Server<Client>,
+  server: Server<Connection>,
   request: Request,
   url: URL,
-  { address, close }: Connection,
+  { address, close }: Handshake,
 ): Promise<void> {
-  if (deps.client.isDraining()) throw new ParleyError('unavailable', 'This server is about to restart');
+  if (deps.connection.isDraining()) throw new ParleyError('unavailable', 'This server is about to restart');
   const protocols = offeredProtocols(request.headers);
   const session = await deps.auth.authenticate(findToken(deps, request.headers, protocols, url));
 
@@ -45,7 +45,7 @@ export async function upgrade(
   const mode = protocols.includes(SUBPROTOCOL) ? 'v1' : 'plain';
   const { sessionId, expiresAt } = session;
   const echo = url.searchParams.get('echo') === 'true';
-  const data = new Client(user, { mode, echo, sessionId, expiresAt, onGone: close }, deps.client);
+  const data = new Connection(user, { mode, echo, sessionId, expiresAt, onGone: close }, deps.connection);
   const headers = new Headers({ 'X-Request-Id': crypto.randomUUID() });
   if (mode === 'v1') headers.set('Sec-WebSocket-Protocol', SUBPROTOCOL);
   if (!server.upgrade(request, { data, headers })) {
@@ -54,7 +54,7 @@ export async function upgrade(
   }
   // As every other request's line; the path without its query: a token may be there.
   const line = { method: 'GET', path: url.pathname, status: 101, address, user_id: session.userId };
-  deps.client.log.info({ request_id: headers.get('x-request-id'), ...line, mode }, 'request');
+  deps.connection.log.info({ request_id: headers.get('x-request-id'), ...line, mode }, 'request');
 }
 
 /** Answers every handshake on a node that takes no sockets. Whoever was sent here tries again, and another node answers. */

@@ -15,6 +15,12 @@ export interface CheckedSession {
   expiresAt: number;
 }
 
+/** What a token says of its session, once its signature is found good. */
+export interface TokenClaims {
+  userId: string;
+  sessionId: string;
+}
+
 /** What a client gets for signing in or refreshing. */
 export interface Grant {
   tokens: Tokens;

@@ -1,6 +1,5 @@
-import { TestNode } from './node.ts';
+import { type Environment, type LogLine, TestNode, type TestServer } from './node.ts';
 import { fixedPort } from './ports.ts';
-import type { Environment, LogLine, TestServer } from './server.ts';
 
 export const CLUSTER_NODES = 3;
 

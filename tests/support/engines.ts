@@ -1,6 +1,6 @@
+import type { Environment } from './node.ts';
 import { sharedPostgres } from './postgres.ts';
 import { sharedRedis } from './redis.ts';
-import type { Environment } from './server.ts';
 
 /** Which settings belong to a data folder in this run. */
 const settings = new Map<string, Promise<Environment>>();

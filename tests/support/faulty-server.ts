@@ -1,6 +1,5 @@
 import { startApp } from '../../server/app.ts';
-import { MemoryBus } from '../../server/bus/memory.ts';
-import { RedisBus } from '../../server/bus/redis.ts';
+import { createBus } from '../../server/bus/create-bus.ts';
 import { loadConfig } from '../../server/config/config.ts';
 import { Hub } from '../../server/realtime/hub.ts';
 import { Repair } from '../../server/realtime/repair.ts';
@@ -29,8 +28,8 @@ process.on('unhandledRejection', fatal);
 
 let bus!: FaultyBus;
 const app = await startApp(config, log, fatal, {
-  createBus: (log, redis) => {
-    bus = new FaultyBus(redis ? new RedisBus(redis, log) : new MemoryBus(log));
+  createBus: (needs) => {
+    bus = new FaultyBus(createBus(needs));
     return bus;
   },
 });

@@ -1,10 +1,40 @@
 import { join } from 'node:path';
 import type { Subprocess } from 'bun';
-import type { Environment, LogLine, TestServer } from './server.ts';
 
 export const ROOT = join(import.meta.dir, '../..');
 /** From the start of the process to its first answer; generous, for a busy machine. */
 const START_MS = 60_000;
+
+export type Environment = Record<string, string>;
+
+export interface LogLine {
+  msg: string;
+  [field: string]: unknown;
+}
+
+/** What a test talks to: one process, or several that are one server to their clients. */
+export interface TestServer {
+  readonly dataDir: string;
+  /** Where its PostgreSQL is; undefined on SQLite. */
+  readonly databaseUrl: string | undefined;
+  /** Where to ask. Of a cluster each look names the next node, so that nobody stays with one. */
+  readonly url: string;
+  /** `ws://…/ws`, in the same way. */
+  readonly socketUrl: string;
+  /** Its processes. */
+  readonly nodes: readonly TestNode[];
+  /** All that was logged, and all that was written to stderr. */
+  readonly lines: LogLine[];
+  readonly errors: string;
+  /** Starts it again on the same data; resolves when it listens. */
+  start(): Promise<void>;
+  /** Asks it to stop and resolves with its exit code, the highest of several. */
+  stop(signal?: 'SIGTERM' | 'SIGINT'): Promise<number>;
+  /** Ends it without warning. */
+  kill(): Promise<void>;
+  /** Resident memory, in bytes, of all its processes. */
+  memory(): Promise<number>;
+}
 
 /** The command line of the program: its source, or the executable that TEST_PROGRAM names. */
 export const PARLEY = process.env.TEST_PROGRAM

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TestCluster } from './cluster.ts';
 import { engineSettings } from './engines.ts';
-import { environment, PARLEY, ROOT, TestNode } from './node.ts';
+import { type Environment, environment, type LogLine, PARLEY, ROOT, TestNode, type TestServer } from './node.ts';
 
 /**
  * The program as a user starts it: processes of their own, on free ports, with data in a temporary folder. What it stands
@@ -11,38 +11,8 @@ import { environment, PARLEY, ROOT, TestNode } from './node.ts';
  * TEST_TOPOLOGY=cluster three nodes on such a database and one Redis.
  */
 
+export type { Environment, LogLine, TestServer };
 export { PARLEY };
-
-export type Environment = Record<string, string>;
-
-export interface LogLine {
-  msg: string;
-  [field: string]: unknown;
-}
-
-/** What a test talks to: one process, or several that are one server to their clients. */
-export interface TestServer {
-  readonly dataDir: string;
-  /** Where its PostgreSQL is; undefined on SQLite. */
-  readonly databaseUrl: string | undefined;
-  /** Where to ask. Of a cluster each look names the next node, so that nobody stays with one. */
-  readonly url: string;
-  /** `ws://…/ws`, in the same way. */
-  readonly socketUrl: string;
-  /** Its processes. */
-  readonly nodes: readonly TestNode[];
-  /** All that was logged, and all that was written to stderr. */
-  readonly lines: LogLine[];
-  readonly errors: string;
-  /** Starts it again on the same data; resolves when it listens. */
-  start(): Promise<void>;
-  /** Asks it to stop and resolves with its exit code, the highest of several. */
-  stop(signal?: 'SIGTERM' | 'SIGINT'): Promise<number>;
-  /** Ends it without warning. */
-  kill(): Promise<void>;
-  /** Resident memory, in bytes, of all its processes. */
-  memory(): Promise<number>;
-}
 
 /** Whether a server is three nodes in this run. A test of what one process does is registered only where it is one. */
 export const onCluster = process.env.TEST_TOPOLOGY === 'cluster';

@@ -5,16 +5,30 @@ import type { Change } from '../../bus/news.ts';
 import type { Database, Executor } from '../../database/database.ts';
 import { ParleyError } from '../../shared/errors.ts';
 import type { UsersService } from '../../users/service.ts';
-import type { MessageRepository } from '../messages/message-repository.ts';
 import { presentConversation, presentMessage, presentParticipant, type Users } from '../model/presenter.ts';
 import type { Actor, ConversationRow, Membership, MessageRow, ParticipantRow } from '../model/rows.ts';
 import type { ConversationRepository } from './conversation-repository.ts';
 import { describe } from './system-notes.ts';
 
+/** Writes the system message of a change into the history. */
+export interface NoteWriter {
+  insertSystemMessage(head: NoteHead, note: SystemNote, content: string, tx: Executor): Promise<MessageRow>;
+}
+
+/** Whose system message it is, and where it comes to stand. */
+export interface NoteHead {
+  id: string;
+  conversationId: string;
+  senderId: string;
+  seq: number;
+  rev: number;
+  sentAt: number;
+}
+
 export interface ChangeDeps {
   database: Database;
   conversations: ConversationRepository;
-  messages: MessageRepository;
+  messages: NoteWriter;
   users: UsersService;
   bus: Bus;
 }

@@ -3,9 +3,8 @@ import type { Bus } from '../../bus/bus.ts';
 import type { Change } from '../../bus/news.ts';
 import { ParleyError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/logger.ts';
-import { presentNewMessage } from '../model/presenter.ts';
 import { GroupCommit, type GroupCommitOptions } from './group-commit.ts';
-import { type AppendAnswer, type AppendRow, BatchError, type LogDriver } from './log-driver.ts';
+import { type AppendAnswer, type Appended, type AppendRow, BatchError, type LogDriver } from './log-driver.ts';
 
 /** A message that was checked and may be appended. */
 export interface NewMessage extends AppendRow {
@@ -17,7 +16,7 @@ export interface NewMessage extends AppendRow {
 }
 
 /** What the sender is told: the same for a retry as for the first time. */
-export interface Receipt {
+export interface SendResult {
   id: string;
   conversation_id: string;
   client_id: string;
@@ -33,6 +32,8 @@ export interface MessageLogOptions {
   bus: Bus;
   log: Logger;
   queueLimit: number;
+  /** A message that was appended a moment ago, as clients see it. */
+  present(message: NewMessage, appended: Appended): Message;
   observe: GroupCommitOptions['observe'];
 }
 
@@ -41,10 +42,12 @@ export class MessageLog {
   private readonly commits: GroupCommit;
   private readonly bus: Bus;
   private readonly log: Logger;
+  private readonly present: MessageLogOptions['present'];
 
-  constructor({ driver, bus, log, queueLimit, observe }: MessageLogOptions) {
+  constructor({ driver, bus, log, queueLimit, present, observe }: MessageLogOptions) {
     this.bus = bus;
     this.log = log;
+    this.present = present;
     const onCommitted = (rows: AppendRow[], answers: AppendAnswer[]) => {
       try {
         this.publish(rows as NewMessage[], answers);
@@ -63,7 +66,7 @@ export class MessageLog {
    * Resolves when the message is on stable storage. Fails with `conversation_not_found` for one who is no participant at
    * the commit, and with `unavailable` where it could not be written.
    */
-  async append(message: NewMessage): Promise<Receipt> {
+  async append(message: NewMessage): Promise<SendResult> {
     const answer = await this.commits.append(message).catch((error) => this.refuse(error));
     if (answer.kind === 'not_found') throw new ParleyError('conversation_not_found');
     if (answer.kind === 'quoted_not_found') throw new ParleyError('message_not_found');
@@ -92,7 +95,7 @@ export class MessageLog {
     for (const [index, message] of messages.entries()) {
       const answer = answers[index]!;
       if (answer.kind !== 'appended') continue;
-      const change = toChange(presentNewMessage(message, answer), message.origin);
+      const change = toChange(this.present(message, answer), message.origin);
       const others = changes.get(message.conversationId);
       if (others) others.push(change);
       else changes.set(message.conversationId, [change]);

@@ -21,6 +21,7 @@ export class Marks {
   private timer: Timer | undefined;
   private writing: Promise<void> = Promise.resolve();
   private lastWrite = 0;
+  private isStopped = false;
 
   constructor(
     private readonly driver: MarksDriver,
@@ -36,6 +37,7 @@ export class Marks {
     claim.delivered_seq = Math.max(claim.delivered_seq, mark.delivered_seq ?? 0);
     claim.read_seq = Math.max(claim.read_seq, mark.read_seq ?? 0);
     this.waiting.set(key, claim);
+    if (this.isStopped) return;
     this.timer ??= setTimeout(() => this.writeBehind(), Math.max(GATHER_MS, this.lastWrite + PACE_MS - Date.now()));
   }
 
@@ -46,7 +48,13 @@ export class Marks {
     return this.waitedFor.promise;
   }
 
-  /** Writes all that was noted before, at once: for the stop. Fails where it could not be written. */
+  /** Writes all that was noted, and writes nothing behind any more. Fails where it could not be written: then it is lost. */
+  stop(): Promise<void> {
+    this.isStopped = true;
+    return this.write();
+  }
+
+  /** Writes all that was noted before, at once. Fails where it could not be written. */
   write(): Promise<void> {
     clearTimeout(this.timer);
     this.timer = undefined;

@@ -7,8 +7,10 @@ import { type ChangeDeps, publishChange } from '../conversations/change-conversa
 import type { Actor, Membership, MessageRow } from '../model/rows.ts';
 import { checkContent } from './content.ts';
 import type { MessagePresenter } from './message-presenter.ts';
+import type { MessageRepository } from './message-repository.ts';
 
 export interface MessageChangeDeps extends ChangeDeps {
+  messages: MessageRepository;
   messagePresenter: MessagePresenter;
 }
 

@@ -12,7 +12,7 @@ import {
   membershipOf,
   type ParticipantPlace,
 } from '../conversations/conversation-repository.ts';
-import type { Receipt } from '../log/message-log.ts';
+import type { SendResult } from '../log/message-log.ts';
 import type { MessagePresenter } from '../messages/message-presenter.ts';
 import type { MessageRepository } from '../messages/message-repository.ts';
 import { presentEntry, presentParticipant } from '../model/presenter.ts';
@@ -161,7 +161,7 @@ export class ChatReader {
    * A message that the actor sent, as it now stands. Who was removed since gets a retry's first answer, and sees nothing of
    * what became of the message.
    */
-  async sent(actor: Actor, { content }: { content: string }, receipt: Receipt): Promise<Message> {
+  async sent(actor: Actor, { content }: { content: string }, receipt: SendResult): Promise<Message> {
     const { known: _, ...first } = receipt;
     const sender = { sender_id: actor.userId, sender_username: actor.username };
     return (await this.ifMember(actor, receipt)) ?? { ...first, ...sender, content, type: 'text' };

@@ -1,7 +1,6 @@
 import { Line } from './line.ts';
 import { Network, Record, type SocketTrace } from './network.ts';
 import type { Person } from './person.ts';
-import type { World } from './world.ts';
 
 const SESSION_OVER = 4401;
 /** Within this its sockets are closed, whatever the bus loses (PROTOCOL.md §7.5), on a busy machine. */
@@ -45,7 +44,7 @@ export class SpareSession {
   }
 
   /** To be called at the end, when all that was lost is made good. */
-  check(world: World): void {
+  check(world: { found(what: string): void }): void {
     if (this.endedAt === 0) return;
     const { closedAt, code } = this.socket;
     if (closedAt === undefined || closedAt - this.endedAt > BOUND_MS) {

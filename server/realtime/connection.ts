@@ -1,23 +1,24 @@
 import type { ServerWebSocket } from 'bun';
+import type { z } from 'zod';
 import { CLOSE, CLOSE_CODES, type CloseCode } from '../../protocol/close-codes.ts';
 import type { ErrorCode } from '../../protocol/errors.ts';
-import { CLIENT_FRAMES, type ClientEvent, type ServerFrame } from '../../protocol/events.ts';
+import type { ServerFrame } from '../../protocol/events.ts';
 import { MAX_CLIENT_ID_LENGTH, MAX_UNANSWERED_SENDS, MAX_WAITING_FRAMES } from '../../protocol/limits.ts';
-import type { Marks } from '../chat/marks/marks.ts';
-import type { Actor } from '../chat/model/rows.ts';
-import type { ChatService, Placed } from '../chat/service.ts';
-import type { RateLimits } from '../limits/rate-limits.ts';
 import { ParleyError, toParleyError, validationFailed } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
-import { type Ack, ackFrame, errorFrame, plainErrorFrame } from './frames.ts';
-import { HANDLERS } from './handlers.ts';
+import { type Ack, ackFrame, errorFrame, plainErrorFrame } from './answers.ts';
 import { Inbox } from './inbox.ts';
-import type { LocalUser } from './local-user.ts';
-import type { Presence } from './presence.ts';
+import type { LocalSocket, LocalUser } from './local-user.ts';
 import type { TypingSignals } from './typing.ts';
 
+/** Who acts, as far as a socket knows. */
+export interface Actor {
+  userId: string;
+  username: string;
+}
+
 /** What a socket asked for when it opened. */
-export interface ClientOptions {
+export interface ConnectionOptions {
   /** Events of `parley.v1`, or flat messages only. */
   mode: 'v1' | 'plain';
   /** Plain mode: whether the socket hears what it sends itself. */
@@ -29,12 +30,21 @@ export interface ClientOptions {
   onGone(): void;
 }
 
-export interface ClientDeps {
-  chat: ChatService;
-  marks: Marks;
+/** What a frame of one kind must be, and what it does. */
+export interface FrameHandler<Frame = unknown> {
+  schema: z.ZodType<Frame>;
+  /** A promise where the frames behind it must wait. */
+  handle(connection: Connection, frame: Frame): Promise<void> | undefined;
+  /** Whether it is taken by a server that is about to go, too. */
+  isAlwaysTaken?: boolean;
+}
+
+export interface ConnectionDeps {
+  /** What a frame of this event does, if it is one. */
+  findHandler(event: unknown): FrameHandler | undefined;
   typing: TypingSignals;
-  presence: Presence;
-  limits: Pick<RateLimits, 'presence'>;
+  /** Fails with `conversation_not_found` for who is not in it. */
+  requireMembership(actor: Actor, conversationId: string): Promise<unknown>;
   log: Logger;
   /** Counts errors by their code. */
   failed(code: ErrorCode): void;
@@ -48,10 +58,10 @@ const MAX_BAD_FRAMES = 100;
 let nextKey = 1;
 
 /** One socket of a signed-in user: reads its frames in order, and answers each. */
-export class Client {
+export class Connection implements LocalSocket {
   /** Names this socket on this node. */
   readonly key = nextKey++;
-  socket!: ServerWebSocket<Client>;
+  socket!: ServerWebSocket<Connection>;
   /** When its other side last gave a sign of life. */
   lastHeard = Date.now();
   lastPing = Date.now();
@@ -64,12 +74,21 @@ export class Client {
 
   constructor(
     readonly user: LocalUser,
-    readonly options: ClientOptions,
-    readonly deps: ClientDeps,
+    readonly options: ConnectionOptions,
+    readonly deps: ConnectionDeps,
   ) {}
 
   get isPlain(): boolean {
     return this.options.mode === 'plain';
+  }
+
+  get sessionId(): string {
+    return this.options.sessionId;
+  }
+
+  /** Who acts by it. */
+  get actor(): Actor {
+    return { userId: this.user.id, username: this.user.username };
   }
 
   receive(frame: string | Buffer): void {
@@ -133,44 +152,51 @@ export class Client {
     }
     // A frame without an event is a message to send; plain mode knows nothing else.
     const event = this.isPlain ? 'message.send' : ((frame as { event?: unknown }).event ?? 'message.send');
-    if (typeof event !== 'string' || !Object.hasOwn(CLIENT_FRAMES, event)) {
+    const handler = this.deps.findHandler(event);
+    if (!handler) {
       this.refuse(new ParleyError('unknown_event'), clientIdOf(frame));
-      return;
+      return undefined;
     }
     // Plain mode has one kind of frame, whatever it may be called there.
-    return this.handle(event as ClientEvent, this.isPlain ? { ...frame, event: undefined } : frame);
+    return this.handle(handler, this.isPlain ? { ...frame, event: undefined } : frame);
   }
 
   /** Checks a frame against its schema and hands it to its handler; where it does not fit, its sender is told. */
-  private handle(event: ClientEvent, raw: object): Promise<void> | undefined {
-    const result = CLIENT_FRAMES[event].safeParse(raw);
+  private handle(handler: FrameHandler, raw: object): Promise<void> | undefined {
+    const result = handler.schema.safeParse(raw);
     if (!result.success) {
       this.refuse(validationFailed(result.error), clientIdOf(raw));
       return undefined;
     }
     this.badFrames = 0;
     const failed = (error: unknown) => this.refuse(toParleyError(error), clientIdOf(raw));
-    if (this.deps.isDraining() && event !== 'ping') {
+    if (this.deps.isDraining() && !handler.isAlwaysTaken) {
       failed(new ParleyError('unavailable', 'This server is about to restart'));
       return undefined;
     }
     try {
-      return HANDLERS[event](this, result.data as never)?.catch(failed);
+      return handler.handle(this, result.data)?.catch(failed);
     } catch (error) {
       failed(error);
       return undefined;
     }
   }
 
-  get actor(): Actor {
-    return { userId: this.user.id, username: this.user.username };
+  /** Resolves for who is in a conversation at this moment; fails with `conversation_not_found` for others. */
+  async requireMembership(conversationId: string): Promise<void> {
+    await this.deps.requireMembership(this.actor, conversationId);
+  }
+
+  /** Its user typed there, and no longer does. */
+  stopTyping(conversationId: string): void {
+    this.deps.typing.stop(this.user, conversationId);
   }
 
   /** Answers a send when its commit is done. Too many that wait for theirs hold up the frames behind them. */
-  answerLater({ receipt }: Placed, clientId: string | undefined): void {
+  answerLater(result: Promise<Ack>, clientId: string | undefined): void {
     this.unanswered++;
     if (this.unanswered >= MAX_UNANSWERED_SENDS) this.inbox.hold();
-    void receipt
+    void result
       .then(
         (value) => this.acknowledge(value),
         (error) => this.refuse(toParleyError(error), clientId),
@@ -182,11 +208,11 @@ export class Client {
   }
 
   /** What one batch commits of a sender's is acknowledged together. */
-  acknowledge(receipt: Ack): void {
+  acknowledge(ack: Ack): void {
     if (this.isPlain) return;
     if (!this.acks) queueMicrotask(() => this.sendAcks());
     this.acks ??= [];
-    this.acks.push(ackFrame(receipt));
+    this.acks.push(ackFrame(ack));
   }
 
   /** In one call of the system, with what was published to this socket before. */

@@ -1,0 +1,27 @@
+import type { Core } from '../core.ts';
+import type { Part } from '../part.ts';
+import type { Sessions } from '../sessions/create-sessions.ts';
+import type { UsersService } from '../users/service.ts';
+import { SessionCookies } from './cookies.ts';
+import { Passwords } from './passwords.ts';
+import { authRoutes } from './routes.ts';
+import { loadSecret } from './secret.ts';
+import { AuthService } from './service.ts';
+import { Tokens } from './tokens.ts';
+
+/** Signing in: passwords, tokens and cookies. */
+export function createAuth(
+  core: Core,
+  { users, sessions, changes, cache }: Sessions & { users: UsersService },
+): Part & { auth: AuthService } {
+  const { config, logger, limits, origins } = core;
+  const tokens = new Tokens({
+    secret: loadSecret(config.auth, config.data.dir),
+    previousSecret: config.auth.jwt_secret_previous,
+    accessExpiryMs: config.auth.jwt_access_expiry,
+  });
+  const passwords = new Passwords(config.auth);
+  const auth = new AuthService({ users, sessions, passwords, tokens, cache, changes, limits, log: logger });
+  const cookies = new SessionCookies(config.server.public_url);
+  return { auth, routes: [authRoutes({ auth, users, tokens, cookies, origins, limits })] };
+}

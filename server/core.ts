@@ -1,0 +1,102 @@
+import { version } from '../package.json' with { type: 'json' };
+import type { Bus } from './bus/bus.ts';
+import { type CreateBus, createBus } from './bus/create-bus.ts';
+import { MemoryBus } from './bus/memory.ts';
+import type { Config } from './config/config.ts';
+import { Epoch } from './database/epoch.ts';
+import { SchemaMigrator } from './database/migrator.ts';
+import { openStorage, type Storage } from './database/open-storage.ts';
+import { OriginPolicy } from './http/origin.ts';
+import { Lifecycle } from './lifecycle.ts';
+import { createRateLimits, type RateLimits } from './limits/rate-limits.ts';
+import { Metrics } from './monitoring/metrics.ts';
+import { Redis } from './redis/redis.ts';
+import type { Logger } from './shared/logger.ts';
+
+export { version };
+
+/** Relative to this file, which an executable has at its root. */
+export const THREADS = {
+  writerEntry: new URL('./writer-thread.ts', import.meta.url),
+  readerEntry: new URL('./database/sqlite/reader-thread.ts', import.meta.url),
+};
+
+/** What every service stands on. A service takes of it what it needs. */
+export interface Core {
+  config: Config;
+  version: string;
+  logger: Logger;
+  lifecycle: Lifecycle;
+  metrics: Metrics;
+  database: Storage;
+  /** Which history the log tells (PROTOCOL.md §7.4). */
+  epoch: Epoch;
+  bus: Bus;
+  /** Where nodes are joined by one. */
+  redis?: Redis;
+  limits: RateLimits;
+  /** Which web pages may act with a visitor's cookies. */
+  origins: OriginPolicy;
+}
+
+export interface CoreOptions {
+  config: Config;
+  logger: Logger;
+  /** It is given what stands at any moment, so that a start that fails halfway can be undone. */
+  lifecycle: Lifecycle;
+  /** Told of what the program cannot go on after. */
+  onFatal(error: Error): void;
+  createBus?: CreateBus;
+}
+
+/** Opens what a server stands on, and says how each part of it ends. */
+export async function openCore(options: CoreOptions): Promise<Core> {
+  const { config, logger, lifecycle, onFatal } = options;
+  const metrics = new Metrics();
+  lifecycle.onStop('close', 'metrics', () => metrics.stop());
+  const database = await openStorage(config, { threads: THREADS, locksFolder: true, onDeath: onFatal });
+  lifecycle.onStop('close', 'database', () => database.close());
+  await migrate(database, logger);
+  const redis = Redis.isConfigured(config.redis) ? await Redis.connect(config.redis, logger) : undefined;
+  if (redis) lifecycle.onStop('close', 'redis', () => redis.close());
+  const bus = (options.createBus ?? createBus)({ logger, redis, metrics });
+  lifecycle.onStop('close', 'bus', () => bus.close());
+  const epoch = new Epoch(database, logger, () => lifecycle.newEpoch());
+  lifecycle.onStart('epoch', () => epoch.start());
+  lifecycle.onStop('close', 'epoch', () => epoch.stop());
+  const limits = createRateLimits(config, redis);
+  const origins = originsOf(config);
+  return { config, version, logger, lifecycle, metrics, database, epoch, bus, redis, limits, origins };
+}
+
+/** Opens the database for a command. One of its threads that breaks ends the program. */
+export function openForCommand(config: Config): Promise<Storage> {
+  const onDeath = (error: Error) => {
+    process.stderr.write(`${error.message}\n`);
+    process.exit(1);
+  };
+  return openStorage(config, { threads: THREADS, onDeath });
+}
+
+/** What a command stands on that changes an installation beside its server: nothing limits it, and nobody listens to it. */
+export function commandCore(config: Config, logger: Logger, database: Storage): Core {
+  const lifecycle = new Lifecycle(logger);
+  const metrics = new Metrics();
+  const epoch = new Epoch(database, logger, () => lifecycle.newEpoch());
+  const origins = originsOf(config);
+  const bus = new MemoryBus(logger);
+  return { config, version, logger, lifecycle, metrics, database, epoch, bus, limits: {}, origins };
+}
+
+function originsOf({ server }: Config): OriginPolicy {
+  return new OriginPolicy({ publicUrl: server.public_url, corsOrigins: server.cors_origins });
+}
+
+async function migrate(database: Storage, logger: Logger): Promise<void> {
+  const migrator = new SchemaMigrator(database);
+  const migrated = await migrator.up();
+  const newer = await migrator.newerSteps();
+  if (newer.length > 0)
+    logger.warn({ migrations: newer }, 'the schema is of a newer version, which this one can run on');
+  if (migrated.length > 0) logger.info({ migrations: migrated }, 'the schema was brought up to date');
+}

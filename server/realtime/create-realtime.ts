@@ -1,0 +1,81 @@
+import type { AuthService } from '../auth/service.ts';
+import { OutboxReader } from '../bus/outbox-reader.ts';
+import type { Core } from '../core.ts';
+import type { Part } from '../part.ts';
+import type { ConnectionDeps } from './connection.ts';
+import type { ConversationSource } from './conversation-source.ts';
+import { FrameTable, realtimeFrames } from './frames.ts';
+import { Hub } from './hub.ts';
+import { Presence } from './presence.ts';
+import { PresenceRepository } from './presence-repository.ts';
+import { Realtime } from './realtime.ts';
+import { SharedPresence } from './shared-presence.ts';
+import { TypingSignals } from './typing.ts';
+import type { UpgradeDeps } from './upgrade.ts';
+
+export interface RealtimeNeeds {
+  auth: AuthService;
+  source: ConversationSource;
+  /** Fails with `conversation_not_found` for who is not in a conversation. */
+  requireMembership: ConnectionDeps['requireMembership'];
+}
+
+export interface RealtimePart extends Part {
+  realtime: Realtime;
+  /** What a handshake needs to become a socket. */
+  handshakes: UpgradeDeps;
+  /** The frames of all parts, once they are all there. */
+  frameTable: FrameTable;
+}
+
+/** Sockets, and what they are told: conversations live, who types, who is there. */
+export function createRealtime(core: Core, { auth, source, requireMembership }: RealtimeNeeds): RealtimePart {
+  const { config, logger, lifecycle, metrics, database, bus, redis, limits, epoch, origins } = core;
+  const hub = new Hub({ bus, log: logger, epoch, ...source });
+  const outbox = new OutboxReader(database, bus, hub, logger);
+  const shared = redis && new SharedPresence(redis, logger);
+  const presence = new Presence(new PresenceRepository(database), bus, logger, shared);
+  const typing = new TypingSignals(bus);
+  const realtime = new Realtime({
+    hub,
+    presence,
+    typing,
+    auth,
+    log: logger,
+    heartbeatMs: config.websocket.heartbeat,
+    maxMessageLength: config.chat.max_message_length,
+    epoch,
+  });
+  metrics.gauges('parley_connections', 'Open sockets', 'mode', () => ({
+    plain: hub.countByMode('plain'),
+    v1: hub.countByMode('v1'),
+  }));
+  metrics.gauge('parley_active_users', 'Different users with a socket', () => hub.userCount);
+  metrics.reading('parley_deliveries_total', 'Messages handed to sockets, once for each socket', () => hub.deliveries);
+
+  lifecycle.onStart('outbox', () => outbox.start());
+  redis?.onReturn(() => outbox.look());
+  // In this order: what the outbox tells of before is passed over by the time that sockets come back.
+  lifecycle.onNewEpoch('outbox', () => outbox.skip());
+  lifecycle.onNewEpoch('sockets', () => hub.startAnew());
+  lifecycle.onStop('refuse', 'sockets', () => realtime.announceDraining());
+  lifecycle.onStop('hang-up', 'sockets', () => realtime.closeAll());
+  lifecycle.onStop('close', 'outbox', () => outbox.stop());
+  lifecycle.onStop('close', 'presence', () => presence.stop());
+
+  const frameTable = new FrameTable();
+  const connection: ConnectionDeps = {
+    findHandler: (event) => frameTable.find(event),
+    typing,
+    requireMembership,
+    log: logger,
+    failed: (code) => metrics.failed(code),
+    isDraining: () => lifecycle.isStopping,
+  };
+  return {
+    realtime,
+    handshakes: { auth, hub, origins, queryToken: config.websocket.query_token, connection },
+    frameTable,
+    frames: realtimeFrames({ typing, presence, limits }),
+  };
+}

@@ -26,6 +26,8 @@ async function bundle(entry: string, target: 'browser' | 'node'): Promise<void> 
     format: 'esm',
     minify: true,
     sourcemap: 'linked',
+    // Fields are set in constructors: written out as fields too they would make the bundle longer.
+    tsconfig: join(import.meta.dir, 'tsconfig.build.json'),
   });
   for (const message of result.logs) console.error(message);
   if (!result.success) process.exit(1);

@@ -1,11 +1,15 @@
 /** The client of Parley: see README.md. */
 export { Api, type MessagePage, type PageOptions } from './api.ts';
 export { type BackoffOptions, backoff } from './backoff.ts';
-export { type ClientOptions, createClient, ParleyClient } from './client.ts';
+export { createClient, ParleyClient } from './client.ts';
 export { type Action, type LocalCode, ParleyError } from './errors.ts';
 export type { EventName, Lagged, ParleyEvent, ParleyEvents } from './events.ts';
+export type { Account } from './facets/account.ts';
+export type { Conversations } from './facets/conversations.ts';
+export type { Messages } from './facets/messages.ts';
 export type { Fetch } from './http.ts';
 export type { Locks } from './locks.ts';
+export type { ClientOptions } from './options.ts';
 export type { Ack, Sending } from './outbox.ts';
 export type { Presence, UserPresence } from './presence.ts';
 export type * from './protocol.ts';

@@ -1,41 +1,42 @@
 import type { Locks } from './locks.ts';
+import type { Outgoing } from './outbox.ts';
 import { callSafely } from './store/observable.ts';
 
 /** What tabs of one user tell each other. */
-export type TabNews<Item> =
-  | { kind: 'queued'; item: Item }
-  | { kind: 'settled'; item: Item }
+export type TabNews = { user_id: string } & (
+  | { kind: 'queued'; item: Outgoing }
+  | { kind: 'settled'; item: Outgoing }
   | { kind: 'discarded'; client_id: string }
   | { kind: 'read'; conversation_id: string; seq: number }
   | { kind: 'signed_in' }
-  | { kind: 'signed_out' };
-
-type Envelope<Item> = TabNews<Item> & { user_id: string };
+  | { kind: 'signed_out' }
+);
 
 /**
  * The tabs that share one storage: each tells the others what it does with it, and one of them leads, which sends for all.
  * Without a BroadcastChannel there are no others.
  */
-export class Tabs<Item> {
+export class Tabs {
   private channel: BroadcastChannel | undefined;
   private resign: AbortController | undefined;
 
   constructor(
     private readonly name: string,
     private readonly locks: Locks,
-    private readonly hear: (news: Envelope<Item>) => void,
+    private readonly hear: (news: TabNews) => void,
   ) {}
 
   /** Listens to the others. */
   open(): void {
     if (this.channel || typeof BroadcastChannel === 'undefined') return;
     this.channel = new BroadcastChannel(`parley ${this.name}`);
-    this.channel.onmessage = ({ data }) => callSafely(this.hear, data as Envelope<Item>);
+    this.channel.onmessage = ({ data }) => callSafely(this.hear, data as TabNews);
     // In Node an open channel would keep the process.
     (this.channel as { unref?(): void }).unref?.();
   }
 
-  tell(news: Envelope<Item>): void {
+  /** Tells the others. */
+  tell(news: TabNews): void {
     this.channel?.postMessage(news);
   }
 
@@ -54,11 +55,13 @@ export class Tabs<Item> {
       .catch(() => {}); // it no longer wanted to
   }
 
+  /** Lets another tab lead. */
   rest(): void {
     this.resign?.abort();
     this.resign = undefined;
   }
 
+  /** Hears of no other tab any more, and leads none. */
   close(): void {
     this.rest();
     this.channel?.close();

@@ -118,7 +118,7 @@ export function client(server: TestServer, options: ClientOptions = {}): ParleyC
 /** A client that is signed in as somebody, and online. */
 export async function online(person: Person, options: ClientOptions = {}): Promise<ParleyClient> {
   const made = client(person.server, options);
-  await made.login({ email: person.user.email, password: person.password });
+  await made.account.login({ email: person.user.email, password: person.password });
   await made.connect();
   return made;
 }
@@ -185,8 +185,8 @@ async function asRead(person: Person, conversationId: string): Promise<unknown> 
 
 /** The same of a client's store. */
 async function asHeld(one: ParleyClient, conversationId: string): Promise<unknown> {
-  await one.open(conversationId);
-  while (await one.loadOlder(conversationId, 100));
+  await one.conversations.open(conversationId);
+  while (await one.conversations.loadOlder(conversationId, 100));
   const view = one.store.conversation(conversationId).get()!;
   const stored = one.store
     .messages(conversationId)

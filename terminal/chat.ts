@@ -38,7 +38,7 @@ export class Chat {
       terminal.say(`* signed out (${reason})`);
       terminal.close();
     });
-    terminal.onKey = () => this.open && client.typing(this.open.id);
+    terminal.onKey = () => this.open && client.conversations.typing(this.open.id);
     while (!this.isOver) {
       const line = await terminal.next(this.open ? `${this.open.title}> ` : '> ');
       if (line === undefined) break;
@@ -57,7 +57,7 @@ export class Chat {
     quit: () => {
       this.isOver = true;
     },
-    logout: () => this.client.logout(),
+    logout: () => this.client.account.logout(),
   };
 
   private async obey(line: string): Promise<void> {
@@ -74,7 +74,7 @@ export class Chat {
       return;
     }
     // Resolves when it would survive the end of this program; it is printed when it is stored.
-    await this.client.send(this.open.id, content).saved;
+    await this.client.messages.send(this.open.id, content).saved;
   }
 
   private list(): void {
@@ -94,14 +94,14 @@ export class Chat {
   }
 
   private async direct(username: string): Promise<ConversationView> {
-    return this.client.openDirect(await this.idOf(username));
+    return this.client.conversations.openDirect(await this.idOf(username));
   }
 
   private async group(argument: string): Promise<void> {
     const names = [...argument.matchAll(/@(\S+)/g)].map(([, name]) => name!);
     const name = argument.replace(/@\S+/g, '').trim();
     const ids = await Promise.all(names.map((one) => this.idOf(one)));
-    await this.enter(await this.client.createGroup(name, ids));
+    await this.enter(await this.client.conversations.createGroup(name, ids));
   }
 
   private async idOf(username: string): Promise<string> {
@@ -113,17 +113,17 @@ export class Chat {
 
   private async enter(conversation: ConversationView): Promise<void> {
     this.open = conversation;
-    await this.client.open(conversation.id);
+    await this.client.conversations.open(conversation.id);
     this.terminal.say(`--- ${conversation.title}`);
     for (const message of this.messages().slice(-SHOWN)) this.print(message);
-    this.client.read(conversation.id);
+    this.client.conversations.read(conversation.id);
   }
 
   private async older(): Promise<void> {
     const { open } = this;
     if (!open) return;
     const before = this.messages().length;
-    await this.client.loadOlder(open.id, SHOWN);
+    await this.client.conversations.loadOlder(open.id, SHOWN);
     for (const message of this.messages().slice(0, this.messages().length - before)) this.print(message);
   }
 
@@ -136,7 +136,7 @@ export class Chat {
   }
 
   private async retry(): Promise<void> {
-    for (const { key, status } of this.messages()) if (status === 'failed') await this.client.retry(key);
+    for (const { key, status } of this.messages()) if (status === 'failed') await this.client.messages.retry(key);
   }
 
   private messages(): readonly MessageView[] {
@@ -148,7 +148,7 @@ export class Chat {
     const { open } = this;
     if (message.conversation_id === open?.id) {
       this.print(message);
-      this.client.read(open.id);
+      this.client.conversations.read(open.id);
     } else if (message.sender_id !== this.user.id) {
       const title = this.client.store.conversation(message.conversation_id).get()?.title ?? '';
       this.terminal.say(`(${title}) ${message.sender_username}: ${message.content}`);

@@ -10,7 +10,7 @@ export interface ParleyStore {
   /** All conversations, latest activity first. */
   readonly conversations: Observable<readonly ConversationView[]>;
   conversation(id: string): Observable<ConversationView | undefined>;
-  /** The loaded messages of a conversation, oldest first, those in the outbox last. `client.open` loads them. */
+  /** The loaded messages of a conversation, oldest first, those in the outbox last. `client.conversations.open` loads them. */
   messages(conversationId: string): Observable<readonly MessageView[]>;
   /** Who has read up to a message, of those in the conversation that are known; without oneself. */
   readBy(conversationId: string, seq: number): readonly Participant[];
@@ -134,6 +134,13 @@ export class Store implements ParleyStore {
     if (!copy) return;
     copy.apply({ rev: 0, messages: [message] });
     this.touch(message.conversation_id);
+  }
+
+  /** Moves one's own mark of what was read; returns whether it moved. */
+  markRead(conversationId: string, seq: number): boolean {
+    const moved = this.copies.get(conversationId)?.mark({ user_id: this.me.id, read_seq: seq, delivered_seq: 0 });
+    if (moved) this.touch(conversationId);
+    return moved ?? false;
   }
 
   /** Whether somebody looks at a conversation's messages. */

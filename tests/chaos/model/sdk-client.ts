@@ -45,23 +45,23 @@ export class SdkClient implements ModelClient {
     const later = Date.now() + DAY_MS;
     // Signed in already, as after a reload: no password has to be hashed for it.
     await this.storage.write({ session: { user, tokens, refresh_at: later, expires_at: later } });
-    await this.client.resume();
+    await this.client.account.resume();
     await this.client.connect();
     this.openAll();
   }
 
   openAll(): void {
     for (const { id, is_open } of this.client.store.conversations.get()) {
-      if (!is_open) this.client.open(id).catch(() => {}); // not there any more, or not now
+      if (!is_open) this.client.conversations.open(id).catch(() => {}); // not there any more, or not now
     }
   }
 
   send(conversationId: string, content: string, replyTo?: string): void {
-    this.client.send(conversationId, content, { replyTo });
+    this.client.messages.send(conversationId, content, { replyTo });
   }
 
   read(conversationId: string, seq: number): void {
-    this.client.read(conversationId, seq);
+    this.client.conversations.read(conversationId, seq);
   }
 
   get isQuiet(): boolean {

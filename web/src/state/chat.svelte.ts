@@ -1,7 +1,8 @@
-import { failureText } from '../lib/failure.ts';
 import { type ConversationView, type MessageView, ParleyError } from '../sdk.ts';
 import { strings } from '../strings.ts';
+import { conversations } from './conversations.svelte.ts';
 import { drafts } from './drafts.svelte.ts';
+import { failureText } from './failure.ts';
 import { Live } from './live.ts';
 import { parley } from './parley.ts';
 import { session } from './session.svelte.ts';
@@ -54,12 +55,12 @@ export class Chat {
 
   nameOf(userId: string): string | undefined {
     if (userId === session.user?.id) return session.user.display_name;
-    return parley.store.participant(this.id, userId)?.display_name;
+    return conversations.nameOf(this.id, userId);
   }
 
   typed(): void {
     if (this.editing) return;
-    parley.typing(this.id, this.text.trim() !== '');
+    parley.conversations.typing(this.id, this.text.trim() !== '');
   }
 
   /** Sends, or saves an edit. */
@@ -73,7 +74,7 @@ export class Chat {
       return;
     }
     void toasts.attempt(async () => {
-      const { saved } = parley.send(this.id, text, { replyTo: this.replyTo?.id });
+      const { saved } = parley.messages.send(this.id, text, { replyTo: this.replyTo?.id });
       // From here on the outbox keeps it, through a reload too.
       drafts.put(this.id, '');
       saved.catch(() => toasts.say(strings.chat.notStored, true));
@@ -108,7 +109,9 @@ export class Chat {
   }
 
   async #saveEdit(message: MessageView, text: string): Promise<void> {
-    const isSaved = await toasts.attempt(async () => parley.edit(this.id, await this.#storedId(message.key), text));
+    const isSaved = await toasts.attempt(async () =>
+      parley.messages.edit(this.id, await this.#storedId(message.key), text),
+    );
     if (isSaved || this.editing || drafts.of(this.id) !== '') return;
     // What was typed is not lost with the attempt.
     this.edit(message);
@@ -152,18 +155,18 @@ export class Chat {
   }
 
   remove(message: MessageView): void {
-    void toasts.attempt(() => parley.delete(this.id, message.id));
+    void toasts.attempt(() => parley.messages.delete(this.id, message.id));
   }
 
   toggle(message: MessageView, emoji: string): void {
     const isMine = message.reactions?.some((one) => one.emoji === emoji && one.me) ?? false;
     void toasts.attempt(() =>
-      isMine ? parley.unreact(this.id, message.id, emoji) : parley.react(this.id, message.id, emoji),
+      isMine ? parley.messages.unreact(this.id, message.id, emoji) : parley.messages.react(this.id, message.id, emoji),
     );
   }
 
   retry(message: MessageView): void {
-    void toasts.attempt(() => parley.retry(message.key));
+    void toasts.attempt(() => parley.messages.retry(message.key));
   }
 
   /** Takes a message that was refused back into the field, before what is written there. */
@@ -175,7 +178,7 @@ export class Chat {
   }
 
   discard(message: MessageView): void {
-    void toasts.attempt(() => parley.discard(message.key));
+    void toasts.attempt(() => parley.messages.discard(message.key));
   }
 
   async copy(message: MessageView): Promise<void> {
@@ -192,7 +195,7 @@ export class Chat {
   read(seq?: number): void {
     const { view } = this;
     if (!view || view.unread_count === 0 || (seq !== undefined && seq <= view.read_seq)) return;
-    parley.read(this.id, seq);
+    parley.conversations.read(this.id, seq);
   }
 
   // The group
@@ -218,7 +221,7 @@ export class Chat {
   }
 
   loadMembers(): Promise<boolean> {
-    return toasts.attempt(() => parley.loadParticipants(this.id));
+    return toasts.attempt(() => parley.conversations.loadParticipants(this.id));
   }
 
   get #moderates(): boolean {

@@ -30,14 +30,19 @@ class Conversations {
     if (next) router.open(next.id);
   }
 
+  /** How somebody of a conversation is called, also one who left it. */
+  nameOf(conversationId: string, userId: string): string | undefined {
+    return parley.store.participant(conversationId, userId)?.display_name;
+  }
+
   async openDirect(userId: string): Promise<void> {
-    const { id } = await parley.openDirect(userId);
+    const { id } = await parley.conversations.openDirect(userId);
     this.filter = '';
     router.open(id);
   }
 
   async createGroup(name: string, userIds: string[]): Promise<void> {
-    const { id } = await parley.createGroup(name, userIds);
+    const { id } = await parley.conversations.createGroup(name, userIds);
     this.filter = '';
     router.open(id);
   }

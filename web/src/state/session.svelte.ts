@@ -30,7 +30,7 @@ class SessionState {
   /** Goes on as who was signed in here last; what was read is there without a network. */
   async start(): Promise<void> {
     try {
-      const user = await parley.resume();
+      const user = await parley.account.resume();
       if (user) this.#entered(user);
       else this.phase = 'signed_out';
     } catch {
@@ -39,22 +39,22 @@ class SessionState {
   }
 
   async register(body: Registration): Promise<void> {
-    this.#entered(await parley.register(body));
+    this.#entered(await parley.account.register(body));
     this.#tellTabs();
   }
 
   async login(credentials: Credentials): Promise<void> {
-    this.#entered(await parley.login(credentials));
+    this.#entered(await parley.account.login(credentials));
     this.#tellTabs();
   }
 
   async logout(): Promise<void> {
     if (this.user) drafts.forget(this.user.id);
-    await parley.logout();
+    await parley.account.logout();
   }
 
   async updateProfile(body: { display_name?: string; status?: string }): Promise<void> {
-    this.user = await parley.updateProfile(body);
+    this.user = await parley.account.updateProfile(body);
   }
 
   async changePassword(current_password: string, new_password: string): Promise<void> {

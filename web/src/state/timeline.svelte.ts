@@ -69,12 +69,12 @@ export class Timeline {
   async load(): Promise<void> {
     this.error = undefined;
     try {
-      await parley.open(this.id);
+      await parley.conversations.open(this.id);
       const view = parley.store.conversation(this.id).get();
       if (view && view.unread_count > 0) {
         const firstNew = view.read_seq + 1;
         while (this.#oldestSeq() > firstNew && this.messages.length < FAR) {
-          if (!(await parley.loadOlder(this.id, PAGE))) break;
+          if (!(await parley.conversations.loadOlder(this.id, PAGE))) break;
         }
         this.newFrom ??= firstNew;
       }
@@ -110,7 +110,7 @@ export class Timeline {
     this.isLoadingOlder = true;
     this.#lead = STEP;
     try {
-      await parley.loadOlder(this.id, PAGE);
+      await parley.conversations.loadOlder(this.id, PAGE);
     } catch {
       this.olderFailed = true;
     } finally {
@@ -131,7 +131,7 @@ export class Timeline {
   /** Brings the window to a message, wherever it is; returns its key, or undefined where it is not to be found. */
   async reach(messageId: string): Promise<string | undefined> {
     const isThere = this.messages.some(({ id }) => id === messageId);
-    if (!isThere && !(await parley.loadBackTo(this.id, messageId))) return undefined;
+    if (!isThere && !(await parley.conversations.loadBackTo(this.id, messageId))) return undefined;
     const at = this.messages.findIndex(({ id }) => id === messageId);
     const { start, end } = this.range;
     if (at < start + 10 || at >= end - 10) {

@@ -1,6 +1,6 @@
-import { failureText } from '../lib/failure.ts';
 import { ParleyError } from '../sdk.ts';
 import { strings } from '../strings.ts';
+import { failureText } from './failure.ts';
 
 const SHOWN_MS = 5000;
 

@@ -1,0 +1,123 @@
+import type { ConnectionLife } from './connection-life.ts';
+import { ParleyError } from './errors.ts';
+import type { Emitter } from './events.ts';
+import type { Outbox } from './outbox.ts';
+import type { Presence } from './presence.ts';
+import type { User } from './protocol.ts';
+import type { Session } from './session.ts';
+import type { StateTeller } from './state-teller.ts';
+import type { Storage } from './storage/storage.ts';
+import type { Persistence } from './store/persistence.ts';
+import type { Store } from './store/store.ts';
+import type { Tabs } from './tabs.ts';
+
+export interface UserLifeOptions {
+  storage: Storage;
+  session: Session;
+  connection: Pick<ConnectionLife, 'rest'>;
+  tabs: Tabs;
+  store: Store;
+  persistence: Persistence;
+  outbox: Outbox;
+  presence: Presence;
+  state: StateTeller;
+  emitter: Emitter;
+}
+
+/** Under this, and the user's id, is what is kept of a user. */
+const USERS = 'user/';
+
+/** What begins and ends with a user: their copies, their outbox, and what is kept of them on the device. */
+export class UserLife {
+  constructor(private readonly options: UserLifeOptions) {}
+
+  /** Signs in; whoever was signed in before is left. */
+  async enter(signIn: () => Promise<User>): Promise<User> {
+    await this.leaveUser();
+    const user = await signIn();
+    await this.wipeOthers(user).catch((error) => this.storageFailed(error));
+    await this.begin(user);
+    this.options.tabs.tell({ kind: 'signed_in', user_id: user.id });
+    return user;
+  }
+
+  /** Begins with what was kept of the user. */
+  async begin(user: User): Promise<User> {
+    const { persistence, store, tabs, outbox, state } = this.options;
+    persistence.stop();
+    store.clear();
+    store.me = user;
+    tabs.open();
+    const failed = (error: unknown) => this.storageFailed(error); // what cannot be read is fetched again
+    const prefix = prefixOf(user.id);
+    await Promise.all([persistence.load(prefix).catch(failed), outbox.load(`${prefix}outbox/`).catch(failed)]);
+    state.set('offline');
+    return user;
+  }
+
+  /** Signs out, here and in the other tabs, and wipes all that was kept of the user. */
+  async logout(): Promise<void> {
+    const { session, tabs, storage, emitter } = this.options;
+    const { user } = session;
+    if (!user) return;
+    tabs.tell({ kind: 'signed_out', user_id: user.id });
+    this.leave();
+    try {
+      await storage.clear(prefixOf(user.id));
+    } finally {
+      await session.logout();
+    }
+    emitter.emit('signed_out', { reason: 'logout' });
+  }
+
+  /** Another tab signed the user out. */
+  leftElsewhere(user: User): void {
+    const { session, storage, emitter } = this.options;
+    this.leave();
+    const wiped = session.forget().then(() => storage.clear(prefixOf(user.id)));
+    wiped.catch((error) => this.storageFailed(error));
+    emitter.emit('signed_out', { reason: 'logout' });
+  }
+
+  /** The session is over without this client having asked for it. What was kept stays for when the user is back. */
+  async ended(reason: string): Promise<void> {
+    await this.options.persistence.flush();
+    this.leave();
+    this.options.emitter.emit('signed_out', { reason });
+  }
+
+  private async leaveUser(): Promise<void> {
+    const { session } = this.options;
+    if (!session.user) return;
+    this.leave();
+    await session.forget();
+  }
+
+  /** Forgets the user, in memory. */
+  private leave(): void {
+    const { connection, tabs, persistence, outbox, presence, store, state } = this.options;
+    connection.rest();
+    tabs.close();
+    persistence.stop();
+    outbox.end();
+    presence.forget();
+    store.clear();
+    state.set('signed_out');
+  }
+
+  /** What another user of this device left is not for this one. */
+  private async wipeOthers(user: User): Promise<void> {
+    const { storage } = this.options;
+    const mine = prefixOf(user.id);
+    const others = (await storage.list(USERS)).map(([key]) => key).filter((key) => !key.startsWith(mine));
+    if (others.length > 0) await storage.write(Object.fromEntries(others.map((key) => [key, undefined])));
+  }
+
+  private storageFailed(error: unknown): void {
+    this.options.emitter.emit('error', new ParleyError('storage', undefined, { cause: error }));
+  }
+}
+
+function prefixOf(userId: string): string {
+  return `${USERS}${userId}/`;
+}

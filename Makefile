@@ -55,12 +55,13 @@ chaos: setup ## the long rounds: crashes under load, of one machine and of nodes
 bench: setup ## measure Parley beside its peers; writes docs/benchmarks/
 	$(BUN) bench/main.ts $(ARGS)
 
-lint: setup types ## check style, types and which way dependencies point
+lint: setup types ## check style, types, which way dependencies point, and their licences
 	$(BIN)/biome check --error-on-warnings .
 	$(BIN)/svelte-check --tsconfig web/tsconfig.json --fail-on-warnings
 	$(BUN) scripts/api.ts --check
 	$(BIN)/depcruise --config .dependency-cruiser.cjs server protocol sdk terminal bench tests web/src
 	$(BIN)/depcruise --config .dependency-cruiser-folders.cjs server protocol sdk terminal web/src
+	$(BUN) scripts/licences.ts
 
 types: setup
 	$(BIN)/tsc --noEmit

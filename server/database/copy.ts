@@ -2,11 +2,12 @@ import { Database as SqliteFile } from 'bun:sqlite';
 import { createHash, type Hash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { COLUMN_KINDS } from './columns.ts';
 import { SchemaMigrator } from './migrator.ts';
 import type { GuardedClient } from './postgres/pool.ts';
 import type { PostgresDatabase } from './postgres/postgres-database.ts';
 import type { Schema } from './schema.ts';
-import { fromSql } from './sqlite/values.ts';
+import { fromSql, resultColumns } from './sqlite/values.ts';
 
 /** Why nothing was copied; `message` says what to do. */
 export class CopyRefused extends Error {}
@@ -121,8 +122,9 @@ async function copyTable(
   const given = new Digest(names);
   const arrays = columns.map(({ type }, index) => `$${index + 1}::${type}[]`);
   const insert = `insert into ${table} (${names.join(', ')}) select * from unnest(${arrays.join(', ')})`;
-  const put = async (stored: Row[]) => {
-    const rows = fromSql(stored, names);
+  const stored = resultColumns(names, COLUMN_KINDS);
+  const put = async (read: Row[]) => {
+    const rows = fromSql(read, stored);
     for (const row of rows) given.add(row);
     await client.query(
       insert,
@@ -161,6 +163,9 @@ async function copyTable(
 
 const isText = (columns: Column[], name: string) => columns.find((column) => column.name === name)?.type === 'text';
 
+/** The drivers answer bytes as objects of different classes. */
+const comparable = (value: unknown) => (value instanceof Uint8Array ? value.toBase64() : value);
+
 /** Count and SHA-256 of rows in their order. */
 class Digest {
   rows = 0;
@@ -170,7 +175,7 @@ class Digest {
 
   add(row: Row): void {
     this.rows++;
-    this.hash.update(JSON.stringify(this.names.map((name) => row[name])));
+    this.hash.update(JSON.stringify(this.names.map((name) => comparable(row[name]))));
   }
 
   value(): string {

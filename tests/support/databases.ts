@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { ColumnKinds } from '../../server/database/columns.ts';
 import type { Database } from '../../server/database/database.ts';
 import { SchemaMigrator } from '../../server/database/migrator.ts';
 import { PostgresDatabase } from '../../server/database/postgres/postgres-database.ts';
@@ -18,12 +19,13 @@ export const SETTLED_AT = 1_700_000_000_000;
 
 /** An SQLite database in a file of its own, or in memory. */
 export async function sqliteDatabase(
-  options: { readers?: number; inMemory?: boolean } = {},
+  options: { readers?: number; inMemory?: boolean; kinds?: ColumnKinds } = {},
 ): Promise<TestDatabase<SqliteDatabase>> {
   const dir = options.inMemory ? ':memory:' : mkdtempSync(join(tmpdir(), 'parley-database-'));
   const database = await SqliteDatabase.open({
     dir,
     readers: options.readers ?? 1,
+    kinds: options.kinds,
     writerEntry: new URL('../../server/writer-thread.ts', import.meta.url),
     readerEntry: new URL('../../server/database/sqlite/reader-thread.ts', import.meta.url),
     onDeath: (error) => {

@@ -1,11 +1,12 @@
 import { Database } from 'bun:sqlite';
 import { join } from 'node:path';
 import pg from 'pg';
-import { fromSql, toSql } from '../../server/database/sqlite/values.ts';
+import { COLUMN_KINDS } from '../../server/database/columns.ts';
+import { compact, fromSql, resultColumns, toSql } from '../../server/database/sqlite/values.ts';
 
 /** What a server keeps, read and changed behind its back, on whichever engine it is. */
 export interface Stored {
-  /** Runs a statement with `?` for its parameters. Ids are UUIDs in text, numbers are numbers. */
+  /** Runs a statement with `?` for its parameters. What looks like a UUID is taken for an id; numbers are numbers. */
   run<Row extends object>(sql: string, ...parameters: (string | number | null)[]): Promise<Row[]>;
   close(): Promise<void>;
 }
@@ -35,8 +36,8 @@ function openFile(dataDir: string): Stored {
   return {
     async run<Row extends object>(sql: string, ...parameters: (string | number | null)[]) {
       const statement = database.query(sql);
-      const rows = statement.all(...parameters.map(toSql)) as Record<string, unknown>[];
-      return fromSql(rows, statement.columnNames) as Row[];
+      const rows = statement.all(...parameters.map((value) => compact(toSql(value)))) as Record<string, unknown>[];
+      return fromSql(rows, resultColumns(statement.columnNames, COLUMN_KINDS)) as Row[];
     },
     async close() {
       database.close();

@@ -6,7 +6,14 @@ import type { Database, Executor } from '../../database/database.ts';
 import { ParleyError } from '../../shared/errors.ts';
 import type { UsersService } from '../../users/service.ts';
 import { presentConversation, presentMessage, presentParticipant, type Users } from '../model/presenter.ts';
-import type { Actor, ConversationRow, Membership, MessageRow, ParticipantRow } from '../model/rows.ts';
+import type {
+  Actor,
+  ConversationPatch,
+  ConversationRow,
+  Membership,
+  MessageRow,
+  ParticipantRow,
+} from '../model/rows.ts';
 import type { ConversationRepository } from './conversation-repository.ts';
 import { describe } from './system-notes.ts';
 
@@ -33,12 +40,16 @@ export interface ChangeDeps {
   bus: Bus;
 }
 
+/** What every change counts on or dates by itself. */
+type Counted = 'seq' | 'rev' | 'meta_rev' | 'marks_rev' | 'updated_at';
+
 /** What is to change: decided under the conversation's lock, from what is true there. */
 export interface Decision {
   event: 'conversation.updated' | 'participant.joined' | 'participant.left' | 'participant.updated';
   /** Told in the history, where the change is of that kind. */
   note?: Omit<SystemNote, 'by'>;
-  name?: string;
+  /** Its own fields that change. */
+  fields?: Omit<ConversationPatch, Counted>;
   /** Who comes in. */
   joining?: string[];
   /** Who goes. */
@@ -79,11 +90,11 @@ async function write(
   tx: Executor,
 ): Promise<Change> {
   const now = Date.now();
-  const { note, name, joining = [], leaving, roles = [] } = decision;
-  const conversation: ConversationRow = { ...before, rev: before.rev + 1, updated_at: now };
-  if (note) conversation.seq = before.seq + 1;
-  if (name !== undefined) Object.assign(conversation, { name, meta_rev: conversation.rev });
-  await conversations.advanceConversation(conversation, tx);
+  const { note, fields, joining = [], leaving, roles = [] } = decision;
+  const patch: ConversationPatch = { ...fields, rev: before.rev + 1, updated_at: now };
+  if (fields) patch.meta_rev = patch.rev;
+  if (note) patch.seq = before.seq + 1;
+  const conversation = await conversations.advanceConversation(before.id, patch, tx);
 
   const concerned = [...joining, ...roles.map(({ userId }) => userId), ...(leaving ? [leaving] : [])];
   const people = await users.publicUsers([actor.userId, ...concerned]);

@@ -87,7 +87,7 @@ export async function renameGroup(
   await changeConversation(deps, conversationId, actor, async (membership) => {
     requireGroupAdmin(membership);
     if (name === undefined || name === membership.conversation.name) return undefined;
-    return { event: 'conversation.updated', note: { kind: 'renamed', name }, name };
+    return { event: 'conversation.updated', note: { kind: 'renamed', name }, fields: { name } };
   });
 }
 

@@ -1,10 +1,16 @@
 import { type CompiledQuery, sql } from 'kysely';
 import { MAX_FRAME_MARKS } from '../../../protocol/limits.ts';
-import type { Head, Mark, ParticipantRole } from '../../../protocol/resources.ts';
+import type { Head, Mark } from '../../../protocol/resources.ts';
 import type { Database, Executor, RowsOf } from '../../database/database.ts';
 import { writeOutbox } from '../../database/outbox.ts';
 import { prepared } from '../../database/prepared.ts';
-import type { ConversationRow, Membership, ParticipantRow } from '../model/rows.ts';
+import type {
+  ConversationPatch,
+  ConversationRow,
+  Membership,
+  ParticipantPatch,
+  ParticipantRow,
+} from '../model/rows.ts';
 
 /** Where a page of conversations goes on: behind this one, in order of activity. */
 export interface ConversationPlace {
@@ -51,6 +57,9 @@ export function wholeMarks(rows: MovedMark[], limit: number, headRev: number): M
 
 /** No conversation has it. */
 const BEFORE_ALL_IDS = '00000000-0000-0000-0000-000000000000';
+
+/** What stays of a participant who comes back; all else is as the new row says. */
+const KEPT_ON_RETURN: readonly (keyof ParticipantRow)[] = ['conversation_id', 'user_id', 'marks_rev'];
 
 /** Conversations and who is in them. Methods that take an executor run in its transaction. */
 export class ConversationRepository {
@@ -361,31 +370,24 @@ export class ConversationRepository {
     return inserted.numInsertedOrUpdatedRows === 1n;
   }
 
-  async advanceConversation(row: ConversationRow, tx: Executor): Promise<void> {
-    const { seq, rev, meta_rev, updated_at, name } = row;
-    await tx
-      .updateTable('conversations')
-      .set({ seq, rev, meta_rev, updated_at, name })
-      .where('id', '=', row.id)
-      .execute();
+  /** Writes a change of a conversation that is there, and answers it as it now stands. */
+  advanceConversation(id: string, patch: ConversationPatch, tx: Executor): Promise<ConversationRow> {
+    return tx.updateTable('conversations').set(patch).where('id', '=', id).returningAll().executeTakeFirstOrThrow();
   }
 
   /** Who comes in, for the first time or again. */
   async putParticipants(rows: ParticipantRow[], tx: Executor): Promise<void> {
-    if (rows.length === 0) return;
+    const [first] = rows;
+    if (!first) return;
+    const renewed = (Object.keys(first) as (keyof ParticipantPatch)[]).filter((name) => !KEPT_ON_RETURN.includes(name));
     await tx
       .insertInto('participants')
       .values(rows)
       .onConflict((conflict) =>
-        conflict.columns(['conversation_id', 'user_id']).doUpdateSet((eb) => ({
-          role: eb.ref('excluded.role'),
-          joined_at: eb.ref('excluded.joined_at'),
-          rev: eb.ref('excluded.rev'),
-          left_rev: null,
-          // The join's own seq: no mark that they had can lie beyond it.
-          read_seq: eb.ref('excluded.read_seq'),
-          delivered_seq: eb.ref('excluded.delivered_seq'),
-        })),
+        conflict
+          .columns(['conversation_id', 'user_id'])
+          // Marks at the join's own seq: none that they had can lie beyond it.
+          .doUpdateSet((eb) => Object.fromEntries(renewed.map((name) => [name, eb.ref(`excluded.${name}`)]))),
       )
       .execute();
   }
@@ -393,12 +395,12 @@ export class ConversationRepository {
   async updateParticipant(
     conversationId: string,
     userId: string,
-    change: { rev: number; role?: ParticipantRole; left_rev?: number; read_seq?: number; delivered_seq?: number },
+    patch: ParticipantPatch,
     tx: Executor,
   ): Promise<void> {
     await tx
       .updateTable('participants')
-      .set(change)
+      .set(patch)
       .where('conversation_id', '=', conversationId)
       .where('user_id', '=', userId)
       .execute();
@@ -406,12 +408,7 @@ export class ConversationRepository {
 
   /** Moves somebody's own marks up to a message that they wrote. */
   async moveMarks(conversationId: string, userId: string, seq: number, tx: Executor): Promise<void> {
-    await tx
-      .updateTable('participants')
-      .set({ read_seq: seq, delivered_seq: seq })
-      .where('conversation_id', '=', conversationId)
-      .where('user_id', '=', userId)
-      .execute();
+    await this.updateParticipant(conversationId, userId, { read_seq: seq, delivered_seq: seq }, tx);
   }
 
   /** Tells the outbox that the conversation advanced, and whose membership changed with it. */

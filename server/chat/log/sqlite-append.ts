@@ -1,5 +1,5 @@
 import type { Database } from 'bun:sqlite';
-import { bytesToUuid, textFromSql, toSql, uuidToBytes } from '../../database/sqlite/values.ts';
+import { bytesToUuid, compact, textFromSql, uuidToBytes } from '../../database/sqlite/values.ts';
 import type { AppendAnswer, AppendRow } from './log-driver.ts';
 
 /** A conversation's head, moved on in memory while a batch numbers its messages. */
@@ -57,7 +57,7 @@ export function createAppend(database: Database): (batch: string) => AppendAnswe
       const conversationKey = head?.key ?? uuidToBytes(row.conversationId);
       const sender = head?.senders.get(row.senderId);
       const senderKey = sender?.key ?? uuidToBytes(row.senderId);
-      const clientKey = toSql(row.clientId) as string | Uint8Array;
+      const clientKey = compact(row.clientId) as string | Uint8Array;
 
       const known = findKnown.get(conversationKey, senderKey, clientKey);
       if (known) {

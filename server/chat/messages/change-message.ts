@@ -4,7 +4,7 @@ import type { Message } from '../../../protocol/resources.ts';
 import type { Executor } from '../../database/database.ts';
 import { invalidField, ParleyError } from '../../shared/errors.ts';
 import { type ChangeDeps, publishChange } from '../conversations/change-conversation.ts';
-import type { Actor, Membership, MessageRow } from '../model/rows.ts';
+import type { Actor, Membership, MessagePatch, MessageRow } from '../model/rows.ts';
 import { checkContent } from './content.ts';
 import type { MessagePresenter } from './message-presenter.ts';
 import type { MessageRepository } from './message-repository.ts';
@@ -25,7 +25,7 @@ type Decide = (
   message: MessageRow,
   membership: Membership,
   tx: Executor,
-) => Promise<{ fields: Partial<MessageRow>; cause: Omit<Cause, 'user_id'> } | undefined>;
+) => Promise<{ fields: Omit<MessagePatch, 'rev'>; cause: Omit<Cause, 'user_id'> } | undefined>;
 
 /** The sender edits. With `ifRev`, only what still stands at that `rev`; the same content again changes nothing. */
 export function editMessage(
@@ -97,10 +97,9 @@ async function changeMessage(
     if (!decision) return { message: await messagePresenter.presentIn(tx, before) };
 
     // The conversation's own time stays: an edit does not bring it to the top of anybody's list.
-    const conversation = { ...membership.conversation, rev: membership.conversation.rev + 1 };
-    const after: MessageRow = { ...before, ...decision.fields, rev: conversation.rev };
-    await messages.updateMessage(after, tx);
-    await conversations.advanceConversation(conversation, tx);
+    const rev = membership.conversation.rev + 1;
+    const conversation = await conversations.advanceConversation(conversationId, { rev }, tx);
+    const after = await messages.updateMessage(before, { ...decision.fields, rev }, tx);
     await conversations.tellOutbox(conversation, [], tx);
     return {
       message: await messagePresenter.presentIn(tx, after),

@@ -3,7 +3,7 @@ import { REACTION_USERS } from '../../../protocol/limits.ts';
 import type { SystemNote } from '../../../protocol/resources.ts';
 import { type Database, type Executor, onlyIf } from '../../database/database.ts';
 import type { Schema } from '../../database/schema.ts';
-import type { MessageRow } from '../model/rows.ts';
+import type { MessagePatch, MessageRow } from '../model/rows.ts';
 
 /** Names one reaction. */
 export interface ReactionKey {
@@ -156,15 +156,19 @@ export class MessageRepository {
       .executeTakeFirst();
   }
 
-  /** Replaces what of a message can change. */
-  async updateMessage(row: MessageRow, tx: Executor): Promise<void> {
-    const { rev, content, edited_at, deleted_at } = row;
-    await tx
+  /** Writes a change of a message that is there, and answers it as it now stands. */
+  updateMessage(
+    key: Pick<MessageRow, 'conversation_id' | 'seq'>,
+    patch: MessagePatch,
+    tx: Executor,
+  ): Promise<MessageRow> {
+    return tx
       .updateTable('messages')
-      .set({ rev, content, edited_at, deleted_at })
-      .where('conversation_id', '=', row.conversation_id)
-      .where('seq', '=', row.seq)
-      .execute();
+      .set(patch)
+      .where('conversation_id', '=', key.conversation_id)
+      .where('seq', '=', key.seq)
+      .returningAll()
+      .executeTakeFirstOrThrow();
   }
 
   /** Returns false where the user has reacted so already. */

@@ -6,8 +6,9 @@ import {
   type QueryResult,
   SqliteAdapter,
   SqliteIntrospector,
-  SqliteQueryCompiler,
 } from 'kysely';
+import type { ColumnKinds } from '../columns.ts';
+import { UuidMarkingCompiler } from './query-compiler.ts';
 import { type SqliteThread, toldFailure } from './thread.ts';
 
 /** How Kysely gets hold of a connection: alone, for the writer; any that is free, for readers. */
@@ -17,10 +18,13 @@ export interface Connections {
 
 /** Kysely over SQLite connections that live in threads of their own. */
 export class SqliteThreadDialect implements Dialect {
-  constructor(private readonly connections: Connections) {}
+  constructor(
+    private readonly connections: Connections,
+    private readonly kinds: ColumnKinds,
+  ) {}
 
   createDriver = (): Driver => new ThreadDriver(this.connections);
-  createQueryCompiler = () => new SqliteQueryCompiler();
+  createQueryCompiler = () => new UuidMarkingCompiler(this.kinds);
   createAdapter = () => new SqliteAdapter();
   createIntrospector = (db: ConstructorParameters<typeof SqliteIntrospector>[0]) => new SqliteIntrospector(db);
 }

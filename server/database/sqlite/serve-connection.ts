@@ -1,6 +1,9 @@
 import { Database, type Statement } from 'bun:sqlite';
+import type { ColumnKinds } from '../columns.ts';
+import { encodeRows } from './sent-rows.ts';
 import { ReceivedQueries, type SqlQuery } from './sql-texts.ts';
-import { fromSql, toSql } from './values.ts';
+import { uuidPlaces } from './uuid-marks.ts';
+import { compact, fromSql, type ResultColumns, resultColumns, toSql } from './values.ts';
 
 /**
  * The thread's side of a SQLite connection: opens the file, then answers one request after the other. What a thread can
@@ -11,6 +14,7 @@ export interface OpenOptions {
   /** A file, or `:memory:`. */
   path: string;
   mode: 'writer' | 'reader';
+  kinds: ColumnKinds;
 }
 
 /** Queries are JSON (`SentQueries`), as are their rows where they are many: text crosses threads at a fraction of what objects cost. */
@@ -31,16 +35,27 @@ export type Answer = { id: number } & ({ result: unknown } | { failed: { message
 /** Work that is done in the thread as a whole, such as a batch of the log. */
 export type Procedures = (database: Database) => Record<string, (argument: never) => unknown>;
 
+interface Prepared {
+  statement: Statement;
+  /** The parameters that are for columns that keep UUIDs as bytes. */
+  uuids: readonly number[];
+  /** Of what it answers; null where it answers no rows. */
+  columns: ResultColumns | null;
+}
+
 /** Prepared statements kept; Kysely's texts differ only with the length of their lists. */
 const MAX_STATEMENTS = 500;
 
 class Connection {
   private readonly database: Database;
-  private readonly statements = new Map<string, Statement>();
+  private readonly statements = new Map<string, Prepared>();
   private readonly received = new ReceivedQueries();
   private readonly procedures: Record<string, (argument: never) => unknown>;
 
-  constructor(options: OpenOptions, procedures: Procedures) {
+  constructor(
+    private readonly options: OpenOptions,
+    procedures: Procedures,
+  ) {
     const readonly = options.mode === 'reader';
     this.database = new Database(options.path, readonly ? { readonly } : { create: true, readwrite: true });
     this.database.run('PRAGMA busy_timeout = 5000');
@@ -61,12 +76,12 @@ class Connection {
   }
 
   query({ sql, parameters }: SqlQuery): QueryAnswer {
-    const statement = this.prepare(sql);
+    const { statement, uuids, columns } = this.prepare(sql);
     const values = parameters.map(toSql);
-    const { columnNames } = statement;
-    if (columnNames.length > 0) {
+    for (const place of uuids) values[place] = compact(values[place]!);
+    if (columns) {
       const rows = statement.all(...values) as Record<string, unknown>[];
-      return { rows: fromSql(rows, columnNames), changes: rows.length };
+      return { rows: fromSql(rows, columns), changes: rows.length };
     }
     return { rows: [], changes: statement.run(...values).changes };
   }
@@ -85,7 +100,7 @@ class Connection {
         if (onlyIf === undefined) decisive = rows;
         return rows;
       });
-      return JSON.stringify(found);
+      return encodeRows(found, (index) => this.prepare(queries[index]!.sql).columns?.blobs ?? []);
     } finally {
       if (!isOpen) this.database.run('commit');
     }
@@ -98,12 +113,12 @@ class Connection {
   }
 
   close(): void {
-    for (const statement of this.statements.values()) statement.finalize();
+    for (const { statement } of this.statements.values()) statement.finalize();
     this.database.close();
   }
 
   /** The statement for a text, kept for the next time; the one unused longest goes first. */
-  private prepare(sql: string): Statement {
+  private prepare(sql: string): Prepared {
     const kept = this.statements.get(sql);
     if (kept) {
       this.statements.delete(sql);
@@ -111,13 +126,16 @@ class Connection {
       return kept;
     }
     if (this.statements.size >= MAX_STATEMENTS) {
-      const [oldest, statement] = this.statements.entries().next().value!;
-      statement.finalize();
+      const [oldest, prepared] = this.statements.entries().next().value!;
+      prepared.statement.finalize();
       this.statements.delete(oldest);
     }
     const statement = this.database.prepare(sql);
-    this.statements.set(sql, statement);
-    return statement;
+    const names = statement.columnNames;
+    const columns = names.length > 0 ? resultColumns(names, this.options.kinds) : null;
+    const prepared = { statement, uuids: uuidPlaces(sql), columns };
+    this.statements.set(sql, prepared);
+    return prepared;
   }
 }
 

@@ -1,11 +1,35 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { sql } from 'kysely';
-import { sqliteDatabase, type TestDatabase } from '../../../tests/support/databases.ts';
+import { addUser, sqliteDatabase, type TestDatabase } from '../../../tests/support/databases.ts';
 import { ParleyError } from '../../shared/errors.ts';
+import { columnsContract } from '../columns.contract.ts';
 import { readTogetherContract } from '../database.contract.ts';
 import { onlyIf } from '../database.ts';
 import { MAX_WAITING } from './mutex.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
+
+describe('columns in a file', () => {
+  columnsContract((kinds) => sqliteDatabase({ kinds }));
+
+  test('are kept as their kind says: ids and keys of that form as 16 bytes, text as text', async () => {
+    const { database, close } = await sqliteDatabase();
+    const id = await addUser(database);
+    await database.write.updateTable('users').set({ status: id }).where('id', '=', id).execute();
+    const kept = sql`select typeof(id) as id, typeof(username_key) as key, typeof(status) as status from users`;
+    expect((await kept.execute(database.read)).rows).toEqual([{ id: 'blob', key: 'blob', status: 'text' }]);
+    await close();
+  });
+
+  test('of text are read where it was kept as bytes, as it was in any column once', async () => {
+    const { database, close } = await sqliteDatabase();
+    const id = await addUser(database);
+    await sql`update users set status = id`.execute(database.write);
+    const query = database.read.selectFrom('users').select('status');
+    expect(await query.execute()).toEqual([{ status: id }]);
+    expect(await database.readTogether([query.compile()])).toEqual([[{ status: id }]]);
+    await close();
+  });
+});
 
 describe('reads together in a file', () => {
   readTogetherContract(() => sqliteDatabase({ readers: 2 }));

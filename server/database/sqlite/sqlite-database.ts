@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type CompiledQuery, Kysely, sql, type Transaction } from 'kysely';
 import { ParleyError } from '../../shared/errors.ts';
+import { COLUMN_KINDS, type ColumnKinds } from '../columns.ts';
 import type { Database, RowsOf } from '../database.ts';
 import type { Schema } from '../schema.ts';
 import { SqliteThreadDialect } from './dialect.ts';
@@ -18,6 +19,8 @@ export interface SqliteOptions {
   readerEntry: URL;
   /** Whether this process keeps other servers off the folder, for as long as the database is open. */
   locksFolder?: boolean;
+  /** Those of the schema, unless there are other tables. */
+  kinds?: ColumnKinds;
   onDeath(error: Error): void;
 }
 
@@ -34,14 +37,15 @@ export class SqliteDatabase implements Database {
     private readonly writer: SqliteThread,
     private readonly readers: SqliteThread[],
     private readonly lock: FolderLock | undefined,
+    kinds: ColumnKinds,
   ) {
     const acquireWriter = async () => ({ thread: writer, release: await this.turn.acquire() });
     // In memory there is one connection. Who reads does not wait for a turn at it, or a transaction that reads on the
     // side would wait for itself; the price is that a read may see what another transaction is about to commit.
     this.readable = readers.length === 0 ? [writer] : readers;
     const acquireReader = async () => ({ thread: readerOf(this.readable), release: () => {} });
-    this.write = new Kysely<Schema>({ dialect: new SqliteThreadDialect({ acquire: acquireWriter }) });
-    this.read = new Kysely<Schema>({ dialect: new SqliteThreadDialect({ acquire: acquireReader }) });
+    this.write = new Kysely<Schema>({ dialect: new SqliteThreadDialect({ acquire: acquireWriter }, kinds) });
+    this.read = new Kysely<Schema>({ dialect: new SqliteThreadDialect({ acquire: acquireReader }, kinds) });
   }
 
   /** Fails with `StartRefused` where another server has locked the folder. */
@@ -50,11 +54,12 @@ export class SqliteDatabase implements Database {
     if (!inMemory) mkdirSync(options.dir, { recursive: true, mode: 0o700 });
     const lock = options.locksFolder && !inMemory ? FolderLock.take(options.dir) : undefined;
     const path = inMemory ? ':memory:' : join(options.dir, 'parley.db');
+    const { kinds = COLUMN_KINDS, onDeath } = options;
     // The writer goes first: it makes the file that the readers open.
-    const writer = await SqliteThread.open(options.writerEntry, { path, mode: 'writer' }, options.onDeath);
-    const openReader = () => SqliteThread.open(options.readerEntry, { path, mode: 'reader' }, options.onDeath);
+    const writer = await SqliteThread.open(options.writerEntry, { path, mode: 'writer', kinds }, onDeath);
+    const openReader = () => SqliteThread.open(options.readerEntry, { path, mode: 'reader', kinds }, onDeath);
     const readers = await Promise.all(Array.from({ length: inMemory ? 0 : options.readers }, openReader));
-    return new SqliteDatabase(writer, readers, lock);
+    return new SqliteDatabase(writer, readers, lock, kinds);
   }
 
   async readTogether<const Queries extends readonly CompiledQuery[]>(queries: Queries): Promise<RowsOf<Queries>> {

@@ -1,4 +1,5 @@
 import { ParleyError } from '../../shared/errors.ts';
+import { decodeRows } from './sent-rows.ts';
 import type { Answer, OpenOptions, QueryAnswer, Request } from './serve-connection.ts';
 import { SentQueries, type SqlQuery } from './sql-texts.ts';
 
@@ -89,7 +90,7 @@ export class SqliteThread {
   /** The rows of each query, all as of one moment. */
   async readTogether(queries: readonly SqlQuery[]): Promise<unknown[][]> {
     const sent = this.sent.encode(queries);
-    return JSON.parse((await this.request({ do: 'readTogether', queries: sent })) as string);
+    return decodeRows((await this.request({ do: 'readTogether', queries: sent })) as string);
   }
 
   /** Runs a procedure of the thread's entry file. */

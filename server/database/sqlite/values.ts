@@ -1,8 +1,8 @@
+import type { ColumnKind, ColumnKinds } from '../columns.ts';
+
 /**
- * Ids travel through the program as UUID text and are kept by SQLite as 16-byte blobs. The translation is by the value's
- * shape and needs no list of columns: every canonical UUID is bound as its 16 bytes, every 16-byte blob is read as a UUID.
- * No column holds other blobs, and SQLite stores either kind in a text column, so a person who calls themselves
- * by a UUID gets it back unchanged.
+ * Ids travel through the program as UUID text and are kept by SQLite as 16-byte blobs. Which values are ids is said by the
+ * kinds of their columns (`columns.ts`): a text that looks like a UUID stays text, and a blob of 16 bytes stays a blob.
  */
 
 export type SqlValue = string | number | null | Uint8Array;
@@ -29,23 +29,42 @@ export function bytesToUuid(bytes: Uint8Array): string {
   return text.toString('latin1');
 }
 
+/** Binds a value of a column that keeps UUIDs as bytes. What is no UUID stays what it is. */
+export function compact(value: SqlValue): SqlValue {
+  return typeof value === 'string' && value.length === 36 && UUID.test(value) ? uuidToBytes(value) : value;
+}
+
+/** Binds a value as it is, whatever it looks like. */
 export function toSql(value: unknown): SqlValue {
-  if (typeof value === 'string') return value.length === 36 && UUID.test(value) ? uuidToBytes(value) : value;
-  if (typeof value === 'number' || value === null) return value;
+  if (typeof value === 'string' || typeof value === 'number' || value === null) return value;
   if (value === undefined) return null;
   if (typeof value === 'boolean') return value ? 1 : 0;
+  if (value instanceof Uint8Array) return value;
   throw new TypeError(`SQLite cannot keep a ${typeof value}`);
 }
 
-/** Text that is kept in a text column: a 16-byte blob is text that has the shape of a UUID. */
+/** Text of a text column. Text of the shape of a UUID was once kept as 16 bytes in any column: so it may still stand there. */
 export function textFromSql(value: string | Uint8Array): string {
   return typeof value === 'string' ? value : bytesToUuid(value);
 }
 
+/** Which columns of a result may hold bytes. Any other is as SQLite answers it: a count, or a column of a newer version. */
+export interface ResultColumns {
+  /** Bytes in these are a UUID. */
+  readonly uuids: readonly string[];
+  /** Bytes in these are bytes. */
+  readonly blobs: readonly string[];
+}
+
+export function resultColumns(names: readonly string[], kinds: ColumnKinds): ResultColumns {
+  const of = (...wanted: ColumnKind[]) => names.filter((name) => wanted.includes(kinds[name]!));
+  return { uuids: of('id', 'compact', 'text'), blobs: of('blob') };
+}
+
 /** Translates rows in place. */
-export function fromSql(rows: Record<string, unknown>[], columns: readonly string[]): Record<string, unknown>[] {
+export function fromSql(rows: Record<string, unknown>[], { uuids }: ResultColumns): Record<string, unknown>[] {
   for (const row of rows) {
-    for (const column of columns) {
+    for (const column of uuids) {
       const value = row[column];
       if (value instanceof Uint8Array && value.byteLength === 16) row[column] = bytesToUuid(value);
     }

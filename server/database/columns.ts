@@ -1,0 +1,152 @@
+import type { SelectType } from 'kysely';
+import type { Schema } from './schema.ts';
+
+/**
+ * What a column holds, as far as the engines keep it in different ways:
+ *
+ * - `id`: a UUID, as text in the program.
+ * - `text`: text, whatever it looks like.
+ * - `compact`: text that SQLite keeps in 16 bytes where it is a UUID. These are keys that clients choose, and that were
+ *   always kept so: a stored key must be found again, and be unique.
+ * - `blob`: bytes, as a `Uint8Array` in the program.
+ * - `number`: a number or a flag.
+ */
+export type ColumnKind = 'id' | 'text' | 'compact' | 'blob' | 'number';
+
+/** The kinds of columns by their names, which say the same in every table. */
+export type ColumnKinds = Readonly<Record<string, ColumnKind>>;
+
+/** Which kinds a column of a type can have. */
+type KindsOf<Value> =
+  NonNullable<Value> extends number
+    ? 'number'
+    : NonNullable<Value> extends string
+      ? 'id' | 'text' | 'compact'
+      : NonNullable<Value> extends Uint8Array
+        ? 'blob'
+        : never;
+
+type Columns = { [T in keyof Schema]: { [C in keyof Schema[T]]: KindsOf<SelectType<Schema[T][C]>> } };
+
+/** The kind of every column of the schema: the type asks for each of them, a test compares them with both engines. */
+export const COLUMNS: Columns = {
+  users: {
+    id: 'id',
+    email: 'text',
+    username: 'text',
+    username_key: 'compact',
+    display_name: 'text',
+    display_name_key: 'text',
+    phone_number: 'text',
+    password_hash: 'text',
+    avatar_url: 'text',
+    status: 'text',
+    role: 'text',
+    is_active: 'number',
+    created_at: 'number',
+    deleted_at: 'number',
+  },
+  sessions: {
+    id: 'id',
+    user_id: 'id',
+    created_at: 'number',
+    expires_at: 'number',
+    ended_at: 'number',
+    generation: 'number',
+    rotated_at: 'number',
+  },
+  conversations: {
+    id: 'id',
+    type: 'text',
+    name: 'text',
+    created_by: 'id',
+    low_user_id: 'id',
+    high_user_id: 'id',
+    created_at: 'number',
+    updated_at: 'number',
+    seq: 'number',
+    rev: 'number',
+    meta_rev: 'number',
+    marks_rev: 'number',
+  },
+  participants: {
+    conversation_id: 'id',
+    user_id: 'id',
+    role: 'text',
+    joined_at: 'number',
+    rev: 'number',
+    left_rev: 'number',
+    read_seq: 'number',
+    delivered_seq: 'number',
+    marks_rev: 'number',
+  },
+  messages: {
+    conversation_id: 'id',
+    seq: 'number',
+    rev: 'number',
+    created_rev: 'number',
+    id: 'id',
+    sender_id: 'id',
+    client_id: 'compact',
+    type: 'text',
+    content: 'text',
+    system: 'text',
+    reply_to_id: 'id',
+    sent_at: 'number',
+    edited_at: 'number',
+    deleted_at: 'number',
+  },
+  reactions: { conversation_id: 'id', message_id: 'id', emoji: 'text', user_id: 'id', created_at: 'number' },
+  last_seen: { user_id: 'id', at: 'number' },
+  outbox: {
+    id: 'number',
+    kind: 'text',
+    conversation_id: 'id',
+    user_id: 'id',
+    session_id: 'id',
+    rev: 'number',
+    created_at: 'number',
+  },
+  meta: { key: 'text', value: 'text' },
+  job_cursors: {
+    conversation_id: 'id',
+    consumer: 'text',
+    seq: 'number',
+    attempts: 'number',
+    owner: 'text',
+    next_at: 'number',
+    again: 'number',
+    waiting_since: 'number',
+  },
+  parked_jobs: {
+    id: 'id',
+    consumer: 'text',
+    conversation_id: 'id',
+    seq: 'number',
+    attempts: 'number',
+    reason: 'text',
+    parked_at: 'number',
+    next_at: 'number',
+  },
+};
+
+/** The kinds by name alone: a query and its rows name columns without their tables. */
+export const COLUMN_KINDS: ColumnKinds = kindsByName(COLUMNS);
+
+/**
+ * Fails where a name has two kinds. A number may share its name with another kind, as the outbox's `id` does: what is a
+ * number is seen from the value itself.
+ */
+export function kindsByName(tables: Record<string, ColumnKinds>): ColumnKinds {
+  const kinds: Record<string, ColumnKind> = {};
+  for (const [table, columns] of Object.entries(tables)) {
+    for (const [name, kind] of Object.entries(columns)) {
+      const known = kinds[name];
+      if (known === undefined || known === 'number') kinds[name] = kind;
+      else if (kind !== 'number' && kind !== known) {
+        throw new Error(`column ${table}.${name} is ${kind}, and ${known} in another table: give it another name`);
+      }
+    }
+  }
+  return kinds;
+}

@@ -56,6 +56,7 @@ export function mountHttp(parts: HttpParts): Router {
     origins,
     proxies,
     authenticate: createAuthenticate(auth, origins),
+    takeLimit: (name, key) => limits[name]?.take(key),
     beginRead: async (accountId, kind) => {
       await limits.reads?.take(accountId);
       return turns[kind].take(accountId);
@@ -67,7 +68,7 @@ export function mountHttp(parts: HttpParts): Router {
   const isApi = config.roles.includes('api');
   if (isApi) {
     const cookies = new SessionCookies(config.server.public_url);
-    http.route('/', authRoutes({ auth, users, tokens, cookies, origins, limits }));
+    http.route('/', authRoutes({ auth, users, tokens, cookies, origins }));
     http.route('/', usersRoutes(users));
     http.route('/', conversationRoutes(chat));
     http.route('/', messageRoutes(chat));

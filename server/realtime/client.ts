@@ -2,7 +2,12 @@ import type { ServerWebSocket } from 'bun';
 import { CLOSE, CLOSE_CODES, type CloseCode } from '../../protocol/close-codes.ts';
 import type { ErrorCode } from '../../protocol/errors.ts';
 import { CLIENT_FRAMES, type ClientEvent, type ServerFrame } from '../../protocol/events.ts';
-import { MAX_CLIENT_ID_LENGTH, MAX_UNANSWERED_SENDS, MAX_WAITING_FRAMES } from '../../protocol/limits.ts';
+import {
+  MAX_BAD_FRAMES,
+  MAX_CLIENT_ID_LENGTH,
+  MAX_UNANSWERED_SENDS,
+  MAX_WAITING_FRAMES,
+} from '../../protocol/limits.ts';
 import type { Marks } from '../chat/marks/marks.ts';
 import type { Actor } from '../chat/model/rows.ts';
 import type { ChatService, Placed } from '../chat/service.ts';
@@ -41,9 +46,6 @@ export interface ClientDeps {
   /** Whether the server is about to go, and takes no new work. */
   isDraining(): boolean;
 }
-
-/** Frames in a row that are no valid requests, after which a socket is told to stay away. */
-const MAX_BAD_FRAMES = 100;
 
 let nextKey = 1;
 

@@ -81,7 +81,7 @@ mount(
   }),
   (c) => {
     const { text } = c.req.valid('json');
-    if (text === 'stale') throw new ParleyError('stale');
+    if (text === 'stale' || text === 'unavailable') throw new ParleyError(text);
     return text === 'again' ? withStatus(200, { text }) : withStatus(201, { text });
   },
 );
@@ -156,6 +156,8 @@ describe('a route with a body', () => {
     expect(await say('{"text":"again"}')).toMatchObject({ status: 200 });
     taken.length = 0;
     expect(codeOf(await say('{"text":"stale"}'))).toEqual([409, 'stale']);
+    const unavailable = await say('{"text":"unavailable"}');
+    expect([...codeOf(unavailable), unavailable.headers.get('retry-after')]).toEqual([503, 'unavailable', '1']);
   });
 
   test('takes JSON only, of the size that it takes', async () => {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { ERRORS, type ErrorCode } from './errors.ts';
 import { MAX_CLIENT_ID_LENGTH, MAX_WATCHED_USERS } from './limits.ts';
 import { Changes, Conversation, Entry, Mark, Message, Participant, PresenceStatus } from './resources.ts';
-import { Counter, Id, Milliseconds } from './schemas.ts';
+import { Counter, content, eachRequires, Id, Milliseconds } from './schemas.ts';
 import { isStorableText } from './text.ts';
 
 /** The frames of `parley.v1`, and the smaller set of plain mode. */
@@ -23,7 +23,7 @@ export const Emoji = z
   .string()
   .max(64)
   .refine((text) => /^(?:\p{RGI_Emoji}|\p{Extended_Pictographic})$/v.test(text), { error: 'must be one emoji' })
-  .meta({ example: '👍' });
+  .meta({ minLength: 1, example: '👍' });
 
 /** Where to: a conversation, or a user, whose direct conversation is found or opened. */
 export const MessageSend = z
@@ -32,7 +32,7 @@ export const MessageSend = z
     client_id: ClientId.optional(),
     conversation_id: Id.optional(),
     recipient: Id.optional(),
-    content: z.string({ error: 'must be a string' }),
+    content,
     type: SendableType.optional(),
     reply_to: Id.optional().meta({ description: 'A message of the same conversation' }),
   })
@@ -40,7 +40,7 @@ export const MessageSend = z
     error: 'give either conversation_id or recipient',
     path: ['conversation_id'],
   })
-  .meta({ id: 'MessageSend' });
+  .meta({ id: 'MessageSend', oneOf: eachRequires('conversation_id', 'recipient') });
 export type MessageSend = z.infer<typeof MessageSend>;
 
 /** Names a message; the `client_id` only marks the answer. */
@@ -51,7 +51,7 @@ export const MessageEdit = z
   .object({
     event: z.literal('message.edit'),
     ...messageFrame,
-    content: z.string({ error: 'must be a string' }),
+    content,
     if_rev: Counter.optional().meta({ description: 'Edit only what still stands at this `rev`' }),
   })
   .meta({ id: 'MessageEdit' });

@@ -4,15 +4,23 @@
 export const MAX_FRAME_BYTES = 64 * 1024;
 /** Largest JSON body of a request, in bytes. */
 export const MAX_BODY_BYTES = 1024 * 1024;
+/** Largest body of a call that signs in or names a password, in bytes: whoever sends it is nobody yet. */
+export const MAX_CREDENTIALS_BYTES = 16 * 1024;
 /** Sends of one socket that may wait for their `ack`. */
 export const MAX_UNANSWERED_SENDS = 64;
 /** Frames of one socket that may wait to be handled. */
 export const MAX_WAITING_FRAMES = 256;
+/** Frames in a row that are no valid request; the next one closes the socket. */
+export const MAX_BAD_FRAMES = 100;
 /** Bytes that a socket's reader may lag behind before it is cut. */
 export const MAX_BACKLOG_BYTES = 1024 * 1024;
 
 /** Largest answer of the API, in bytes: a page ends early rather than be longer. Files are their own size. */
 export const MAX_ANSWER_BYTES = 1024 * 1024;
+/** Answers of more bytes than this are compressed, where the client takes that. */
+export const MIN_COMPRESSED_BYTES = 1024;
+/** Answers beyond this many bytes, as they are sent, are long: they wait for their reader. */
+export const LONG_ANSWER_BYTES = 64 * 1024;
 /** Long answers of one account that are read at once; others wait for their turn. */
 export const MAX_LONG_ANSWERS = 2;
 /** How long an answer may go unread before it is cut, in milliseconds. */
@@ -26,10 +34,22 @@ export const MAX_PARTICIPANTS_AT_ONCE = 1000;
 /** Participants of an entry; the rest are a page of their own. */
 export const ENTRY_PARTICIPANTS = 100;
 export const GROUP_NAME_LENGTH = { min: 1, max: 100 } as const;
+export const DISPLAY_NAME_LENGTH = { min: 1, max: 100 } as const;
+export const STATUS_LENGTH = { min: 0, max: 200 } as const;
 export const PASSWORD_LENGTH = { min: 8, max: 128 } as const;
 export const USERNAME_LENGTH = { min: 3, max: 50 } as const;
 
-/** Longest cursor: that of a search holds a name in the form in which names are compared, which can be far longer than it. */
+/** How many things a page has that asks for no number, and at most. */
+export const PAGE_SIZES = {
+  users: { fallback: 50, max: 100 },
+  conversations: { fallback: 100, max: 100 },
+  participants: { fallback: 100, max: 500 },
+  sync: { fallback: 1000, max: 1000 },
+  messages: { fallback: 50, max: 100 },
+  changes: { fallback: 500, max: 1000 },
+} as const;
+
+/** Longest cursor, in characters: that of a search holds a name in the form in which names are compared, which can be far longer than it. */
 export const MAX_CURSOR_LENGTH = 6000;
 
 /** Changes behind which a copy is loaded anew rather than brought up to date. */

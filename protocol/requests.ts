@@ -1,15 +1,18 @@
 import { z } from 'zod';
 import { ClientId, SendableType } from './events.ts';
 import {
+  DISPLAY_NAME_LENGTH,
   GROUP_NAME_LENGTH,
   MAX_CURSOR_LENGTH,
   MAX_PARTICIPANTS_AT_ONCE,
   MAX_SYNC_CONVERSATIONS,
+  PAGE_SIZES,
   PASSWORD_LENGTH,
+  STATUS_LENGTH,
   USERNAME_LENGTH,
 } from './limits.ts';
 import { ParticipantRole } from './resources.ts';
-import { Counter, Id, text } from './schemas.ts';
+import { Counter, content, eachRequires, Id, text } from './schemas.ts';
 import { characterCount, isStorableText } from './text.ts';
 
 /** The bodies that clients send over REST. Unknown fields are ignored: that is also what stops mass assignment. */
@@ -47,7 +50,7 @@ export const Username = z
   .regex(/^[A-Za-z0-9_.-]+$/, { error: 'Username may hold only letters, digits, "_", "." and "-"' })
   .refine((value) => !LOOKS_LIKE_ID.test(value), { error: 'Username must not look like an id' });
 
-export const DisplayName = text('Display name', 1, 100);
+export const DisplayName = text('Display name', DISPLAY_NAME_LENGTH.min, DISPLAY_NAME_LENGTH.max);
 export const GroupName = text('Name', GROUP_NAME_LENGTH.min, GROUP_NAME_LENGTH.max);
 
 export const RegisterBody = z
@@ -71,7 +74,7 @@ export const LoginBody = z
     error: 'Give an email, a username or a phone_number',
     path: ['email'],
   })
-  .meta({ id: 'LoginBody' });
+  .meta({ id: 'LoginBody', anyOf: eachRequires('email', 'username', 'phone_number') });
 
 export const RefreshBody = z.object({ refresh_token: z.string().max(4096).optional() }).meta({ id: 'RefreshBody' });
 
@@ -82,7 +85,7 @@ export const PasswordBody = z
 export const UpdateUserBody = z
   .object({
     display_name: DisplayName.optional(),
-    status: text('Status', 0, 200).optional(),
+    status: text('Status', STATUS_LENGTH.min, STATUS_LENGTH.max).optional(),
     username: Username.optional(),
   })
   .meta({ id: 'UpdateUserBody' });
@@ -106,7 +109,7 @@ export const CreateConversationBody = z
     error: 'Give a participant_id or a participant_email for a direct conversation, or a name for a group',
     path: ['participant_id'],
   })
-  .meta({ id: 'CreateConversationBody' });
+  .meta({ id: 'CreateConversationBody', oneOf: eachRequires('participant_id', 'participant_email', 'name') });
 
 function kindsGiven(body: { participant_id?: unknown; participant_email?: unknown; name?: unknown }): number {
   return [body.participant_id, body.participant_email, body.name].filter((value) => value !== undefined).length;
@@ -124,7 +127,7 @@ export const UpdateParticipantBody = z
 
 export const SendMessageBody = z
   .object({
-    content: z.string({ error: 'must be a string' }),
+    content,
     client_id: ClientId.optional(),
     type: SendableType.optional(),
     reply_to: Id.optional().meta({ description: 'A message of the same conversation' }),
@@ -133,12 +136,21 @@ export const SendMessageBody = z
 
 export const EditMessageBody = z
   .object({
-    content: z.string({ error: 'must be a string' }),
+    content,
     if_rev: Counter.optional().meta({ description: 'Edit only what still stands at this `rev`' }),
   })
   .meta({ id: 'EditMessageBody' });
 
 export const ReadBody = z.object({ seq: Counter }).meta({ id: 'ReadBody' });
+
+/** An opaque place in a list, as `next_cursor` of the page before gave it. */
+export const Cursor = z
+  .string()
+  // Said here, checked where it is read: an empty one is none that a page ended with.
+  .meta({ minLength: 1 })
+  .max(MAX_CURSOR_LENGTH)
+  .optional()
+  .meta({ description: '`next_cursor` of the page before' });
 
 /** What a client holds of its conversations, so that it is told what changed since. */
 export const SyncBody = z
@@ -152,22 +164,25 @@ export const SyncBody = z
         }),
       )
       .max(MAX_SYNC_CONVERSATIONS, { error: `at most ${MAX_SYNC_CONVERSATIONS} conversations` }),
-    limit: z.int().min(1).max(MAX_SYNC_CONVERSATIONS).default(MAX_SYNC_CONVERSATIONS),
-    cursor: z.string().max(512).optional().meta({ description: '`next_cursor` of the page before' }),
+    limit: z.int().min(1).max(PAGE_SIZES.sync.max).default(PAGE_SIZES.sync.fallback),
+    cursor: Cursor,
   })
   .meta({ id: 'SyncBody' });
 
-/** A counter in a query: a wrong one is an error. */
+/** A counter in a query that must be there: a wrong one is an error. */
 export function counterQuery(name: string) {
-  return z.coerce
-    .number({ error: `${name} must be a number` })
-    .int({ error: `${name} must be a whole number` })
-    .nonnegative({ error: `${name} must not be negative` })
-    .meta({ type: 'integer', minimum: 0 });
+  return (
+    z.coerce
+      .number({ error: `${name} must be a number` })
+      .int({ error: `${name} must be a whole number` })
+      .nonnegative({ error: `${name} must not be negative` })
+      // What coerces takes anything, so that nothing could tell from the schema that it must be there.
+      .meta({ type: 'integer', minimum: 0, param: { required: true } })
+  );
 }
 
 /** `?limit=` of a list: a wrong one is an error, not silently another number. */
-export function pageLimit(fallback: number, max: number) {
+export function pageLimit({ fallback, max }: { fallback: number; max: number }) {
   return z.coerce
     .number({ error: 'limit must be a number' })
     .int({ error: 'limit must be a whole number' })
@@ -176,10 +191,3 @@ export function pageLimit(fallback: number, max: number) {
     .default(fallback)
     .meta({ type: 'integer', minimum: 1, maximum: max, default: fallback });
 }
-
-/** An opaque place in a list, as `next_cursor` of the page before gave it. */
-export const Cursor = z
-  .string()
-  .max(MAX_CURSOR_LENGTH)
-  .optional()
-  .meta({ description: '`next_cursor` of the page before' });

@@ -18,6 +18,14 @@ export const Milliseconds = z.int().nonnegative().meta({
 /** A conversation's own counters: `seq` numbers its messages, `rev` its changes. */
 export const Counter = z.int().nonnegative();
 
+/** What a message says. How long it may be is the installation's to say, and so the server's to check. */
+export const content = z.string({ error: 'must be a string' }).meta({ minLength: 1 });
+
+/** For the description of an object that has one of these fields: JSON Schema of what a `refine` checks. */
+export function eachRequires(...fields: string[]) {
+  return fields.map((field) => ({ required: [field] }));
+}
+
 /** Text of `min` to `max` characters after trimming, kept as it was sent. */
 export function text(name: string, min: number, max: number) {
   return z

@@ -31,6 +31,7 @@ export function mountHttp(core: Core, { auth, proxies, routes, observe }: HttpNe
     origins,
     proxies,
     authenticate: createAuthenticate(auth, origins),
+    takeLimit: (name, key) => limits[name]?.take(key),
     beginRead: async (accountId, kind) => {
       await limits.reads?.take(accountId);
       return turns[kind].take(accountId);

@@ -1,4 +1,4 @@
-import { bearer } from '../targets/parley.ts';
+import { bearer, UNCOMPRESSED } from '../targets/parley.ts';
 import { withServer } from '../targets/server.ts';
 import { hubWorld } from '../world.ts';
 import { leastDisturbed, type Report, type Row, round, type Scenario } from './scenario.ts';
@@ -20,7 +20,7 @@ export const away: Scenario = async (bench) => {
         load: 'catch-up',
         url,
         server_pid: pid,
-        headers: await bearer(world, 0),
+        headers: { ...(await bearer(world, 0)), ...UNCOMPRESSED },
         missed_each: MISSED / CONVERSATIONS,
         conversations: CONVERSATIONS,
         turns: bench.quick ? 20 : 200,

@@ -1,6 +1,6 @@
 import { mix } from '../ids.ts';
 import type { Reads, ReadsResult } from '../load/plan.ts';
-import { bearer } from '../targets/parley.ts';
+import { bearer, UNCOMPRESSED } from '../targets/parley.ts';
 import { type Server, withServer } from '../targets/server.ts';
 import type { Target } from '../targets/target.ts';
 import { pairsWorld, type World } from '../world.ts';
@@ -80,7 +80,8 @@ export async function readsOf(bench: Bench, server: Server, world: World): Promi
     // Spread evenly, in an order that is not that of the keys.
     const place = (Math.floor((index * world.conversations.length) / count) + mix(index)) % world.conversations.length;
     const { id, members } = world.conversations[place]!;
-    requests.push({ path: `/api/v1/conversations/${id}/messages`, headers: await bearer(world, members[1]!) });
+    const headers = { ...(await bearer(world, members[1]!)), ...UNCOMPRESSED };
+    requests.push({ path: `/api/v1/conversations/${id}/messages`, headers });
   }
   return {
     load: 'reads',

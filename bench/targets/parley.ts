@@ -75,6 +75,9 @@ export function parleyOn(program: string, postgres: TestPostgres, nodes = 1, red
   };
 }
 
+/** Asks for answers as they are: over the loopback device compression saves nothing, and no peer does it. */
+export const UNCOMPRESSED = { 'Accept-Encoding': 'identity' };
+
 /** The header that signs a user of the world in. The session's row is seeded; only its token is made here. */
 export async function bearer(world: World, user: number): Promise<Record<string, string>> {
   const { id, session_id } = world.users[user]!;

@@ -23,5 +23,5 @@ export function createAuth(
   const passwords = new Passwords(config.auth);
   const auth = new AuthService({ users, sessions, passwords, tokens, cache, changes, limits, log: logger });
   const cookies = new SessionCookies(config.server.public_url);
-  return { auth, routes: [authRoutes({ auth, users, tokens, cookies, origins, limits })] };
+  return { auth, routes: [authRoutes({ auth, users, tokens, cookies, origins })] };
 }

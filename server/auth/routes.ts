@@ -1,18 +1,11 @@
-import { createRoute } from '@hono/zod-openapi';
 import { z } from 'zod';
+import { MAX_CREDENTIALS_BYTES } from '../../protocol/limits.ts';
 import { DeleteUserBody, LoginBody, PasswordBody, RefreshBody, RegisterBody } from '../../protocol/requests.ts';
 import { Tokens as TokensAnswer, User } from '../../protocol/resources.ts';
+import { answer } from '../http/declared-answers.ts';
 import type { OriginPolicy } from '../http/origin.ts';
-import {
-  createRouter,
-  failures,
-  type HttpContext,
-  jsonAnswer,
-  jsonBody,
-  type Router,
-  SIGNED_IN,
-} from '../http/router.ts';
-import { addressKey, type RateLimits } from '../limits/rate-limits.ts';
+import { mount, publicRoute, signedInRoute } from '../http/route-kit.ts';
+import { createRouter, type HttpContext, type Router } from '../http/router.ts';
 import type { SignedIn, TokenClaims } from '../sessions/model.ts';
 import { ParleyError } from '../shared/errors.ts';
 import type { UsersService } from '../users/service.ts';
@@ -21,7 +14,7 @@ import { accessCookie, refreshCookie, type SessionCookies } from './cookies.ts';
 import type { AuthService } from './service.ts';
 import type { Tokens } from './tokens.ts';
 
-const TAGS = ['Authentication'];
+const TAG = 'Authentication';
 const Success = z.object({ success: z.literal(true) });
 
 /** How a browser says that it keeps its tokens in cookies: they are then in no body, where scripts could read them. */
@@ -34,103 +27,109 @@ const SignedInAnswer = z.object({ user: User, tokens: TokensAnswer.optional() })
   description: 'The tokens are set as cookies too, and in no body with `X-Auth-Mode: cookie`',
 });
 
-const registerRoute = (path: string, summary: string) =>
-  createRoute({
-    method: 'post',
-    path,
-    tags: TAGS,
-    summary,
-    request: { headers: authMode, body: jsonBody(RegisterBody) },
-    responses: {
-      201: jsonAnswer('The account is made and signed in', SignedInAnswer),
-      ...failures('validation_failed', 'email_taken', 'username_taken', 'phone_taken', 'rate_limited', 'unavailable'),
-    },
-  });
+/** What calls have in common that name a password or a refresh token, or answer with tokens. */
+const credentials = { tag: TAG, maxBodyBytes: MAX_CREDENTIALS_BYTES, secret: true };
 
-const loginRoute = createRoute({
+const registration = {
+  ...credentials,
   method: 'post',
-  path: '/api/v1/auth/login',
-  tags: TAGS,
-  summary: 'Sign in',
-  description: 'By e-mail address, username or phone number. An unknown account is answered like a wrong password.',
-  request: { headers: authMode, body: jsonBody(LoginBody) },
-  responses: {
-    200: jsonAnswer('Signed in', SignedInAnswer),
-    ...failures('validation_failed', 'invalid_credentials', 'rate_limited', 'unavailable'),
-  },
+  request: { headers: authMode, body: RegisterBody },
+  answers: { 201: answer('The account is made and signed in', SignedInAnswer) },
+  fails: ['email_taken', 'username_taken', 'phone_taken'],
+  limit: 'register',
+} as const;
+
+const register = publicRoute({
+  ...registration,
+  path: '/api/v1/auth/register',
+  operationId: 'register',
+  summary: 'Sign up',
 });
 
-const refreshRoute = createRoute({
+const signUp = publicRoute({
+  ...registration,
+  path: '/api/signup',
+  operationId: 'signUp',
+  summary: 'Sign up, at the address that older web clients post to',
+});
+
+const login = publicRoute({
+  ...credentials,
+  method: 'post',
+  path: '/api/v1/auth/login',
+  operationId: 'login',
+  summary: 'Sign in',
+  description: 'By e-mail address, username or phone number. An unknown account is answered like a wrong password.',
+  request: { headers: authMode, body: LoginBody },
+  answers: { 200: answer('Signed in', SignedInAnswer) },
+  fails: ['invalid_credentials'],
+  limit: 'login',
+});
+
+const refresh = publicRoute({
+  ...credentials,
   method: 'post',
   path: '/api/v1/auth/refresh',
-  tags: TAGS,
+  operationId: 'refreshTokens',
   summary: 'Exchange a refresh token',
   description:
     'The token of the body, or of the cookie where the body has none. Every exchange makes the token void; for 30 s a ' +
     'repeat gets the same successor, after that it ends the session.',
-  request: { headers: authMode, body: jsonBody(RefreshBody) },
-  responses: {
-    200: jsonAnswer(
+  request: { headers: authMode, body: RefreshBody },
+  answers: {
+    200: answer(
       'New tokens; where they travel in cookies, only for how many seconds they hold',
       z.union([TokensAnswer, Success.extend({ expires_in: z.int() })]),
     ),
-    ...failures(
-      'validation_failed',
-      'missing_token',
-      'invalid_token',
-      'token_expired',
-      'token_reused',
-      'origin_not_allowed',
-      'rate_limited',
-    ),
   },
+  fails: ['missing_token', 'invalid_token', 'token_expired', 'token_reused', 'origin_not_allowed'],
+  limit: 'refresh',
 });
 
-const logoutRoute = createRoute({
+const logout = publicRoute({
   method: 'post',
   path: '/api/v1/auth/logout',
-  tags: TAGS,
+  operationId: 'logout',
+  tag: TAG,
   summary: 'Sign out',
   description: 'Ends the session, closes its sockets and clears the cookies; also with an expired token, or with none.',
-  security: [{ bearer: [] }, { cookie: [] }, {}],
-  responses: { 200: jsonAnswer('Signed out', Success), ...failures('origin_not_allowed') },
+  looksAtSession: true,
+  answers: { 200: answer('Signed out', Success) },
+  fails: ['origin_not_allowed'],
 });
 
-const passwordRoute = createRoute({
+const changePassword = signedInRoute({
+  ...credentials,
   method: 'post',
   path: '/api/v1/auth/password',
-  ...SIGNED_IN,
-  tags: TAGS,
+  operationId: 'changePassword',
   summary: 'Change your password',
   description: 'Ends every other session of yours.',
-  request: { body: jsonBody(PasswordBody) },
-  responses: {
-    200: jsonAnswer('Changed', Success),
-    ...failures('validation_failed', 'missing_token', 'invalid_token', 'invalid_credentials', 'rate_limited'),
-  },
+  request: { body: PasswordBody },
+  answers: { 200: answer('Changed', Success) },
+  fails: ['invalid_credentials'],
 });
 
-const meRoute = createRoute({
+const getMe = signedInRoute({
   method: 'get',
   path: '/api/v1/auth/me',
-  ...SIGNED_IN,
-  tags: TAGS,
+  operationId: 'getMe',
+  tag: TAG,
   summary: 'Who you are',
-  responses: { 200: jsonAnswer('You', User), ...failures('missing_token', 'invalid_token', 'token_expired') },
+  answers: { 200: answer('You', User) },
 });
 
-const deleteRoute = createRoute({
+const deleteMe = signedInRoute({
+  ...credentials,
   method: 'delete',
   path: '/api/v1/users/me',
-  ...SIGNED_IN,
-  tags: ['Users'],
+  operationId: 'deleteMe',
+  tag: 'Users',
   summary: 'Delete your account',
   description: 'Signs you out everywhere and frees your address. Your messages stay, as those of a deleted user.',
-  request: { body: jsonBody(DeleteUserBody) },
-  responses: {
-    200: jsonAnswer('The account is deleted', Success),
-    ...failures('validation_failed', 'missing_token', 'invalid_token', 'invalid_credentials', 'rate_limited'),
-  },
+  request: { body: DeleteUserBody },
+  answers: { 200: answer('The account is deleted', Success) },
+  fails: ['invalid_credentials'],
 });
 
 export interface AuthRoutesDeps {
@@ -139,10 +138,9 @@ export interface AuthRoutesDeps {
   tokens: Tokens;
   cookies: SessionCookies;
   origins: OriginPolicy;
-  limits: Pick<RateLimits, 'register' | 'login' | 'refresh'>;
 }
 
-export function authRoutes({ auth, users, tokens, cookies, origins, limits }: AuthRoutesDeps): Router {
+export function authRoutes({ auth, users, tokens, cookies, origins }: AuthRoutesDeps): Router {
   const router = createRouter();
 
   const signedIn = (c: HttpContext, { user, ...grant }: SignedIn) => {
@@ -150,25 +148,16 @@ export function authRoutes({ auth, users, tokens, cookies, origins, limits }: Au
     return wantsCookiesOnly(c) ? { user } : { user, tokens: grant.tokens };
   };
 
-  const registerRoutes = [
-    registerRoute('/api/v1/auth/register', 'Sign up'),
-    registerRoute('/api/signup', 'Sign up, at the address that older web clients post to'),
-  ];
-  for (const route of registerRoutes) {
-    router.openapi(route, async (c) => {
-      await limits.register?.take(addressKey(c.env.address));
-      return c.json(signedIn(c, await auth.register(c.req.valid('json'))), 201);
-    });
+  for (const route of [register, signUp]) {
+    mount(router, route, async (c) => signedIn(c, await auth.register(c.req.valid('json'))));
   }
 
-  router.openapi(loginRoute, async (c) => {
-    await limits.login?.take(addressKey(c.env.address));
+  mount(router, login, async (c) => {
     const { password, ...handle } = c.req.valid('json');
-    return c.json(signedIn(c, await auth.login(handle, password)), 200);
+    return signedIn(c, await auth.login(handle, password));
   });
 
-  router.openapi(refreshRoute, async (c) => {
-    await limits.refresh?.take(addressKey(c.env.address));
+  mount(router, refresh, async (c) => {
     const given = c.req.valid('json').refresh_token;
     const token = given ?? refreshCookie(c.req.raw.headers);
     if (token === undefined) throw new ParleyError('missing_token', 'Sign in first: no refresh token was sent');
@@ -176,14 +165,14 @@ export function authRoutes({ auth, users, tokens, cookies, origins, limits }: Au
     const grant = await auth.refresh(token);
     cookies.set(c, grant);
     const inCookies = given === undefined || wantsCookiesOnly(c);
-    return c.json(inCookies ? { success: true as const, expires_in: grant.tokens.expires_in } : grant.tokens, 200);
+    return inCookies ? { success: true as const, expires_in: grant.tokens.expires_in } : grant.tokens;
   });
 
-  router.openapi(logoutRoute, async (c) => {
+  mount(router, logout, async (c) => {
     const session = await sessionToLeave(c.req.raw.headers);
     if (session) await auth.logout(session);
     cookies.clear(c);
-    return c.json({ success: true as const }, 200);
+    return { success: true };
   });
 
   /** The session that a sign-out means, by whichever token is there, expired or not. */
@@ -200,22 +189,22 @@ export function authRoutes({ auth, users, tokens, cookies, origins, limits }: Au
     );
   }
 
-  router.openapi(passwordRoute, async (c) => {
+  mount(router, changePassword, async (c) => {
     const { userId, sessionId } = c.var.caller;
     const { current_password: current, new_password: next } = c.req.valid('json');
     await auth.changePassword(userId, { current, next }, sessionId);
-    return c.json({ success: true as const }, 200);
+    return { success: true };
   });
 
-  router.openapi(deleteRoute, async (c) => {
+  mount(router, deleteMe, async (c) => {
     const { userId } = c.var.caller;
     await auth.confirmPassword(userId, c.req.valid('json').password);
     await users.remove(userId);
     cookies.clear(c);
-    return c.json({ success: true as const }, 200);
+    return { success: true };
   });
 
-  router.openapi(meRoute, async (c) => c.json(await users.self(c.var.caller.userId), 200));
+  mount(router, getMe, (c) => users.self(c.var.caller.userId));
 
   return router;
 }

@@ -1,5 +1,6 @@
-import { createRoute, z } from '@hono/zod-openapi';
+import { z } from '@hono/zod-openapi';
 import { Emoji } from '../../protocol/events.ts';
+import { PAGE_SIZES } from '../../protocol/limits.ts';
 import {
   Cursor,
   counterQuery,
@@ -10,16 +11,10 @@ import {
 } from '../../protocol/requests.ts';
 import { Changes, Mark, Message } from '../../protocol/resources.ts';
 import { Counter, Id } from '../../protocol/schemas.ts';
-import { longJson } from '../http/long-answers.ts';
-import {
-  createRouter,
-  failures,
-  jsonAnswer,
-  jsonBody,
-  type Router,
-  SIGNED_IN,
-  SIGNED_IN_READ,
-} from '../http/router.ts';
+import { withStatus } from '../http/answer.ts';
+import { answer } from '../http/declared-answers.ts';
+import { mount, signedInRoute } from '../http/route-kit.ts';
+import { createRouter, type Router } from '../http/router.ts';
 import type { ChatService } from './service.ts';
 
 const CONVERSATION = '/api/v1/conversations/{id}';
@@ -31,27 +26,30 @@ const MessageParams = z.object({ id: Id, message_id: Id });
 const ReactionParams = MessageParams.extend({ emoji: Emoji });
 
 const HistoryQuery = z.object({
-  limit: pageLimit(50, 100),
+  limit: pageLimit(PAGE_SIZES.messages),
   cursor: Cursor,
   around: Id.optional().meta({ description: 'Opens the page around this message' }),
 });
 const ChangesQuery = z.object({
   since: counterQuery('since').meta({ description: 'The `rev` that the caller holds' }),
-  marks_since: counterQuery('marks_since').optional().meta({ description: 'The `marks_rev` that the caller holds' }),
-  limit: pageLimit(500, 1000),
+  marks_since: counterQuery('marks_since')
+    .optional()
+    .meta({ description: 'The `marks_rev` that the caller holds', param: { required: false } }),
+  limit: pageLimit(PAGE_SIZES.changes),
 });
 
-const base = { ...SIGNED_IN, tags: ['Messages'] };
-const reading = { ...SIGNED_IN_READ, tags: ['Messages'] };
+const TAG = 'Messages';
 
-const history = createRoute({
-  ...reading,
+const listMessages = signedInRoute({
   method: 'get',
   path: `${CONVERSATION}/messages`,
+  operationId: 'listMessages',
+  tag: TAG,
   summary: 'History, the newest page first, oldest to newest inside a page',
+  reads: 'page',
   request: { params: ConversationParams, query: HistoryQuery },
-  responses: {
-    200: jsonAnswer(
+  answers: {
+    200: answer(
       'A page, at least as new as `rev`',
       z.object({
         messages: z.array(Message),
@@ -60,146 +58,142 @@ const history = createRoute({
         rev: Counter,
       }),
     ),
-    ...failures('validation_failed', 'conversation_not_found', 'message_not_found', 'rate_limited'),
   },
+  fails: ['conversation_not_found', 'message_not_found'],
 });
 
-const send = createRoute({
-  ...base,
+const sendMessage = signedInRoute({
   method: 'post',
   path: `${CONVERSATION}/messages`,
+  operationId: 'sendMessage',
+  tag: TAG,
   summary: 'Send a message',
   description: 'Answered once it is on stable storage. The same `client_id` again gives the same message, with 200.',
-  request: { params: ConversationParams, body: jsonBody(SendMessageBody) },
-  responses: {
-    200: jsonAnswer('The message that was sent with this `client_id` before', Message),
-    201: jsonAnswer('The message', Message),
-    ...failures('validation_failed', 'conversation_not_found', 'message_not_found', 'rate_limited', 'unavailable'),
+  request: { params: ConversationParams, body: SendMessageBody },
+  answers: {
+    200: answer('The message that was sent with this `client_id` before', Message),
+    201: answer('The message', Message),
   },
+  fails: ['conversation_not_found', 'message_not_found'],
 });
 
-const edit = createRoute({
-  ...base,
+const editMessage = signedInRoute({
   method: 'patch',
   path: MESSAGE,
+  operationId: 'editMessage',
+  tag: TAG,
   summary: 'Edit a message of one’s own',
   description: 'With `if_rev`, only what still stands at that `rev`. The same content again changes nothing.',
-  request: { params: MessageParams, body: jsonBody(EditMessageBody) },
-  responses: {
-    200: jsonAnswer('The message as it now stands', Message),
-    ...failures(
-      'validation_failed',
-      'forbidden',
-      'conversation_not_found',
-      'message_not_found',
-      'stale',
-      'rate_limited',
-    ),
+  request: { params: MessageParams, body: EditMessageBody },
+  answers: {
+    200: answer('The message as it now stands', Message),
   },
+  fails: ['forbidden', 'conversation_not_found', 'message_not_found', 'stale'],
 });
 
-const remove = createRoute({
-  ...base,
+const deleteMessage = signedInRoute({
   method: 'delete',
   path: MESSAGE,
+  operationId: 'deleteMessage',
+  tag: TAG,
   summary: 'Delete a message: its sender, or an admin of the group',
   description: 'It stays as a tombstone, with empty content and `deleted_at`.',
   request: { params: MessageParams },
-  responses: {
-    200: jsonAnswer('The tombstone', Message),
-    ...failures('forbidden', 'conversation_not_found', 'message_not_found', 'rate_limited'),
+  answers: {
+    200: answer('The tombstone', Message),
   },
+  fails: ['forbidden', 'conversation_not_found', 'message_not_found'],
 });
 
-const reactionAnswers = {
-  200: jsonAnswer('The message as it now stands', Message),
-  ...failures('validation_failed', 'conversation_not_found', 'message_not_found', 'stale', 'rate_limited'),
-};
+const reaction = {
+  path: REACTION,
+  tag: TAG,
+  request: { params: ReactionParams },
+  answers: { 200: answer('The message as it now stands', Message) },
+  fails: ['conversation_not_found', 'message_not_found', 'stale'],
+} as const;
 
-const addReaction = createRoute({
-  ...base,
+const addReaction = signedInRoute({
+  ...reaction,
   method: 'put',
-  path: REACTION,
+  operationId: 'addReaction',
   summary: 'React to a message',
-  request: { params: ReactionParams },
-  responses: reactionAnswers,
 });
 
-const removeReaction = createRoute({
-  ...base,
+const removeReaction = signedInRoute({
+  ...reaction,
   method: 'delete',
-  path: REACTION,
+  operationId: 'removeReaction',
   summary: 'Take a reaction back',
-  request: { params: ReactionParams },
-  responses: reactionAnswers,
 });
 
-const markRead = createRoute({
-  ...base,
+const markRead = signedInRoute({
   method: 'post',
   path: `${CONVERSATION}/read`,
+  operationId: 'markRead',
+  tag: TAG,
   summary: 'Move one’s read mark, never back',
   description:
     'Answered once it is written, within about a second. A mark beyond the newest message counts as that message.',
-  request: { params: ConversationParams, body: jsonBody(ReadBody) },
-  responses: {
-    200: jsonAnswer('The caller’s marks', Mark),
-    ...failures('validation_failed', 'conversation_not_found', 'unavailable'),
+  request: { params: ConversationParams, body: ReadBody },
+  answers: {
+    200: answer('The caller’s marks', Mark),
   },
+  fails: ['conversation_not_found'],
 });
 
-const changes = createRoute({
-  ...reading,
+const listChanges = signedInRoute({
   method: 'get',
   path: `${CONVERSATION}/changes`,
+  operationId: 'listChanges',
+  tag: TAG,
   summary: 'What changed since a `rev`',
   description: 'Works after a second or a year. Too far behind, it answers `reset: true`: load the newest page.',
+  reads: 'page',
   request: { params: ConversationParams, query: ChangesQuery },
-  responses: {
-    200: jsonAnswer('The changes', Changes),
-    ...failures('validation_failed', 'conversation_not_found', 'resync_required', 'rate_limited'),
+  answers: {
+    200: answer('The changes', Changes),
   },
+  fails: ['conversation_not_found', 'resync_required'],
 });
 
 /** Messages, reactions, marks and changes over REST (PROTOCOL.md §5, §7.3). */
 export function messageRoutes(chat: ChatService): Router {
-  return createRouter()
-    .openapi(history, async (c) => {
-      const { id } = c.req.valid('param');
-      const page = await chat.read.history(c.var.caller, id, c.req.valid('query'));
-      const { messages, nextCursor, rev } = page;
-      return longJson(c, { messages, has_more: nextCursor !== undefined, next_cursor: nextCursor, rev });
-    })
-    .openapi(send, async (c) => {
-      const { id } = c.req.valid('param');
-      const message = { ...c.req.valid('json'), conversation_id: id };
-      const receipt = await chat.send(c.var.caller, message);
-      return c.json(await chat.read.sent(c.var.caller, message, receipt), receipt.known ? 200 : 201);
-    })
-    .openapi(edit, async (c) => {
-      const key = keyOf(c.req.valid('param'));
-      const edited = await chat.edit(c.var.caller, key, c.req.valid('json'));
-      return c.json(await chat.read.afterChange(c.var.caller, edited), 200);
-    })
-    .openapi(remove, async (c) => c.json(await chat.delete(c.var.caller, keyOf(c.req.valid('param'))), 200))
-    .openapi(addReaction, async (c) => {
-      const key = keyOf(c.req.valid('param'));
-      const message = await chat.react(c.var.caller, key, { emoji: c.req.valid('param').emoji, add: true });
-      return c.json(await chat.read.afterChange(c.var.caller, message), 200);
-    })
-    .openapi(removeReaction, async (c) => {
-      const key = keyOf(c.req.valid('param'));
-      const message = await chat.react(c.var.caller, key, { emoji: c.req.valid('param').emoji, add: false });
-      return c.json(await chat.read.afterChange(c.var.caller, message), 200);
-    })
-    .openapi(markRead, async (c) => {
-      const { id } = c.req.valid('param');
-      return c.json(await chat.markRead(c.var.caller, id, c.req.valid('json').seq), 200);
-    })
-    .openapi(changes, async (c) => {
-      const { id } = c.req.valid('param');
-      return longJson(c, await chat.changes.changes(c.var.caller, id, c.req.valid('query')));
+  const router = createRouter();
+
+  mount(router, listMessages, async (c) => {
+    const { id } = c.req.valid('param');
+    const { messages, nextCursor, rev } = await chat.read.history(c.var.caller, id, c.req.valid('query'));
+    return { messages, has_more: nextCursor !== undefined, next_cursor: nextCursor, rev };
+  });
+
+  mount(router, sendMessage, async (c) => {
+    const { id } = c.req.valid('param');
+    const message = { ...c.req.valid('json'), conversation_id: id };
+    const receipt = await chat.send(c.var.caller, message);
+    return withStatus(receipt.known ? 200 : 201, await chat.read.sent(c.var.caller, message, receipt));
+  });
+
+  mount(router, editMessage, async (c) => {
+    const edited = await chat.edit(c.var.caller, keyOf(c.req.valid('param')), c.req.valid('json'));
+    return chat.read.afterChange(c.var.caller, edited);
+  });
+
+  mount(router, deleteMessage, (c) => chat.delete(c.var.caller, keyOf(c.req.valid('param'))));
+
+  for (const [route, add] of [[addReaction, true] as const, [removeReaction, false] as const]) {
+    mount(router, route, async (c) => {
+      const { emoji, ...key } = c.req.valid('param');
+      const message = await chat.react(c.var.caller, keyOf(key), { emoji, add });
+      return chat.read.afterChange(c.var.caller, message);
     });
+  }
+
+  mount(router, markRead, (c) => chat.markRead(c.var.caller, c.req.valid('param').id, c.req.valid('json').seq));
+
+  mount(router, listChanges, (c) => chat.changes.changes(c.var.caller, c.req.valid('param').id, c.req.valid('query')));
+
+  return router;
 }
 
 function keyOf({ id, message_id }: z.output<typeof MessageParams>) {

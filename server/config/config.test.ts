@@ -77,6 +77,75 @@ describe('settings', () => {
   });
 });
 
+describe('a secret', () => {
+  const SECRET = 'a-secret-of-more-than-thirty-two-characters';
+  const DATABASE = 'postgres://parley:hunter2@127.0.0.1/parley';
+  const path = join(folder, 'secret');
+  const file = (content: string) => {
+    writeFileSync(path, content);
+    return path;
+  };
+  const given: [string, string, (config: Config) => string][] = [
+    ['JWT_SECRET', SECRET, ({ auth }) => auth.jwt_secret],
+    ['JWT_SECRET_PREVIOUS', SECRET, ({ auth }) => auth.jwt_secret_previous],
+    ['WEBHOOK_SECRET', SECRET, ({ webhooks }) => webhooks.secret],
+    ['WEBHOOK_SECRET_PREVIOUS', SECRET, ({ webhooks }) => webhooks.secret_previous],
+    ['DATABASE_URL', DATABASE, ({ data }) => data.url],
+    ['REDIS_URL', 'redis://:hunter2@127.0.0.1', ({ redis }) => redis.url],
+    ['REDIS_PASSWORD', 'hunter2', ({ redis }) => redis.password],
+    ['METRICS_TOKEN', 'hunter2', ({ monitoring }) => monitoring.metrics_token],
+  ];
+
+  test.each(given)('may be in a file: %s', (variable, value, read) => {
+    for (const content of [value, `${value}\n`, `${value}\r\n`]) {
+      expect(read(load('', { [`${variable}_FILE`]: file(content) }))).toBe(value);
+    }
+    expect(read(load('', { [variable]: '', [`${variable}_FILE`]: file(value) }))).toBe(value);
+  });
+
+  test('that may be in a file is every one that is a secret, and no other setting', () => {
+    const brackets = [...readFileSync(DOCUMENTED, 'utf8').matchAll(/\[([A-Z_, …]+)\]$/gm)].map(([, names]) => names!);
+    const own = brackets.flatMap((names) => names.split(', ')).filter((name) => name !== '…_FILE');
+    expect(own.length).toBeGreaterThan(40);
+    const absent = join(folder, 'absent');
+    const inFiles = own.filter((name) => {
+      try {
+        load('', { [`${name}_FILE`]: absent });
+        return false;
+      } catch (error) {
+        expect((error as Error).message).toBe(`${name}_FILE names ${absent}, which cannot be read: ENOENT`);
+        return true;
+      }
+    });
+    expect(inFiles.sort()).toEqual([...given.map(([name]) => name), 'WEBHOOK_URL'].sort());
+    const documented = brackets.filter((names) => names.endsWith('…_FILE')).map((names) => names.split(',')[0]!);
+    expect(documented.sort()).toEqual(inFiles);
+  });
+
+  test('of a file comes before the configuration file, and loses only one newline', () => {
+    const token = ({ monitoring }: Config) => monitoring.metrics_token;
+    const METRICS_TOKEN_FILE = file(' two lines\n\n');
+    expect(token(load('monitoring: { metrics_token: other }', { METRICS_TOKEN_FILE }))).toBe(' two lines\n');
+  });
+
+  test('that is given twice, in an empty file, or in none stops the start', () => {
+    const both = { JWT_SECRET: SECRET, JWT_SECRET_FILE: file(SECRET) };
+    expect(() => load('', both)).toThrow('JWT_SECRET and JWT_SECRET_FILE are both given: keep one of them');
+    expect(() => load('', { JWT_SECRET_FILE: file('\n') })).toThrow(`JWT_SECRET_FILE names ${path}, which is empty`);
+    expect(() => load('', { JWT_SECRET_FILE: folder })).toThrow('which cannot be read: EISDIR');
+  });
+
+  test('is not repeated when it is wrong, wherever it was given', () => {
+    const wrong = 'mysql://parley:hunter2@127.0.0.1/parley';
+    const places: Record<string, string>[] = [{ DATABASE_URL: wrong }, { DATABASE_URL_FILE: file(wrong) }];
+    for (const variables of places) {
+      expect(() => load('', variables)).toThrow(/^DATABASE_URL must be an address/);
+      expect(() => load('', variables)).not.toThrow(/hunter2/);
+    }
+    expect(() => load(`redis: { url: 'http://:hunter2@127.0.0.1' }`)).not.toThrow(/hunter2/);
+  });
+});
+
 describe('in prod', () => {
   const secret = { JWT_SECRET: 'x'.repeat(32) };
 

@@ -116,13 +116,26 @@ const redisUrl = z.string().refine((value) => value === '' || (/^rediss?:\/\//.t
   error: 'must be an address such as redis://:password@redis.example.com:6379/0',
 });
 
-const secret = z.string().refine((value) => value === '' || value.length >= 32, {
+const signingSecret = z.string().refine((value) => value === '' || value.length >= 32, {
   error: 'must have 32 characters or more: make one with "openssl rand -base64 48"',
 });
 
 /** One setting: the environment variable that overrides it, its default, and what it may be. */
-function setting<T extends z.ZodType>(variable: string, fallback: string | number | boolean, schema: T) {
-  return { variable, fallback, schema };
+interface Setting<T extends z.ZodType = z.ZodType> {
+  variable: string;
+  fallback: string | number | boolean;
+  schema: T;
+  /** Whether it is a secret, or may hold one: it is never repeated, and a file may hold it (`…_FILE`). */
+  secret: boolean;
+}
+
+function setting<T extends z.ZodType>(
+  variable: string,
+  fallback: string | number | boolean,
+  schema: T,
+  { secret = false } = {},
+): Setting<T> {
+  return { variable, fallback, schema, secret };
 }
 
 /** The settings, in the order and under the names of configs/config.yaml, which documents them. */
@@ -141,19 +154,19 @@ const SETTINGS = {
   data: {
     dir: setting('DATA_DIR', './data', z.string().min(1, { error: 'must name a folder, or be ":memory:"' })),
     sqlite_readers: setting('SQLITE_READERS', 2, number(1, 16)),
-    url: setting('DATABASE_URL', '', databaseAddress),
+    url: setting('DATABASE_URL', '', databaseAddress, { secret: true }),
     pool_size: setting('DATABASE_POOL_SIZE', 10, number(4, 1000)),
   },
   redis: {
     addr: setting('REDIS_ADDR', '', address),
-    url: setting('REDIS_URL', '', redisUrl),
-    password: setting('REDIS_PASSWORD', '', z.string()),
+    url: setting('REDIS_URL', '', redisUrl, { secret: true }),
+    password: setting('REDIS_PASSWORD', '', z.string(), { secret: true }),
     db: setting('REDIS_DB', 0, number(0, 1_000_000)),
     prefix: setting('REDIS_PREFIX', 'parley:', z.string().min(1)),
   },
   auth: {
-    jwt_secret: setting('JWT_SECRET', '', secret),
-    jwt_secret_previous: setting('JWT_SECRET_PREVIOUS', '', secret),
+    jwt_secret: setting('JWT_SECRET', '', signingSecret, { secret: true }),
+    jwt_secret_previous: setting('JWT_SECRET_PREVIOUS', '', signingSecret, { secret: true }),
     jwt_access_expiry: setting('JWT_ACCESS_EXPIRY', '15m', duration('1s', '24h')),
     jwt_refresh_expiry: setting('JWT_REFRESH_EXPIRY', '168h', duration('1s', '8760h')),
     session_max_age: setting('SESSION_MAX_AGE', '2160h', duration('1s', '87600h')),
@@ -177,9 +190,9 @@ const SETTINGS = {
     retry_cap: setting('WORKER_RETRY_CAP', '1h', duration('10ms', '24h')),
   },
   webhooks: {
-    url: setting('WEBHOOK_URL', '', receiver),
-    secret: setting('WEBHOOK_SECRET', '', secret),
-    secret_previous: setting('WEBHOOK_SECRET_PREVIOUS', '', secret),
+    url: setting('WEBHOOK_URL', '', receiver, { secret: true }),
+    secret: setting('WEBHOOK_SECRET', '', signingSecret, { secret: true }),
+    secret_previous: setting('WEBHOOK_SECRET_PREVIOUS', '', signingSecret, { secret: true }),
     timeout: setting('WEBHOOK_TIMEOUT', '10s', duration('100ms', '60s')),
     allow_private: setting('WEBHOOK_ALLOW_PRIVATE', false, flag),
   },
@@ -200,20 +213,18 @@ const SETTINGS = {
   monitoring: {
     log_level: setting('LOG_LEVEL', 'info', choice(['trace', 'debug', 'info', 'warn', 'error', 'silent'])),
     log_format: setting('LOG_FORMAT', 'auto', choice(['auto', 'pretty', 'json'])),
-    metrics_token: setting('METRICS_TOKEN', '', z.string()),
+    metrics_token: setting('METRICS_TOKEN', '', z.string(), { secret: true }),
   },
 } as const;
 
-type Setting = ReturnType<typeof setting<z.ZodType>>;
-type Read<T> = T extends { variable: string; schema: infer S extends z.ZodType }
-  ? z.output<S>
-  : { -readonly [K in keyof T]: Read<T[K]> };
+type Read<T> = T extends Setting<infer S> ? z.output<S> : { -readonly [K in keyof T]: Read<T[K]> };
 
 /** Every setting, checked; durations are milliseconds. */
 export type Config = Read<typeof SETTINGS>;
 
 /**
- * Reads configs/config.yaml (or `CONFIG_FILE`) where there is one, then the environment over it, and checks the whole.
+ * Reads configs/config.yaml (or `CONFIG_FILE`) where there is one, then the environment over it, and checks the whole. A
+ * secret may be in a file of its own, which `<variable>_FILE` names.
  * Throws a ConfigError at the first setting that is wrong.
  */
 export function loadConfig(env: Record<string, string | undefined> = process.env): Config {
@@ -273,19 +284,36 @@ function readSettings(tree: object, file: unknown, env: Record<string, string | 
 }
 
 function readOne(one: Setting, inFile: unknown, env: Record<string, string | undefined>, path: string): unknown {
-  const fromEnv = env[one.variable];
-  const given = fromEnv ?? inFile ?? one.fallback;
-  const result = one.schema.safeParse(given);
+  const { variable, fallback, schema, secret } = one;
+  const fromEnv = (secret ? readSecretFile(variable, env) : undefined) ?? env[variable];
+  const given = fromEnv ?? inFile ?? fallback;
+  const result = schema.safeParse(given);
   if (result.success) return result.data;
-  const where = fromEnv === undefined ? `${path} (in the configuration file)` : one.variable;
-  throw new ConfigError(`${where} ${result.error.issues[0]?.message ?? 'is not valid'}${quoted(one.variable, given)}`);
+  const where = fromEnv === undefined ? `${path} (in the configuration file)` : variable;
+  const quoted = secret ? '' : `; it is ${JSON.stringify(given)}`;
+  throw new ConfigError(`${where} ${result.error.issues[0]?.message ?? 'is not valid'}${quoted}`);
 }
 
-/** Repeats the wrong value, unless it is a secret or may hold one. */
-function quoted(variable: string, given: unknown): string {
-  return /SECRET|TOKEN$|PASSWORD$|^(DATABASE|REDIS|WEBHOOK)_URL$/.test(variable)
-    ? ''
-    : `; it is ${JSON.stringify(given)}`;
+/**
+ * What the file holds that `<variable>_FILE` names, as Docker and Kubernetes hand out secrets: in no environment that a child
+ * process or `docker inspect` could show. The newline at its end, which editors and `echo` leave there, is not part of it.
+ */
+function readSecretFile(variable: string, env: Record<string, string | undefined>): string | undefined {
+  const name = `${variable}_FILE`;
+  const path = env[name] ?? '';
+  if (path === '') return undefined;
+  if ((env[variable] ?? '') !== '') throw new ConfigError(`${variable} and ${name} are both given: keep one of them`);
+  const value = readText(name, path).replace(/\r?\n$/, '');
+  if (value === '') throw new ConfigError(`${name} names ${path}, which is empty`);
+  return value;
+}
+
+function readText(name: string, path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new ConfigError(`${name} names ${path}, which cannot be read: ${(error as NodeJS.ErrnoException).code}`);
+  }
 }
 
 function join(path: string, key: string): string {

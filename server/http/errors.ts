@@ -4,6 +4,9 @@ import type { ErrorBody, ErrorCode } from '../../protocol/errors.ts';
 import { ParleyError, toParleyError } from '../shared/errors.ts';
 import type { HttpContext } from './router.ts';
 
+/** After how long to try again where nobody knows better: another node may answer, or the queue be shorter. */
+const UNAVAILABLE_MS = 1000;
+
 /** What the framework itself refuses, in the contract's words. */
 function fromHttpException({ status }: HTTPException): ParleyError | undefined {
   if (status === 415) return new ParleyError('unsupported_media_type');
@@ -21,7 +24,7 @@ export function answerError(thrown: unknown, c: HttpContext, failed: (code: Erro
   const body: ErrorBody = { code: error.code, message: error.message, request_id: c.var.requestId };
   if (error.details.errors) body.errors = error.details.errors;
   if (error.code === 'upgrade_required') c.header('Upgrade', 'websocket'); // RFC 9110 §15.5.22
-  const { retryAfterMs, limit } = error.details;
+  const { retryAfterMs = error.code === 'unavailable' ? UNAVAILABLE_MS : undefined, limit } = error.details;
   if (retryAfterMs !== undefined) {
     const seconds = String(Math.max(1, Math.ceil(retryAfterMs / 1000)));
     c.header('Retry-After', seconds);

@@ -1,4 +1,3 @@
-import { bodyLimit } from 'hono/body-limit';
 import { cors } from 'hono/cors';
 import { requestId } from 'hono/request-id';
 import { TrieRouter } from 'hono/router/trie-router';
@@ -12,7 +11,8 @@ import { SAFE_METHODS } from './methods.ts';
 import type { OriginPolicy } from './origin.ts';
 import type { ProxyTrust } from './proxy-trust.ts';
 import type { BeginRead } from './read-turns.ts';
-import { type Caller, createRouter, type HttpContext, type Router } from './router.ts';
+import { limitBody } from './route-kit.ts';
+import { type Caller, createRouter, type HttpContext, type Router, type TakeLimit } from './router.ts';
 
 export interface HttpOptions {
   log: Logger;
@@ -20,6 +20,8 @@ export interface HttpOptions {
   proxies: ProxyTrust;
   /** Finds out who makes a request. */
   authenticate(c: HttpContext): Promise<Caller>;
+  /** Counts one use of a limit. */
+  takeLimit: TakeLimit;
   /** Waits until an account may read what can be long. */
   beginRead: BeginRead;
   /** Whether the server is about to go, and takes no new work. */
@@ -39,6 +41,7 @@ export function createHttpApp(options: HttpOptions): Router {
     c.set('log', options.log.child({ request_id: c.var.requestId }));
     c.set('secure', options.proxies.isSecure(c.env.peer, c.req.raw.headers));
     c.set('authenticate', () => options.authenticate(c));
+    c.set('takeLimit', options.takeLimit);
     c.set('beginRead', options.beginRead);
     await next();
     const milliseconds = performance.now() - started;
@@ -80,14 +83,7 @@ export function createHttpApp(options: HttpOptions): Router {
     }
     await next();
   });
-  app.use(
-    bodyLimit({
-      maxSize: MAX_BODY_BYTES,
-      onError: () => {
-        throw new ParleyError('payload_too_large');
-      },
-    }),
-  );
+  app.use(limitBody(MAX_BODY_BYTES));
   app.onError((error, c) => answerError(error, c, options.failed));
   return app;
 }

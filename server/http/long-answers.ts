@@ -1,5 +1,3 @@
-import type { TypedResponse } from 'hono';
-import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { HttpContext } from './router.ts';
 
 /** Characters of a body up to which Bun gathers it with its headers, in a buffer of 16 KiB, and sends them together. */
@@ -14,19 +12,4 @@ const GATHERED = 12 * 1024;
 export function inOnePiece<Body extends string | Uint8Array<ArrayBuffer>>(c: HttpContext, body: Body) {
   if (body.length <= GATHERED) return body;
   return c.env.send(typeof body === 'string' ? new TextEncoder().encode(body) : body, c.var.caller?.userId);
-}
-
-/** What `c.json` answers, for what may be long: lists, and whatever holds one. */
-export function longJson<T, Status extends ContentfulStatusCode = 200>(c: HttpContext, value: T, status?: Status) {
-  return writtenJson<T, Status>(c, JSON.stringify(value), status);
-}
-
-/** The same of what is JSON already. */
-export function writtenJson<T, Status extends ContentfulStatusCode = 200>(
-  c: HttpContext,
-  text: string,
-  status?: Status,
-): Response & TypedResponse<T, Status, 'json'> {
-  const answer = c.body(inOnePiece(c, text), status ?? 200, { 'Content-Type': 'application/json' });
-  return answer as Response as Response & TypedResponse<T, Status, 'json'>;
 }

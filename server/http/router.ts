@@ -1,12 +1,10 @@
-import { OpenAPIHono, type z } from '@hono/zod-openapi';
+import { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context } from 'hono';
-import { createMiddleware } from 'hono/factory';
-import { ERRORS, type ErrorCode } from '../../protocol/errors.ts';
-import { ErrorBodySchema } from '../../protocol/resources.ts';
+import type { RateLimits } from '../limits/rate-limits.ts';
 import { validationFailed } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { Sending } from './answers-under-way.ts';
-import type { BeginRead, ReadKind } from './read-turns.ts';
+import type { BeginRead } from './read-turns.ts';
 
 /** Who makes a request, known by a session that holds at this moment. */
 export interface Caller {
@@ -15,6 +13,8 @@ export interface Caller {
   username: string;
   role: 'user' | 'admin';
 }
+
+export type TakeLimit = (name: keyof RateLimits, key: string) => Promise<void> | undefined;
 
 /** What every handler finds in its context. */
 export interface HttpEnv {
@@ -39,8 +39,10 @@ export interface HttpEnv {
     secure: boolean;
     /** Finds out who asks, or fails with 401 or `origin_not_allowed`. */
     authenticate: () => Promise<Caller>;
-    /** Set behind `signedIn`. */
+    /** Set on routes for those who are signed in. */
     caller: Caller;
+    /** Counts one use of a limit, by an address or an account. Fails with `rate_limited` where there were too many. */
+    takeLimit: TakeLimit;
     /** Waits until an account may read what can be long. */
     beginRead: BeginRead;
   };
@@ -56,51 +58,4 @@ export function createRouter(): Router {
       if (!result.success) throw validationFailed(result.error);
     },
   });
-}
-
-/** Lets only those through who are signed in; `c.var.caller` is who it is. */
-export const signedIn = createMiddleware<HttpEnv>(async (c, next) => {
-  c.set('caller', await c.var.authenticate());
-  await next();
-});
-
-/** Takes a turn among those who read what may be long. */
-const inTurn = (kind: ReadKind) =>
-  createMiddleware<HttpEnv>(async (c, next) => {
-    const turn = await c.var.beginRead(c.var.caller.userId, kind);
-    try {
-      await next();
-    } finally {
-      turn.made();
-      if (c.env.sending) void c.env.sending.begun.then(turn.sent);
-      else turn.sent();
-    }
-  });
-
-/** For the declaration of a route that needs a session. */
-const SECURITY: Record<string, string[]>[] = [{ bearer: [] }, { cookie: [] }];
-export const SIGNED_IN = { middleware: signedIn, security: SECURITY };
-/** The same for a route that answers a list, or what holds one. It can fail with `rate_limited`. */
-export const SIGNED_IN_READ = { middleware: [signedIn, inTurn('page')], security: SECURITY };
-export const SIGNED_IN_SYNC = { middleware: [signedIn, inTurn('sync')], security: SECURITY };
-
-/** The declaration of a JSON body. */
-export function jsonBody<T extends z.ZodType>(schema: T) {
-  return { required: true as const, content: { 'application/json': { schema } } };
-}
-
-/** The declaration of a JSON answer. */
-export function jsonAnswer<T extends z.ZodType>(description: string, schema: T) {
-  return { description, content: { 'application/json': { schema } } };
-}
-
-/** The declaration of the failures that a route can answer with, beside those that any can. */
-export function failures(...codes: ErrorCode[]) {
-  const byStatus: Record<string, ReturnType<typeof jsonAnswer<typeof ErrorBodySchema>>> = {};
-  for (const code of codes) {
-    const { status } = ERRORS[code];
-    const known = byStatus[status]?.description;
-    byStatus[status] = jsonAnswer(known ? `${known}, \`${code}\`` : `\`${code}\``, ErrorBodySchema);
-  }
-  return byStatus;
 }

@@ -2,7 +2,7 @@ import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import type { Server, WebSocketHandler } from 'bun';
 import { ERRORS, type ErrorBody } from '../../protocol/errors.ts';
-import { UNREAD_MS } from '../../protocol/limits.ts';
+import { LONG_ANSWER_BYTES, UNREAD_MS } from '../../protocol/limits.ts';
 import { type Config, ConfigError } from '../config/config.ts';
 import { StartRefused } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
@@ -55,9 +55,6 @@ export interface Listener<Data> {
 /** Beyond what any body may be, so that up to here the application's own limit answers, in the contract's words. */
 const MAX_REQUEST_BYTES = 64 * 1024 * 1024;
 
-/** Answers up to here are handed over whole: the runtime holds what of them is not read, and cuts them as others are. */
-const WHOLE_BYTES = 64 * 1024;
-
 /**
  * The one place that listens. Fails with `StartRefused` where another program has the port, and with `ConfigError` where
  * the host is none of this machine's.
@@ -73,7 +70,8 @@ export async function serveHttp<Data>(options: ServeOptions<Data>): Promise<List
       peer,
       address,
       send(body, accountId) {
-        if (body.length <= WHOLE_BYTES) return streamOf(body);
+        // Handed over whole: the runtime holds what of it is not read, and cuts it as it cuts others.
+        if (body.length <= LONG_ANSWER_BYTES) return streamOf(body);
         env.sending = answers.send(body, accountId);
         return env.sending.stream;
       },

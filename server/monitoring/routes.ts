@@ -1,9 +1,12 @@
-import { createRoute, z } from '@hono/zod-openapi';
+import { z } from '@hono/zod-openapi';
 import { accepts } from 'hono/accepts';
 import uplotScript from 'uplot/dist/uPlot.iife.min.js' with { type: 'file' };
 import uplotStyle from 'uplot/dist/uPlot.min.css' with { type: 'file' };
 import { ErrorBodySchema } from '../../protocol/resources.ts';
-import { createRouter, jsonAnswer, type Router } from '../http/router.ts';
+import { withStatus } from '../http/answer.ts';
+import { answer } from '../http/declared-answers.ts';
+import { mount, publicRoute } from '../http/route-kit.ts';
+import { createRouter, type Router } from '../http/router.ts';
 import { answerPage, serveFiles } from '../http/static-files.ts';
 import { ParleyError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
@@ -58,26 +61,28 @@ const NotReady = ErrorBodySchema.extend({
   checks: Checks,
 }).meta({ id: 'NotReady' });
 
-const getHealth = createRoute({
+const getHealth = publicRoute({
   method: 'get',
   path: '/api/v1/health',
-  tags: ['Health'],
+  operationId: 'getHealth',
+  tag: 'Health',
   summary: 'Whether the process lives',
   description: 'Touches nothing but the process itself: restart it where this fails.',
-  responses: { 200: jsonAnswer('It lives', Health) },
+  answers: { 200: answer('It lives', Health) },
 });
 
-const getReadiness = createRoute({
+const getReadiness = publicRoute({
   method: 'get',
   path: '/api/v1/health/ready',
-  tags: ['Health'],
+  operationId: 'getReadiness',
+  tag: 'Health',
   summary: 'Whether to send it requests',
   description:
     'Asks what this node stands on, and says no while it is shutting down. `degraded` is ready too: without Redis ' +
     'everything is accepted and kept, and other nodes hear of it some seconds later.',
-  responses: {
-    200: jsonAnswer('It is ready', Ready),
-    503: jsonAnswer('`unavailable`: something that it needs does not work, or it is about to go', NotReady),
+  answers: {
+    200: answer('It is ready', Ready),
+    503: answer('`unavailable`: something that it needs does not work, or it is about to go', NotReady),
   },
 });
 
@@ -88,17 +93,18 @@ export function monitoringRoutes(options: MonitoringOptions): Router {
   const readiness = new Readiness({ checks, optionalChecks, isDraining, log });
   const app = createRouter();
 
-  app.openapi(getHealth, (c) => {
+  mount(app, getHealth, (c) => {
     c.header('Cache-Control', 'no-store');
-    return c.json({ status: 'ok' as const, roles, version, uptime_seconds: Math.floor(process.uptime()) }, 200);
+    return { status: 'ok', roles, version, uptime_seconds: Math.floor(process.uptime()) };
   });
 
-  app.openapi(getReadiness, async (c) => {
+  mount(app, getReadiness, async (c) => {
     c.header('Cache-Control', 'no-store');
     const { status, checks } = await readiness.report();
-    if (status === 'ok' || status === 'degraded') return c.json({ status, roles, checks }, 200);
+    if (status === 'ok' || status === 'degraded') return { status, roles, checks };
     const message = status === 'draining' ? 'This server is about to go' : 'Something that this server needs fails';
-    return c.json({ code: 'unavailable', message, request_id: c.var.requestId, status, roles, checks }, 503);
+    c.header('Retry-After', '1');
+    return withStatus(503, { code: 'unavailable', message, request_id: c.var.requestId, status, roles, checks });
   });
 
   app.get('/metrics', async (c) => {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { CLIENT_FRAMES, type ClientEvent, ServerFrame } from '../../protocol/events.ts';
 import { Message } from '../../protocol/resources.ts';
+import { eachRequires } from '../../protocol/schemas.ts';
 
 export type ServerEvent = ServerFrame['event'];
 
@@ -69,7 +70,7 @@ export const MESSAGES: Record<string, { name: string; summary: string; schema: z
   'plain.send': {
     name: 'send',
     summary: 'Send a message, to either a `conversation_id` or a `recipient`',
-    schema: z.object(plainSend),
+    schema: z.object(plainSend).meta({ oneOf: eachRequires('conversation_id', 'recipient') }),
   },
   'plain.message': { name: 'message', summary: 'A message that a person wrote', schema: Message },
   'plain.error': {

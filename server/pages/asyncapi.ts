@@ -1,7 +1,7 @@
 import { CLOSE_CODES } from '../../protocol/close-codes.ts';
 import { ERRORS } from '../../protocol/errors.ts';
 import { MAX_FRAME_BYTES, SUBPROTOCOL, TOKEN_SUBPROTOCOL_PREFIX } from '../../protocol/limits.ts';
-import { writtenJson } from '../http/long-answers.ts';
+import { serveDocument } from '../http/documents.ts';
 import type { Router } from '../http/router.ts';
 import { ANSWERS, MESSAGES, type ServerEvent, toSchemas } from './asyncapi-messages.ts';
 
@@ -68,12 +68,7 @@ export function asyncApiDocument(version: string): object {
 
 /** Serves the document. */
 export function mountAsyncApi(app: Router, version: string): void {
-  let document: string | undefined;
-  app.get('/api/v1/asyncapi.json', (c) => {
-    document ??= JSON.stringify(asyncApiDocument(version));
-    c.header('Cache-Control', 'no-cache');
-    return writtenJson(c, document);
-  });
+  serveDocument(app, '/api/v1/asyncapi.json', () => asyncApiDocument(version));
 }
 
 /** How a handshake says who it is; one of them is enough. */

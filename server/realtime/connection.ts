@@ -3,7 +3,12 @@ import type { z } from 'zod';
 import { CLOSE, CLOSE_CODES, type CloseCode } from '../../protocol/close-codes.ts';
 import type { ErrorCode } from '../../protocol/errors.ts';
 import type { ServerFrame } from '../../protocol/events.ts';
-import { MAX_CLIENT_ID_LENGTH, MAX_UNANSWERED_SENDS, MAX_WAITING_FRAMES } from '../../protocol/limits.ts';
+import {
+  MAX_BAD_FRAMES,
+  MAX_CLIENT_ID_LENGTH,
+  MAX_UNANSWERED_SENDS,
+  MAX_WAITING_FRAMES,
+} from '../../protocol/limits.ts';
 import { ParleyError, toParleyError, validationFailed } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import { type Ack, ackFrame, errorFrame, plainErrorFrame } from './answers.ts';
@@ -51,9 +56,6 @@ export interface ConnectionDeps {
   /** Whether the server is about to go, and takes no new work. */
   isDraining(): boolean;
 }
-
-/** Frames in a row that are no valid requests, after which a socket is told to stay away. */
-const MAX_BAD_FRAMES = 100;
 
 let nextKey = 1;
 

@@ -1,19 +1,12 @@
-import { createRoute } from '@hono/zod-openapi';
 import { z } from 'zod';
+import { PAGE_SIZES } from '../../protocol/limits.ts';
 import { Cursor, pageLimit, UpdateUserBody } from '../../protocol/requests.ts';
 import { PublicUser, User } from '../../protocol/resources.ts';
 import { Id } from '../../protocol/schemas.ts';
 import { isStorableText } from '../../protocol/text.ts';
-import { longJson } from '../http/long-answers.ts';
-import {
-  createRouter,
-  failures,
-  jsonAnswer,
-  jsonBody,
-  type Router,
-  SIGNED_IN,
-  SIGNED_IN_READ,
-} from '../http/router.ts';
+import { answer } from '../http/declared-answers.ts';
+import { mount, signedInRoute } from '../http/route-kit.ts';
+import { createRouter, type Router } from '../http/router.ts';
 import type { UsersService } from './service.ts';
 
 const SearchQuery = z.object({
@@ -23,68 +16,49 @@ const SearchQuery = z.object({
     .refine(isStorableText, { error: 'must be well-formed Unicode without NUL' })
     .default('')
     .meta({ description: 'Beginning of a username or display name, or a whole e-mail address; empty: everyone' }),
-  limit: pageLimit(50, 100),
+  limit: pageLimit(PAGE_SIZES.users),
   cursor: Cursor,
 });
 
-const searchRoute = createRoute({
+const findUsers = signedInRoute({
   method: 'get',
   path: '/api/v1/users',
-  ...SIGNED_IN_READ,
-  tags: ['Users'],
+  operationId: 'findUsers',
+  tag: 'Users',
   summary: 'Find people',
   description: 'People found by username come first, in its order; those found by display name follow.',
+  reads: 'page',
   request: { query: SearchQuery },
-  responses: {
-    200: jsonAnswer('A page', z.object({ users: z.array(PublicUser), next_cursor: z.string().optional() })),
-    ...failures('validation_failed', 'missing_token', 'invalid_token', 'token_expired', 'rate_limited'),
-  },
+  answers: { 200: answer('A page', z.object({ users: z.array(PublicUser), next_cursor: z.string().optional() })) },
 });
 
-const readRoute = createRoute({
+const getUser = signedInRoute({
   method: 'get',
   path: '/api/v1/users/{id}',
-  ...SIGNED_IN,
-  tags: ['Users'],
+  operationId: 'getUser',
+  tag: 'Users',
   summary: 'One user',
   description: 'Others are seen without `email`, `phone_number` and `role`. Who deleted the account is "deleted user".',
   request: { params: z.object({ id: Id }) },
-  responses: {
-    200: jsonAnswer('The user', z.union([User, PublicUser])),
-    ...failures('validation_failed', 'missing_token', 'invalid_token', 'token_expired', 'user_not_found'),
-  },
+  answers: { 200: answer('The user', z.union([User, PublicUser])) },
+  fails: ['user_not_found'],
 });
 
-const updateRoute = createRoute({
+const updateMe = signedInRoute({
   method: 'patch',
   path: '/api/v1/users/me',
-  ...SIGNED_IN,
-  tags: ['Users'],
+  operationId: 'updateMe',
+  tag: 'Users',
   summary: 'Change your own name or status',
-  request: { body: jsonBody(UpdateUserBody) },
-  responses: {
-    200: jsonAnswer('You, as you now are', User),
-    ...failures(
-      'validation_failed',
-      'missing_token',
-      'invalid_token',
-      'token_expired',
-      'username_taken',
-      'rate_limited',
-    ),
-  },
+  request: { body: UpdateUserBody },
+  answers: { 200: answer('You, as you now are', User) },
+  fails: ['username_taken'],
 });
 
 export function usersRoutes(users: UsersService): Router {
   const router = createRouter();
-
-  router.openapi(searchRoute, async (c) => longJson(c, await users.search(c.var.caller.userId, c.req.valid('query'))));
-
-  router.openapi(updateRoute, async (c) =>
-    c.json(await users.updateProfile(c.var.caller.userId, c.req.valid('json')), 200),
-  );
-
-  router.openapi(readRoute, async (c) => c.json(await users.seenBy(c.var.caller.userId, c.req.valid('param').id), 200));
-
+  mount(router, findUsers, (c) => users.search(c.var.caller.userId, c.req.valid('query')));
+  mount(router, updateMe, (c) => users.updateProfile(c.var.caller.userId, c.req.valid('json')));
+  mount(router, getUser, (c) => users.seenBy(c.var.caller.userId, c.req.valid('param').id));
   return router;
 }

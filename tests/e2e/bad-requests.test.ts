@@ -65,7 +65,8 @@ describe('a body', () => {
     ]) {
       expectFailure(await post(`/conversations/${group}/messages`, body), 'invalid_json');
     }
-    expectFailure(await post('/auth/login', '['.repeat(500_000)), 'invalid_json');
+    expectFailure(await post(`/conversations/${group}/messages`, '['.repeat(500_000)), 'invalid_json');
+    expectFailure(await post('/auth/login', '['.repeat(16_000)), 'invalid_json');
   });
 
   test('that is JSON but no object is refused', async () => {

@@ -183,6 +183,28 @@ test('a file gives settings, and the environment overrides them', async () => {
   expect((await send('eleven char')).status).toBe(400);
 });
 
+test('a secret may be in a file, and a wrong file stops the start', async () => {
+  const folder = temporaryFolder();
+  const write = (name: string, content: string) => {
+    writeFileSync(join(folder, name), content);
+    return join(folder, name);
+  };
+  const JWT_SECRET_FILE = write('jwt', `${SECRET}\n`);
+  const server = await startServer({ ENV: 'prod', JWT_SECRET_FILE });
+  const person = await signUp(server);
+  // The same secret, given the other way, knows the tokens that were signed with the file's.
+  expect(await server.stop()).toBe(0);
+  const other = await startServer({ ENV: 'prod', DATA_DIR: server.dataDir, JWT_SECRET: SECRET });
+  expect((await request(other, 'GET', '/auth/me', { token: person.tokens.access_token })).status).toBe(200);
+
+  expect(await failsToStart({ JWT_SECRET: SECRET, JWT_SECRET_FILE })).toContain('both given');
+  expect(await failsToStart({ JWT_SECRET_FILE: write('empty', '\n') })).toContain('which is empty');
+  expect(await failsToStart({ JWT_SECRET_FILE: join(folder, 'absent') })).toContain('ENOENT');
+  const short = await failsToStart({ JWT_SECRET_FILE: write('short', 'too short') });
+  expect(short).toContain('JWT_SECRET must have');
+  expect(short).not.toContain('too short');
+});
+
 test('the made secret and the database are for their owner only, and survive a restart', async () => {
   const DATA_DIR = join(temporaryFolder(), 'made', 'here');
   const server = await startServer({ DATA_DIR });

@@ -98,7 +98,8 @@ if (!onCluster) {
       const [one, other] = [await stuck(0), await stuck(1)];
       let isRead = false;
       const third = fetch(`${server.nodes[0]!.url}${path}`, {
-        headers: { authorization: `Bearer ${reader.tokens.access_token}` },
+        // Compressed, it would be short.
+        headers: { authorization: `Bearer ${reader.tokens.access_token}`, 'accept-encoding': 'identity' },
       }).then(async (answer) => {
         await answer.text();
         return { status: answer.status, waited: isRead };

@@ -38,6 +38,7 @@ import { Connections } from './http/connections.ts';
 import { OriginPolicy } from './http/origin.ts';
 import { ProxyTrust } from './http/proxy-trust.ts';
 import { type BoundAddress, type Listener, requireFreeAddress, serveHttp } from './http/serve.ts';
+import { createJobs, type Jobs, type MakeHandlers } from './jobs/create-jobs.ts';
 import { createRateLimits, type RateLimits } from './limits/rate-limits.ts';
 import { Metrics } from './monitoring/metrics.ts';
 import type { Client } from './realtime/client.ts';
@@ -64,6 +65,7 @@ import { createWorker, type RunningWorker } from './worker/create-worker.ts';
 export { version };
 
 const SESSION_SWEEP_MS = 3_600_000;
+const OUTBOX_SWEEP_MS = 60_000;
 
 /** Names the relay's lock among all of PostgreSQL's advisory locks: any number that nobody else takes. */
 const RELAY_LOCK = 0x7061726c;
@@ -170,6 +172,8 @@ export interface App {
 /** Parts that can be exchanged for others: the chaos tests bring a bus that loses, delays and reorders. */
 export interface ExchangeableParts {
   createBus(log: Logger, redis: Redis | undefined): Bus;
+  /** Handlers of jobs of the queue. */
+  jobHandlers?: MakeHandlers;
 }
 
 const PARTS: ExchangeableParts = {
@@ -232,6 +236,7 @@ export async function startApp(
       dropped: () => (bus instanceof RedisBus ? bus.dropped : 0),
     },
     jobs: () => jobs?.worker.state(),
+    queue: () => queued.runner.state(),
   });
   const answers = new AnswersUnderWay(() => metrics.answerCut());
   const messageLog = new MessageLog({
@@ -308,6 +313,17 @@ export async function startApp(
       })
     : undefined;
   const outbox = new OutboxReader(database, bus, hub, log);
+  const queued = createJobs({
+    config,
+    database,
+    handlers: parts.jobHandlers,
+    duties: [
+      { name: 'sessions', everyMs: SESSION_SWEEP_MS, run: () => sessions.sweep() },
+      { name: 'outbox', everyMs: OUTBOX_SWEEP_MS, run: (signal) => outbox.sweep(signal) },
+    ],
+    log,
+    observe: (kind, outcome) => metrics.queuedJobEnded(kind, outcome),
+  });
 
   // In this order: were the log to go back in between, the look after it has the outbox passed over.
   await epoch.start();
@@ -316,7 +332,6 @@ export async function startApp(
   if (config.data.url !== '' && !redis) {
     log.info('without Redis, nodes on one PostgreSQL hear of each other from its outbox, within seconds');
   }
-  const sweeper = setInterval(() => sweepSessions(sessions, log), SESSION_SWEEP_MS);
   const listener = await serveHttp<Client>({
     config: config.server,
     log,
@@ -332,12 +347,13 @@ export async function startApp(
   if (does('api')) departures.start();
   jobs?.worker.start();
   jobs?.relay?.start();
+  queued.start();
 
   const running: Running = {
     listener,
     realtime,
-    sweeper,
     jobs,
+    queued,
     departures,
     messageLog,
     marks,
@@ -370,8 +386,8 @@ async function migrate(database: Database, log: Logger): Promise<void> {
 interface Running {
   listener: Listener<Client>;
   realtime: Realtime;
-  sweeper: Timer;
   jobs?: RunningWorker;
+  queued: Jobs;
   departures: Departures;
   messageLog: MessageLog;
   marks: Marks;
@@ -388,8 +404,7 @@ interface Running {
 async function stopAll(running: Running, graceMs: number): Promise<void> {
   const { listener, realtime, jobs } = running;
   realtime.announceDraining();
-  clearInterval(running.sweeper);
-  const jobsStopped = Promise.all([jobs?.worker.stop(graceMs), jobs?.relay?.stop()]);
+  const jobsStopped = Promise.all([jobs?.worker.stop(graceMs), jobs?.relay?.stop(), running.queued.stop(graceMs)]);
   await listener.finishRequests(graceMs);
   await running.departures.stop();
   await running.messageLog.flush();
@@ -404,8 +419,4 @@ async function stopAll(running: Running, graceMs: number): Promise<void> {
   await running.bus.close();
   running.redis?.close();
   running.metrics.stop();
-}
-
-function sweepSessions(sessions: SessionsService, log: Logger): void {
-  sessions.sweep().catch((error) => log.error({ err: error }, 'old sessions could not be swept'));
 }

@@ -2,6 +2,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { ErrorCode } from '../../protocol/errors.ts';
 import { watchEventLoop } from './event-loop-lag.ts';
 import { addProcessMetrics } from './process-metrics.ts';
+import { addQueueMetrics, type QueueState } from './queue-metrics.ts';
 
 /** Values that are known elsewhere at any moment: they are asked for at each scrape, and cost nothing between. */
 export interface MetricSources {
@@ -19,6 +20,8 @@ export interface MetricSources {
   redis?: { isUp(): boolean; published(): number; dropped(): number };
   /** The worker's work, where this process has a worker. */
   jobs?(): JobState | undefined;
+  /** The queue of other jobs, where this process works on it. */
+  queue?(): QueueState | undefined;
 }
 
 /** What the worker knows of its work. */
@@ -46,6 +49,7 @@ export class Metrics {
   private readonly errors: Counter<'code'>;
   private readonly httpSeconds: Histogram<'method' | 'route' | 'status'>;
   private readonly jobs: Counter<'outcome'>;
+  private readonly queuedJobs: Counter<'kind' | 'outcome'>;
   private readonly cutAnswers: Counter;
 
   constructor(sources: MetricSources) {
@@ -91,6 +95,7 @@ export class Metrics {
       labelNames: ['outcome'],
       registers,
     });
+    this.queuedJobs = addQueueMetrics(registers, () => sources.queue?.());
     const lag = new Histogram({
       name: 'parley_event_loop_lag_seconds',
       help: 'By how much a timer was late, in seconds, twenty samples a second',
@@ -112,6 +117,11 @@ export class Metrics {
   /** A try of a job ended. */
   jobEnded(outcome: 'done' | 'failed' | 'parked'): void {
     this.jobs.inc({ outcome });
+  }
+
+  /** A try of a job of the queue ended. */
+  queuedJobEnded(kind: string, outcome: 'done' | 'failed' | 'parked'): void {
+    this.queuedJobs.inc({ kind, outcome });
   }
 
   /** An answer was given up because nobody read it. */

@@ -16,7 +16,7 @@ export interface NewJob<Kind extends string, Payload> {
   /** Not before so many milliseconds from now. */
   delayMs?: number;
   priority?: Priority;
-  /** Of a kind there is one job with this key at a time, whether it waits or runs. */
+  /** Of a kind there is one job with this key at a time, whether it waits or runs. Operators see it: no secret. */
   dedupeKey?: string;
   /**
    * Where one with the key waits. `keep`, the default: that one stands for both, with its payload, at the earlier of the two

@@ -1,9 +1,10 @@
 import { createAuth } from './auth/create-auth.ts';
 import { createChat } from './chat/create-chat.ts';
 import type { Config } from './config/config.ts';
-import { type CoreOptions, openCore } from './core.ts';
+import { type Core, type CoreOptions, openCore } from './core.ts';
 import { createFrontDoor } from './front-door.ts';
 import { type BoundAddress, requireFreeAddress } from './http/serve.ts';
+import { createJobs } from './jobs/create-jobs.ts';
 import { Lifecycle } from './lifecycle.ts';
 import type { Part } from './part.ts';
 import { createRealtime } from './realtime/create-realtime.ts';
@@ -20,21 +21,23 @@ export interface App {
   stop(): Promise<void>;
 }
 
-/** Parts that can be exchanged for others: the chaos tests bring a bus that loses, delays and reorders. */
-export type ExchangeableParts = Pick<CoreOptions, 'createBus'>;
+/** What tests bring: a bus that loses, delays and reorders; parts of their own. */
+export interface Additions extends Pick<CoreOptions, 'createBus'> {
+  createParts?(core: Core): Part[];
+}
 
 /** Builds every part from the configuration and starts it. Nothing else wires. What was begun is ended where one fails. */
 export async function startApp(
   config: Config,
   logger: Logger,
   onFatal: (error: Error) => void,
-  exchanged: ExchangeableParts = {},
+  additions: Additions = {},
 ): Promise<App> {
   await requireFreeAddress(config.server);
   const lifecycle = new Lifecycle(logger);
   const stop = () => lifecycle.stop(config.server.shutdown_timeout);
   try {
-    const core = await openCore({ config, logger, lifecycle, onFatal, ...exchanged });
+    const core = await openCore({ config, logger, lifecycle, onFatal, ...additions });
     const sessions = createSessions(core);
     const users = createUsers(core, sessions);
     const auth = createAuth(core, { ...sessions, ...users });
@@ -42,8 +45,12 @@ export async function startApp(
     const realtime = createRealtime(core, { ...auth, ...chat });
     const webhooks = createWebhooks(core);
 
-    const parts: Part[] = [auth, users, chat, realtime, webhooks];
+    const parts: Part[] = [sessions, users, auth, chat, realtime, webhooks, ...(additions.createParts?.(core) ?? [])];
     createWorker(core, { ...chat, consumers: parts.flatMap(({ consumers = [] }) => consumers) });
+    createJobs(core, {
+      handlers: Object.assign({}, ...parts.map(({ jobs }) => jobs)),
+      duties: parts.flatMap(({ duties = [] }) => duties),
+    });
     const frontDoor = createFrontDoor(core, { ...auth, realtime, parts });
     await lifecycle.start();
     return { address: frontDoor.address, stop };

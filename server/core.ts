@@ -7,6 +7,8 @@ import { Epoch } from './database/epoch.ts';
 import { SchemaMigrator } from './database/migrator.ts';
 import { openStorage, type Storage } from './database/open-storage.ts';
 import { OriginPolicy } from './http/origin.ts';
+import type { AnyKinds } from './jobs/handlers.ts';
+import { JobQueue } from './jobs/job-queue.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { createRateLimits, type RateLimits } from './limits/rate-limits.ts';
 import { Metrics } from './monitoring/metrics.ts';
@@ -35,6 +37,8 @@ export interface Core {
   /** Where nodes are joined by one. */
   redis?: Redis;
   limits: RateLimits;
+  /** Where work is put that may wait, in the transaction of its cause. */
+  queue: JobQueue<AnyKinds>;
   /** Which web pages may act with a visitor's cookies. */
   origins: OriginPolicy;
 }
@@ -66,7 +70,8 @@ export async function openCore(options: CoreOptions): Promise<Core> {
   lifecycle.onStop('close', 'epoch', () => epoch.stop());
   const limits = createRateLimits(config, redis);
   const origins = originsOf(config);
-  return { config, version, logger, lifecycle, metrics, database, epoch, bus, redis, limits, origins };
+  const queue = new JobQueue<AnyKinds>(database.engine);
+  return { config, version, logger, lifecycle, metrics, database, epoch, bus, redis, limits, queue, origins };
 }
 
 /** Opens the database for a command. One of its threads that breaks ends the program. */
@@ -85,7 +90,8 @@ export function commandCore(config: Config, logger: Logger, database: Storage): 
   const epoch = new Epoch(database, logger, () => lifecycle.newEpoch());
   const origins = originsOf(config);
   const bus = new MemoryBus(logger);
-  return { config, version, logger, lifecycle, metrics, database, epoch, bus, limits: {}, origins };
+  const queue = new JobQueue<AnyKinds>(database.engine);
+  return { config, version, logger, lifecycle, metrics, database, epoch, bus, limits: {}, queue, origins };
 }
 
 function originsOf({ server }: Config): OriginPolicy {

@@ -8,6 +8,7 @@ import { CopyRefused, copyInstallation } from './database/copy.ts';
 import { renewEpoch } from './database/epoch.ts';
 import { NewerSchemaError, SchemaMigrator } from './database/migrator.ts';
 import { openPostgres, type Storage } from './database/open-storage.ts';
+import { ParkedRepository } from './jobs/parked-repository.ts';
 import { probeReadiness } from './monitoring/probe.ts';
 import { createSessions } from './sessions/create-sessions.ts';
 import { StartRefused } from './shared/errors.ts';
@@ -28,7 +29,7 @@ Usage: parley [command]
   copy --to <url>       move an installation of one machine into an empty PostgreSQL, while no server runs on it
   epoch new             name the history anew, after a backup was restored: clients drop their copies
   admin …               accounts: create-user, set-role, reset-password, deactivate (admin --help)
-  jobs …                what the worker gave up: list, show, retry, discard (jobs --help)
+  jobs …                what was given up of the work that may wait: list, show, retry, discard (jobs --help)
   help, version
 
 Settings: configs/config.yaml documents them; the environment overrides each.
@@ -190,7 +191,12 @@ async function admin(config: Config, args: string[]): Promise<number> {
 async function jobs(config: Config, args: string[]): Promise<number> {
   return withDatabase(config, async (database) => {
     await new SchemaMigrator(database).up();
-    return runJobs(args, { jobs: new ParkedJobsRepository(database), print, complain });
+    return runJobs(args, {
+      jobs: new ParkedJobsRepository(database),
+      queue: new ParkedRepository(database),
+      print,
+      complain,
+    });
   });
 }
 

@@ -1,4 +1,6 @@
 import type { Router } from './http/router.ts';
+import type { Duty } from './jobs/duties.ts';
+import type { AnyKinds, JobHandlers } from './jobs/handlers.ts';
 import type { FrameHandlers } from './realtime/frames.ts';
 import type { Consumer } from './worker/jobs.ts';
 
@@ -13,4 +15,8 @@ export interface Part {
   frames?: FrameHandlers;
   /** Who is handed what happens in conversations, by nodes with the role `worker`. */
   consumers?: Consumer[];
+  /** Who does which kinds of jobs of the queue, on nodes with the role `worker`. */
+  jobs?: JobHandlers<AnyKinds>;
+  /** What is done by the clock, on one node at a time: sweeps, what is kept only for so long. */
+  duties?: Duty[];
 }

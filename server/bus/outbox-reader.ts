@@ -10,7 +10,6 @@ import type { Bus } from './bus.ts';
 /** What a lost publication may cost: with the time to act on it, well below the 5 s of PROTOCOL.md §7.5. */
 const POLL_MS = 2000;
 const SETTLE_MS = 100;
-const SWEEP_MS = 60_000;
 /** For how long rows are kept: for readers that were away, and beyond what the nodes' clocks can differ. */
 const KEPT_MS = 2 * 3_600_000;
 const SWEEP_CHUNK = 5000;
@@ -34,14 +33,9 @@ export interface OutboxHearers {
 export class OutboxReader {
   private seen: OutboxMoment | undefined;
   private timer: Timer | undefined;
-  private sweeper: Timer | undefined;
   private readonly polling = new CoalescedTask(
     () => this.poll(),
     (error) => this.log.error({ err: error }, 'the outbox could not be read'),
-  );
-  private readonly sweeping = new CoalescedTask(
-    () => this.sweep(),
-    (error) => this.log.error({ err: error }, 'the outbox could not be swept'),
   );
 
   constructor(
@@ -55,7 +49,6 @@ export class OutboxReader {
   async start(): Promise<void> {
     await this.skip();
     this.timer = setInterval(() => this.look(), POLL_MS);
-    this.sweeper = setInterval(() => this.sweeping.request(), SWEEP_MS);
   }
 
   /** Looks at once: something is known to have gone unheard. Does nothing while the reader is stopped. */
@@ -72,8 +65,23 @@ export class OutboxReader {
   async stop(): Promise<void> {
     clearInterval(this.timer);
     this.timer = undefined;
-    clearInterval(this.sweeper);
-    await Promise.all([this.polling.idle(), this.sweeping.idle()]);
+    await this.polling.idle();
+  }
+
+  /** Deletes old rows in small steps, so that no message waits long for its turn to write. To be called now and then. */
+  async sweep(signal: AbortSignal): Promise<void> {
+    const { write, engine } = this.database;
+    while (!signal.aborted) {
+      let oldest = write.selectFrom('outbox').select(['id', 'created_at']).orderBy('id').limit(SWEEP_CHUNK);
+      // Of several nodes one sweeps, but for one that does not know yet that it lost this duty: rows are left to who has them.
+      if (engine === 'postgres') oldest = oldest.forUpdate().skipLocked();
+      const old = write
+        .selectFrom(oldest.as('oldest'))
+        .select('id')
+        .where('created_at', '<', Date.now() - KEPT_MS);
+      const { numDeletedRows } = await write.deleteFrom('outbox').where('id', 'in', old).executeTakeFirstOrThrow();
+      if (numDeletedRows < SWEEP_CHUNK) return;
+    }
   }
 
   private async poll(): Promise<void> {
@@ -112,22 +120,6 @@ export class OutboxReader {
     if (kind === 'user') this.bus.tellHere('accounts', { kind: 'user_changed', user_id: user_id! });
     if (kind === 'session') {
       this.bus.tellHere('accounts', { kind: 'sessions_ended', user_id: user_id!, session_ids: [session_id!] });
-    }
-  }
-
-  /** Deletes old rows in small steps, so that no message waits long for its turn to write. */
-  private async sweep(): Promise<void> {
-    const { write, engine } = this.database;
-    for (;;) {
-      let oldest = write.selectFrom('outbox').select(['id', 'created_at']).orderBy('id').limit(SWEEP_CHUNK);
-      // Every node sweeps: what another is about to delete is left to it.
-      if (engine === 'postgres') oldest = oldest.forUpdate().skipLocked();
-      const old = write
-        .selectFrom(oldest.as('oldest'))
-        .select('id')
-        .where('created_at', '<', Date.now() - KEPT_MS);
-      const { numDeletedRows } = await write.deleteFrom('outbox').where('id', 'in', old).executeTakeFirstOrThrow();
-      if (numDeletedRows < SWEEP_CHUNK) return;
     }
   }
 }

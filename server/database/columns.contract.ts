@@ -22,7 +22,7 @@ const DECLARED: Record<ColumnKind, string[]> = {
   text: ['text'],
   compact: ['text'],
   blob: ['blob', 'bytea'],
-  number: ['integer', 'int2', 'int8'],
+  number: ['integer', 'smallint', 'int2', 'int8'],
 };
 
 /** What Database promises of columns and their kinds, to be run on every driver. */

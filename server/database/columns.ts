@@ -128,6 +128,22 @@ export const COLUMNS: Columns = {
     parked_at: 'number',
     next_at: 'number',
   },
+  jobs: {
+    id: 'id',
+    kind: 'text',
+    payload: 'text',
+    priority: 'number',
+    dedupe_key: 'text',
+    attempts: 'number',
+    due_at: 'number',
+    owner: 'text',
+    lease_until: 'number',
+    again_at: 'number',
+    parked_at: 'number',
+    reason: 'text',
+    created_at: 'number',
+  },
+  duties: { name: 'text', owner: 'text', lease_until: 'number', last_run_at: 'number', next_at: 'number' },
 };
 
 /** The kinds by name alone: a query and its rows name columns without their tables. */

@@ -24,9 +24,13 @@ const TABLES: Partial<Record<keyof Schema, string[]>> = {
   meta: ['key'],
   job_cursors: ['conversation_id', 'consumer'],
   parked_jobs: ['id'],
+  jobs: ['id'],
 };
-/** The outbox is not: it tells running servers what they missed, and none runs. Nor what the migrator keeps of itself. */
-const LEFT_OUT = ['outbox', 'kysely_migration', 'kysely_migration_lock'];
+/**
+ * The outbox is not: it tells running servers what they missed, and none runs. Nor which of them did a duty last, nor what
+ * the migrator keeps of itself.
+ */
+const LEFT_OUT = ['outbox', 'duties', 'kysely_migration', 'kysely_migration_lock'];
 
 /** Rows of one statement. */
 const CHUNK = 2000;

@@ -17,6 +17,8 @@ export interface Schema {
   meta: MetaTable;
   job_cursors: JobCursorsTable;
   parked_jobs: ParkedJobsTable;
+  jobs: JobsTable;
+  duties: DutiesTable;
 }
 
 /** Written once, never changed. */
@@ -192,4 +194,46 @@ export interface ParkedJobsTable {
   parked_at: number;
   /** When it is tried again; null while it is parked. */
   next_at: number | null;
+}
+
+/**
+ * A job that belongs to no conversation, from the commit of its cause until it is done: then the row goes. It waits; or a
+ * runner holds it (`owner`); or it is parked. All times are by the database's clock.
+ */
+export interface JobsTable {
+  id: Fixed<string>;
+  /** Which handler it is for. */
+  kind: Fixed<string>;
+  /** JSON of what the handler is given. */
+  payload: string;
+  /** 0 goes before 1, and 1 before 2. */
+  priority: number;
+  /** Of a kind there is one job with this key, but for a parked one. */
+  dedupe_key: Fixed<string | null>;
+  /** Tries that began, the one that runs among them: one that took its process with it counts. */
+  attempts: Generated<number>;
+  /** Not before. */
+  due_at: number;
+  /** The try that runs; null for none. */
+  owner: string | null;
+  /** When `owner` is taken for dead. */
+  lease_until: number | null;
+  /** When it goes again, because it was asked for once more while it ran; null where it was not. */
+  again_at: number | null;
+  parked_at: number | null;
+  /** Why the last try failed: a few words, without anything of the payload. */
+  reason: string | null;
+  created_at: Fixed<number>;
+}
+
+/** What is done again and again by the clock, on one node at a time. */
+export interface DutiesTable {
+  name: Fixed<string>;
+  /** The run that is under way; null for none. */
+  owner: string | null;
+  /** When `owner` is taken for dead, unless it renews this. */
+  lease_until: number | null;
+  /** When it was last done. */
+  last_run_at: number | null;
+  next_at: number;
 }

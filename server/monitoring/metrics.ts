@@ -53,9 +53,9 @@ export class Metrics {
   }
 
   /** The same for a value that has one number for each value of a label. */
-  gauges(name: string, help: string, label: string, read: () => Record<string, number>): void {
+  gauges(name: string, help: string, label: string, read: () => Record<string, number> | undefined): void {
     const collect = function (this: Gauge) {
-      for (const [value, number] of Object.entries(read())) this.set({ [label]: value }, number);
+      for (const [value, number] of Object.entries(read() ?? {})) this.set({ [label]: value }, number);
     };
     new Gauge({ name, help, labelNames: [label], registers: this.registers, collect });
   }

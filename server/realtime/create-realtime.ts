@@ -13,6 +13,9 @@ import { SharedPresence } from './shared-presence.ts';
 import { TypingSignals } from './typing.ts';
 import type { UpgradeDeps } from './upgrade.ts';
 
+/** Rows of the outbox that nobody needs any more are deleted so often, in milliseconds. */
+const OUTBOX_SWEEP_MS = 60_000;
+
 export interface RealtimeNeeds {
   auth: AuthService;
   source: ConversationSource;
@@ -77,5 +80,6 @@ export function createRealtime(core: Core, { auth, source, requireMembership }: 
     handshakes: { auth, hub, origins, queryToken: config.websocket.query_token, connection },
     frameTable,
     frames: realtimeFrames({ typing, presence, limits }),
+    duties: [{ name: 'outbox', everyMs: OUTBOX_SWEEP_MS, run: (signal) => outbox.sweep(signal) }],
   };
 }

@@ -1,5 +1,5 @@
 import type { Core } from '../core.ts';
-import { Periodic } from '../shared/periodic.ts';
+import type { Part } from '../part.ts';
 import { AccountChanges } from './account-changes.ts';
 import { SessionsRepository } from './repository.ts';
 import { SessionCache } from './session-cache.ts';
@@ -9,7 +9,7 @@ import { SharedSessions } from './shared-sessions.ts';
 /** Rows of sessions that are long over are deleted so often, in milliseconds. */
 const SWEEP_MS = 3_600_000;
 
-export interface Sessions {
+export interface Sessions extends Part {
   sessions: SessionsService;
   /** The one way in which accounts and sessions change. */
   changes: AccountChanges;
@@ -18,12 +18,14 @@ export interface Sessions {
 }
 
 /** Sessions: what it means to be signed in, below accounts and the ways of signing in. */
-export function createSessions({ config, logger, lifecycle, database, bus, redis }: Core): Sessions {
+export function createSessions({ config, logger, database, bus, redis }: Core): Sessions {
   const changes = new AccountChanges(database, bus);
   const repository = new SessionsRepository(database);
   const sessions = new SessionsService({ repository, changes, config: config.auth, log: logger });
-  const sweeper = new Periodic('old sessions', SWEEP_MS, () => sessions.sweep(), logger);
-  lifecycle.onStart('sessions', () => sweeper.start());
-  lifecycle.onStop('finish', 'sessions', () => sweeper.stop());
-  return { sessions, changes, cache: new SessionCache(bus, redis && new SharedSessions(redis)) };
+  return {
+    sessions,
+    changes,
+    cache: new SessionCache(bus, redis && new SharedSessions(redis)),
+    duties: [{ name: 'sessions', everyMs: SWEEP_MS, run: () => sessions.sweep() }],
+  };
 }

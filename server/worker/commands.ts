@@ -1,10 +1,15 @@
 import { Id } from '../../protocol/schemas.ts';
+import { lineOf, linesOf } from '../jobs/describe-job.ts';
+import type { ParkedRepository } from '../jobs/parked-repository.ts';
 import { type Command, type Options, type Output, runCommand, UsageError } from '../shared/command-line.ts';
 import type { ParkedJob } from './model.ts';
 import type { ParkedJobsRepository } from './parked-jobs-repository.ts';
 
 export interface JobsDeps extends Output {
+  /** Messages that a consumer gave up on. */
   jobs: ParkedJobsRepository;
+  /** Jobs of the queue. */
+  queue: ParkedRepository;
 }
 
 const USAGE = `usage: parley jobs <command>
@@ -14,7 +19,8 @@ const USAGE = `usage: parley jobs <command>
   retry <id>|all        try again, with all tries: a server that runs on the same database does it at once
   discard <id>|all      forget them; they are never done
 
-A job is one message for one consumer, such as webhooks. What the message says is not shown.`;
+A job is one message for one consumer, such as webhooks ("event"), or one of the queue ("job"). What a message says is
+not shown, nor what a job carries, but for the names of its fields.`;
 
 /** How many are listed, at most. */
 const MAX_LISTED = 10_000;
@@ -38,17 +44,31 @@ export function runJobs(argv: string[], deps: JobsDeps): Promise<number> {
   return runCommand(argv, deps, { usage: USAGE, commands: COMMANDS, isRefusal });
 }
 
-async function list({ jobs, print }: JobsDeps, _args: string[], { limit = '100' }: Options<'limit'>): Promise<void> {
+async function list(
+  { jobs, queue, print }: JobsDeps,
+  _args: string[],
+  { limit = '100' }: Options<'limit'>,
+): Promise<void> {
   if (!/^[1-9]\d*$/.test(limit) || Number(limit) > MAX_LISTED) {
     throw new UsageError(`--limit must be a whole number from 1 to ${MAX_LISTED}`);
   }
-  for (const job of await jobs.list(Number(limit))) {
-    print([job.id, job.consumer, `${job.conversation_id}/${job.seq}`, stateOf(job), job.reason].join('  '));
-  }
+  const [events, queued] = await Promise.all([jobs.list(Number(limit)), queue.list(Number(limit))]);
+  const lines = [
+    ...events.map((job) => ({ at: Number(job.parked_at), line: eventLine(job) })),
+    ...queued.map((job) => ({ at: Number(job.parked_at), line: lineOf(job) })),
+  ];
+  for (const { line } of lines.sort((a, b) => a.at - b.at).slice(0, Number(limit))) print(line);
 }
 
-async function show({ jobs, print }: JobsDeps, [argument]: string[]): Promise<void> {
+function eventLine(job: ParkedJob): string {
+  const fields = [job.id, 'event', job.consumer, `${job.conversation_id}/${job.seq}`, stateOf(job), job.reason];
+  return fields.join('  ');
+}
+
+async function show({ jobs, queue, print }: JobsDeps, [argument]: string[]): Promise<void> {
   const id = checkId(argument!);
+  const queued = await queue.find(id);
+  if (queued) return linesOf(queued).forEach(print);
   const job = await jobs.find(id);
   if (!job) throw new NoSuchJob(`there is no job ${id}`);
   print(`id            ${job.id}`);
@@ -60,12 +80,14 @@ async function show({ jobs, print }: JobsDeps, [argument]: string[]): Promise<vo
   print(`state         ${stateOf(job)}`);
 }
 
-async function retry({ jobs, print }: JobsDeps, [argument]: string[]): Promise<void> {
-  print(`${await changed(argument!, (id) => jobs.retry(id))} to be tried again`);
+async function retry({ jobs, queue, print }: JobsDeps, [argument]: string[]): Promise<void> {
+  print(
+    `${await changed(argument!, async (id) => (await jobs.retry(id)) + (await queue.retry(id)))} to be tried again`,
+  );
 }
 
-async function discard({ jobs, print }: JobsDeps, [argument]: string[]): Promise<void> {
-  print(`${await changed(argument!, (id) => jobs.discard(id))} discarded`);
+async function discard({ jobs, queue, print }: JobsDeps, [argument]: string[]): Promise<void> {
+  print(`${await changed(argument!, async (id) => (await jobs.discard(id)) + (await queue.discard(id)))} discarded`);
 }
 
 async function changed(argument: string, change: (id?: string) => Promise<number>): Promise<number> {

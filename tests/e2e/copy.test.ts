@@ -46,6 +46,9 @@ check('parley copy moves an installation to PostgreSQL, and its clients go on wh
 
   const before = await look();
   await server.stop();
+  const job = `insert into jobs (id, kind, payload, priority, dedupe_key, due_at, parked_at, reason, created_at)
+    values (?, 'mail', '{"to": "Ünïcode 😀"}', 1, ?, 1, 2, 'no answer', 3)`;
+  await runStored(server, job, Bun.randomUUIDv7(), crypto.randomUUID());
   const { code, stdout, stderr } = await copy();
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   for (const line of [
@@ -53,6 +56,7 @@ check('parley copy moves an installation to PostgreSQL, and its clients go on wh
     /^reactions +1 rows/m,
     /^messages +\d+ rows, the same/m,
     /^meta +1 rows/m,
+    /^jobs +1 rows, the same/m,
   ]) {
     expect(stdout).toMatch(line);
   }

@@ -9,6 +9,8 @@ import { OutboxReader } from './bus/outbox-reader.ts';
 import { RedisBus } from './bus/redis.ts';
 import { ConversationRepository } from './chat/conversations/conversation-repository.ts';
 import { Departures } from './chat/conversations/departures.ts';
+import { EventPresenter } from './chat/events/event-presenter.ts';
+import { EventRepository } from './chat/events/event-repository.ts';
 import type { LogDriver } from './chat/log/log-driver.ts';
 import { MessageLog } from './chat/log/message-log.ts';
 import { PostgresLog } from './chat/log/postgres-log.ts';
@@ -17,7 +19,7 @@ import { Marks } from './chat/marks/marks.ts';
 import type { MarksDriver } from './chat/marks/marks-driver.ts';
 import { PostgresMarks } from './chat/marks/postgres-marks.ts';
 import { SqliteMarks } from './chat/marks/sqlite-marks.ts';
-import { MessageFeed } from './chat/messages/feed.ts';
+import { EventFeed } from './chat/messages/feed.ts';
 import { MessagePresenter } from './chat/messages/message-presenter.ts';
 import { MessageRepository } from './chat/messages/message-repository.ts';
 import { CatchUpReader } from './chat/reading/catch-up.ts';
@@ -59,7 +61,9 @@ import { ParleyError, StartRefused } from './shared/errors.ts';
 import type { Logger } from './shared/logger.ts';
 import { UsersRepository } from './users/repository.ts';
 import { UsersService } from './users/service.ts';
-import { createWorker, type RunningWorker } from './worker/create-worker.ts';
+import { createWorker } from './worker/create-worker.ts';
+import type { Consumer } from './worker/jobs.ts';
+import type { Workers } from './worker/workers.ts';
 
 export { version };
 
@@ -170,6 +174,8 @@ export interface App {
 /** Parts that can be exchanged for others: the chaos tests bring a bus that loses, delays and reorders. */
 export interface ExchangeableParts {
   createBus(log: Logger, redis: Redis | undefined): Bus;
+  /** Consumers of events beside the product's own. */
+  consumers?: Consumer[];
 }
 
 const PARTS: ExchangeableParts = {
@@ -200,8 +206,7 @@ export async function startApp(
     await outbox.skip();
     users.forgetPublicUsers();
     hub.startAnew();
-    jobs?.worker.lookAgain();
-    jobs?.relay?.lookAgain();
+    jobs?.lookAgain();
   });
   const conversations = new ConversationRepository(database);
   const messages = new MessageRepository(database);
@@ -231,7 +236,7 @@ export async function startApp(
       published: () => (bus instanceof RedisBus ? bus.published : 0),
       dropped: () => (bus instanceof RedisBus ? bus.dropped : 0),
     },
-    jobs: () => jobs?.worker.state(),
+    jobs: () => jobs?.states(),
   });
   const answers = new AnswersUnderWay(() => metrics.answerCut());
   const messageLog = new MessageLog({
@@ -295,16 +300,21 @@ export async function startApp(
   const upgradeDeps = { auth, hub, origins, queryToken: config.websocket.query_token, client };
 
   const does = (role: Role) => config.roles.includes(role);
+  const events = new EventRepository(database);
   const jobs = does('worker')
     ? createWorker({
         config,
         database,
-        feed: new MessageFeed(database, conversations, messages, messagePresenter),
+        feed: new EventFeed({
+          ...{ database, conversations, messages, events },
+          presenter: new EventPresenter({ database, messages, messagePresenter, users, events }),
+        }),
         redis,
         relayLock,
         version,
         log,
-        observe: (outcome) => metrics.jobEnded(outcome),
+        observe: (consumer, outcome) => metrics.jobEnded(consumer, outcome),
+        consumers: parts.consumers,
       })
     : undefined;
   const outbox = new OutboxReader(database, bus, hub, log);
@@ -330,8 +340,7 @@ export async function startApp(
   });
   realtime.serveOn(listener.server);
   if (does('api')) departures.start();
-  jobs?.worker.start();
-  jobs?.relay?.start();
+  jobs?.start();
 
   const running: Running = {
     listener,
@@ -371,7 +380,7 @@ interface Running {
   listener: Listener<Client>;
   realtime: Realtime;
   sweeper: Timer;
-  jobs?: RunningWorker;
+  jobs?: Workers;
   departures: Departures;
   messageLog: MessageLog;
   marks: Marks;
@@ -389,7 +398,7 @@ async function stopAll(running: Running, graceMs: number): Promise<void> {
   const { listener, realtime, jobs } = running;
   realtime.announceDraining();
   clearInterval(running.sweeper);
-  const jobsStopped = Promise.all([jobs?.worker.stop(graceMs), jobs?.relay?.stop()]);
+  const jobsStopped = jobs?.stop(graceMs);
   await listener.finishRequests(graceMs);
   await running.departures.stop();
   await running.messageLog.flush();

@@ -1,4 +1,5 @@
 import type { Selectable } from 'kysely';
+import { sweepEvents } from '../database/conversation-events.ts';
 import type { Database } from '../database/database.ts';
 import { currentOutboxMoment } from '../database/outbox.ts';
 import { type OutboxMoment, outboxMoment, writtenAfter } from '../database/outbox-moment.ts';
@@ -40,7 +41,7 @@ export class OutboxReader {
     (error) => this.log.error({ err: error }, 'the outbox could not be read'),
   );
   private readonly sweeping = new CoalescedTask(
-    () => this.sweep(),
+    () => this.sweepAll(),
     (error) => this.log.error({ err: error }, 'the outbox could not be swept'),
   );
 
@@ -113,6 +114,12 @@ export class OutboxReader {
     if (kind === 'session') {
       this.bus.tellHere('accounts', { kind: 'sessions_ended', user_id: user_id!, session_ids: [session_id!] });
     }
+  }
+
+  /** Here too what consumers of events are told of, which is kept for longer. */
+  private async sweepAll(): Promise<void> {
+    await this.sweep();
+    await sweepEvents(this.database);
   }
 
   /** Deletes old rows in small steps, so that no message waits long for its turn to write. */

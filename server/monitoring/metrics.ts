@@ -17,11 +17,11 @@ export interface MetricSources {
   deliveries?(): number;
   /** Where nodes are joined: whether Redis is there, and the publications since the start, those that it got and those lost. */
   redis?: { isUp(): boolean; published(): number; dropped(): number };
-  /** The worker's work, where this process has a worker. */
-  jobs?(): JobState | undefined;
+  /** The work of each consumer, where this process has workers. */
+  jobs?(): ReadonlyMap<string, JobState> | undefined;
 }
 
-/** What the worker knows of its work. */
+/** What a worker knows of its consumer's work. */
 export interface JobState {
   /** Jobs that were given up and wait for an operator. */
   parked: number;
@@ -29,7 +29,7 @@ export interface JobState {
   waiting: number;
   /** For how long the oldest job has waited, in milliseconds. */
   oldestMs: number;
-  /** Hints in the stream, where nodes share one. */
+  /** Hints in the stream that are not done, where nodes share one. */
   streamLength?: number;
 }
 
@@ -46,6 +46,7 @@ export class Metrics {
   private readonly errors: Counter<'code'>;
   private readonly httpSeconds: Histogram<'method' | 'route' | 'status'>;
   private readonly jobs: Counter<'outcome'>;
+  private readonly consumerJobs: Counter<'consumer' | 'outcome'>;
   private readonly cutAnswers: Counter;
 
   constructor(sources: MetricSources) {
@@ -91,6 +92,12 @@ export class Metrics {
       labelNames: ['outcome'],
       registers,
     });
+    this.consumerJobs = new Counter({
+      name: 'parley_consumer_jobs_total',
+      help: 'The same, for each consumer',
+      labelNames: ['consumer', 'outcome'],
+      registers,
+    });
     const lag = new Histogram({
       name: 'parley_event_loop_lag_seconds',
       help: 'By how much a timer was late, in seconds, twenty samples a second',
@@ -109,9 +116,10 @@ export class Metrics {
     this.messages.inc(appended);
   }
 
-  /** A try of a job ended. */
-  jobEnded(outcome: 'done' | 'failed' | 'parked'): void {
+  /** A try of a consumer's job ended. */
+  jobEnded(consumer: string, outcome: 'done' | 'failed' | 'parked'): void {
     this.jobs.inc({ outcome });
+    this.consumerJobs.inc({ consumer, outcome });
   }
 
   /** An answer was given up because nobody read it. */
@@ -226,23 +234,67 @@ function addRedisMetrics(registry: Registry, redis: NonNullable<MetricSources['r
   });
 }
 
-const JOB_GAUGES: Record<string, [help: string, read: (state: JobState) => number | undefined]> = {
-  parley_jobs_parked: ['Jobs that were given up and wait for an operator', (state) => state.parked],
-  parley_jobs_waiting: ['Conversations with a job that failed and is tried again', (state) => state.waiting],
-  parley_jobs_stream_length: ['Hints of work in the stream that are not done', (state) => state.streamLength],
-  parley_jobs_oldest_seconds: ['For how long the oldest job has waited, in seconds', (state) => state.oldestMs / 1000],
-};
+interface JobGauge {
+  /** What follows `parley_jobs_` and `parley_consumer_`. */
+  name: string;
+  help: string;
+  read(state: JobState): number | undefined;
+  /** Of several consumers. */
+  together(values: number[]): number;
+}
 
+const sum = (values: number[]) => values.reduce((total, value) => total + value, 0);
+const JOB_GAUGES: JobGauge[] = [
+  {
+    name: 'parked',
+    help: 'Jobs that were given up and wait for an operator',
+    read: (state) => state.parked,
+    together: sum,
+  },
+  {
+    name: 'waiting',
+    help: 'Conversations with a job that failed and is tried again',
+    read: (state) => state.waiting,
+    together: sum,
+  },
+  {
+    name: 'stream_length',
+    help: 'Hints of work in the stream that are not done',
+    read: (state) => state.streamLength,
+    together: sum,
+  },
+  {
+    name: 'oldest_seconds',
+    help: 'For how long the oldest job has waited, in seconds',
+    read: (state) => state.oldestMs / 1000,
+    together: (values) => Math.max(...values),
+  },
+];
+
+/** Each of all consumers together, and of each consumer. */
 function addJobMetrics(registers: Registry[], sources: MetricSources): void {
-  for (const [name, [help, read]] of Object.entries(JOB_GAUGES)) {
+  for (const { name, help, read, together } of JOB_GAUGES) {
+    const values = () =>
+      [...(sources.jobs?.() ?? [])].flatMap(([consumer, state]) => {
+        const value = read(state);
+        return value === undefined ? [] : [{ consumer, value }];
+      });
     new Gauge({
-      name,
+      name: `parley_jobs_${name}`,
       help,
       registers,
       collect() {
-        const state = sources.jobs?.();
-        const value = state && read(state);
-        if (value !== undefined) this.set(value);
+        const all = values().map(({ value }) => value);
+        if (all.length > 0) this.set(together(all));
+      },
+    });
+    new Gauge({
+      name: `parley_consumer_${name}`,
+      help: `${help}, for each consumer`,
+      labelNames: ['consumer'],
+      registers,
+      collect() {
+        for (const { consumer, value } of values()) this.set({ consumer }, value);
       },
     });
   }

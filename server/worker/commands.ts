@@ -14,7 +14,7 @@ const USAGE = `usage: parley jobs <command>
   retry <id>|all        try again, with all tries: a server that runs on the same database does it at once
   discard <id>|all      forget them; they are never done
 
-A job is one message for one consumer, such as webhooks. What the message says is not shown.`;
+A job is one event for one consumer, such as webhooks. What a message says is not shown.`;
 
 /** How many are listed, at most. */
 const MAX_LISTED = 10_000;
@@ -43,7 +43,8 @@ async function list({ jobs, print }: JobsDeps, _args: string[], { limit = '100' 
     throw new UsageError(`--limit must be a whole number from 1 to ${MAX_LISTED}`);
   }
   for (const job of await jobs.list(Number(limit))) {
-    print([job.id, job.consumer, `${job.conversation_id}/${job.seq}`, stateOf(job), job.reason].join('  '));
+    const { id, consumer, conversation_id, reason } = job;
+    print([id, consumer, `${conversation_id}/${placeOf(job)}`, kindOf(job), stateOf(job), reason].join('  '));
   }
 }
 
@@ -53,8 +54,11 @@ async function show({ jobs, print }: JobsDeps, [argument]: string[]): Promise<vo
   if (!job) throw new NoSuchJob(`there is no job ${id}`);
   print(`id            ${job.id}`);
   print(`consumer      ${job.consumer}`);
+  print(`event         ${kindOf(job)}`);
   print(`conversation  ${job.conversation_id}`);
-  print(`seq           ${job.seq}`);
+  if (job.rev !== null) print(`rev           ${job.rev}`);
+  const seq = job.seq ?? job.message_seq;
+  if (seq !== null) print(`seq           ${seq}`);
   print(`tries         ${job.attempts}`);
   print(`last failure  ${job.reason}`);
   print(`state         ${stateOf(job)}`);
@@ -74,6 +78,15 @@ async function changed(argument: string, change: (id?: string) => Promise<number
   const count = await change(id);
   if (count === 0) throw new NoSuchJob(`there is no job ${id}`);
   return count;
+}
+
+/** A job that a version left that knew messages only has a number of a message, and no `rev`. */
+function kindOf({ kind }: ParkedJob): string {
+  return kind ?? 'message.created';
+}
+
+function placeOf({ rev, seq }: ParkedJob): string {
+  return rev === null ? `seq ${seq}` : `rev ${rev}`;
 }
 
 function stateOf({ parked_at, next_at }: ParkedJob): string {

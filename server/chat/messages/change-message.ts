@@ -1,7 +1,9 @@
 import type { Cause } from '../../../protocol/events.ts';
 import { MAX_REACTION_KINDS } from '../../../protocol/limits.ts';
 import type { Message } from '../../../protocol/resources.ts';
+import { writeEvent } from '../../database/conversation-events.ts';
 import type { Executor } from '../../database/database.ts';
+import type { StoredEventKind } from '../../database/schema.ts';
 import { invalidField, ParleyError } from '../../shared/errors.ts';
 import { type ChangeDeps, publishChange } from '../conversations/change-conversation.ts';
 import type { Actor, Membership, MessageRow } from '../model/rows.ts';
@@ -24,6 +26,14 @@ type Decide = (
   membership: Membership,
   tx: Executor,
 ) => Promise<{ fields: Partial<MessageRow>; cause: Omit<Cause, 'user_id'> } | undefined>;
+
+/** What consumers of events are told of each. */
+const EVENT_OF_CAUSE: Record<Cause['kind'], StoredEventKind> = {
+  edit: 'message.updated',
+  delete: 'message.deleted',
+  'reaction.add': 'reaction.added',
+  'reaction.remove': 'reaction.removed',
+};
 
 /** The sender edits. With `ifRev`, only what still stands at that `rev`; the same content again changes nothing. */
 export function editMessage(
@@ -97,6 +107,10 @@ async function changeMessage(
     // The conversation's own time stays: an edit does not bring it to the top of anybody's list.
     const conversation = { ...membership.conversation, rev: membership.conversation.rev + 1 };
     const after: MessageRow = { ...before, ...decision.fields, rev: conversation.rev };
+    const { kind, emoji } = decision.cause;
+    const { id, rev } = conversation;
+    const about = { conversationId: id, rev, messageSeq: before.seq, actorId: actor.userId };
+    await writeEvent(tx, { ...about, kind: EVENT_OF_CAUSE[kind], emoji });
     await messages.updateMessage(after, tx);
     await conversations.advanceConversation(conversation, tx);
     await conversations.tellOutbox(conversation, [], tx);

@@ -80,14 +80,12 @@ export class BehindCursorsRepository {
           await tx
             .insertInto('job_cursors')
             .values(
-              rows
-                .slice(start, start + CHUNK)
-                .map(({ consumer, conversationId, seq, rev }) => ({
-                  consumer,
-                  conversation_id: conversationId,
-                  seq,
-                  rev,
-                })),
+              rows.slice(start, start + CHUNK).map(({ consumer, conversationId, seq, rev }) => ({
+                consumer,
+                conversation_id: conversationId,
+                seq,
+                rev,
+              })),
             )
             .onConflict((conflict) =>
               conflict

@@ -91,7 +91,10 @@ export function workerContract(make: () => Promise<ChatWorld>): void {
     for (let n = 0; n < 5; n++) for (const group of groups) await world.send(group, alice, `message ${n}`);
     await isTold(free, groups.length * 6);
     for (const group of groups) {
-      expect(free.of(group)).toEqual(['1 conversation.created', ...[2, 3, 4, 5, 6].map((rev) => `${rev} message.created`)]);
+      expect(free.of(group)).toEqual([
+        '1 conversation.created',
+        ...[2, 3, 4, 5, 6].map((rev) => `${rev} message.created`),
+      ]);
     }
     expect(stuck.told).toHaveLength(FAST.concurrency);
     // Its own events it finds all the same, once it goes on.
@@ -165,7 +168,10 @@ export function workerContract(make: () => Promise<ChatWorld>): void {
     };
     const quoted = (id: string) =>
       world.database.engine === 'sqlite' ? `x'${id.replaceAll('-', '')}'` : `'${id}'::uuid`;
-    for (const [id, seq] of [[done, 2], [behind, 2]] as const) {
+    for (const [id, seq] of [
+      [done, 2],
+      [behind, 2],
+    ] as const) {
       await run(`insert into job_cursors (conversation_id, consumer, seq) values (${quoted(id)}, 'webhooks', ${seq})`);
     }
     await run(`insert into meta (key, value) values ('jobs:webhooks', 'long ago')`);
@@ -204,7 +210,9 @@ export function workerContract(make: () => Promise<ChatWorld>): void {
     expect(await migrator.down()).toEqual(['0006-conversation-events']);
     // The version before takes a message, and the constraint that it relies on.
     const { sql } = await import('kysely');
-    const { rows } = await sql<Record<string, unknown>>`select seq, reason from parked_jobs`.execute(world.database.write);
+    const { rows } = await sql<Record<string, unknown>>`select seq, reason from parked_jobs`.execute(
+      world.database.write,
+    );
     expect(fromSql(rows, ['seq', 'reason'])).toEqual([{ seq: 1, reason: 'no' }]);
     await sql`insert into parked_jobs (id, consumer, conversation_id, seq, attempts, reason, parked_at)
       select id, consumer, conversation_id, seq, attempts, reason, parked_at from parked_jobs

@@ -1,6 +1,11 @@
 import type { PublicUser } from '../../protocol/resources.ts';
 import { MemoryBus } from '../../server/bus/memory.ts';
-import { addParticipants, changeRole, removeParticipant, renameGroup } from '../../server/chat/conversations/change-participants.ts';
+import {
+  addParticipants,
+  changeRole,
+  removeParticipant,
+  renameGroup,
+} from '../../server/chat/conversations/change-participants.ts';
 import { ConversationRepository } from '../../server/chat/conversations/conversation-repository.ts';
 import { createGroup, openDirect } from '../../server/chat/conversations/open-conversation.ts';
 import { EventPresenter } from '../../server/chat/events/event-presenter.ts';
@@ -68,7 +73,15 @@ async function chatOn(database: Database, driver: LogDriver, close: () => Promis
     people: people as [Actor, Actor, Actor],
     async send(conversationId, { userId }, content) {
       const id = Bun.randomUUIDv7();
-      const row = { id, conversationId, senderId: userId, clientId: id, type: 'text' as const, content, sentAt: SETTLED_AT };
+      const row = {
+        id,
+        conversationId,
+        senderId: userId,
+        clientId: id,
+        type: 'text' as const,
+        content,
+        sentAt: SETTLED_AT,
+      };
       const [answer] = await driver.append(() => [row]);
       if (answer?.kind !== 'appended') throw new Error(`a message was ${answer?.kind}`);
       return id;

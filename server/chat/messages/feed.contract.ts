@@ -76,7 +76,10 @@ export function feedContract(make: () => Promise<ChatWorld>): void {
     expect(events[3]).toMatchObject({ message: { content: '', deleted_at: expect.any(Number) } });
     expect(events[2]).toMatchObject({ emoji: '👍', message: { id: first } });
     expect(events[0]).toMatchObject({ message: { type: 'system' }, conversation: { name: 'another name' } });
-    expect(events[5]).toMatchObject({ participants: [{ id: carol.userId }], message: { system: { by: alice.userId } } });
+    expect(events[5]).toMatchObject({
+      participants: [{ id: carol.userId }],
+      message: { system: { by: alice.userId } },
+    });
     expect(events[7]).toMatchObject({ participants: [{ id: bob.userId, participant_role: 'admin' }] });
     expect(events[10]).toMatchObject({ participants: [{ id: alice.userId, left: true }] });
   });
@@ -146,7 +149,14 @@ export function feedContract(make: () => Promise<ChatWorld>): void {
       '11 message.updated',
     ]);
     expect(events.map(({ coalesced = false }) => coalesced)).toEqual([
-      false, false, false, false, true, true, true, false,
+      false,
+      false,
+      false,
+      false,
+      true,
+      true,
+      true,
+      false,
     ]);
     expect(events[4]).toMatchObject({ message: { content: 'one, edited again' } });
     expect(events[4]!.actor_id).toBeUndefined();

@@ -23,8 +23,13 @@ const GONE = 410;
 /** Their `Retry-After` counts. */
 const SLOW_DOWN = [429, 503];
 
-/** A change that brought a system message is told as both: its creation, and what it tells of. */
-const POSTS_OF_ONE = 2;
+/** What brings a system message, and so may be told as two: its creation, and what it tells of. */
+const WITH_MESSAGE: WebhookEvent[] = [
+  'conversation.created',
+  'conversation.updated',
+  'participant.joined',
+  'participant.left',
+];
 
 /** Tells a receiver of what happens, as docs/WEBHOOKS.md has it. */
 export class Webhooks implements Consumer {
@@ -33,7 +38,9 @@ export class Webhooks implements Consumer {
   constructor(private readonly options: WebhooksOptions) {}
 
   get timeoutMs(): number {
-    return this.options.timeoutMs * POSTS_OF_ONE;
+    const { events, timeoutMs } = this.options;
+    const mayBeTwo = events.includes('message.created') && WITH_MESSAGE.some((one) => events.includes(one));
+    return mayBeTwo ? timeoutMs * 2 : timeoutMs;
   }
 
   wants(kind: EventKind): boolean {

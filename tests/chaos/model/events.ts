@@ -80,7 +80,10 @@ export async function playEvents(seed: number): Promise<{ findings: string[]; ki
   for (const room of rooms) findings.push(...(await compare(room, people[0], raw, hooks)));
   await server.kill();
   await Promise.all([hooks.close(), raw.close()]);
-  return { findings: findings.map((text) => `seed ${seed}: ${text}`), kinds: raw.deliveries.map(({ body }) => body.type) };
+  return {
+    findings: findings.map((text) => `seed ${seed}: ${text}`),
+    kinds: raw.deliveries.map(({ body }) => body.type),
+  };
 }
 
 /** The first of them is in every conversation until the end. */
@@ -111,9 +114,21 @@ async function change(random: Random, room: Room, people: Person[], step: number
   const message = `${path}/messages/${random.pick(room.messages.slice(-CHANGED)) ?? 'none'}`;
   const reaction = `${message}/reactions/${encodeURIComponent(random.pick(EMOJIS)!)}`;
   const place = `${path}/participants/${whom.id}`;
-  const what = random.weighted({ send: 8, edit: 6, delete: 2, react: 6, unreact: 5, join: 7, leave: 3, role: 8, rename: 3 });
+  const what = random.weighted({
+    send: 8,
+    edit: 6,
+    delete: 2,
+    react: 6,
+    unreact: 5,
+    join: 7,
+    leave: 3,
+    role: 8,
+    rename: 3,
+  });
   if (what === 'send') {
-    const { status, body } = await who.call<Message>('POST', `${path}/messages`, { content: `said ${random.int(1e9)}` });
+    const { status, body } = await who.call<Message>('POST', `${path}/messages`, {
+      content: `said ${random.int(1e9)}`,
+    });
     if (status < 300) room.messages.push(body.id);
   }
   if (what === 'edit') await who.call('PATCH', message, { content: `edited at ${step} ${random.int(1e9)}` });
@@ -140,7 +155,10 @@ async function compare({ id, isGroup }: Room, reader: Person, raw: Receiver, hoo
   await eventually(`rev ${head} is told`, async () => told().length >= head);
   const events = told();
   find(
-    isDeepStrictEqual(events.map(({ rev }) => rev), Array.from({ length: head }, (_, n) => n + 1)),
+    isDeepStrictEqual(
+      events.map(({ rev }) => rev),
+      Array.from({ length: head }, (_, n) => n + 1),
+    ),
     `each rev up to ${head} is told once and in order: ${events.map(({ rev }) => rev)}`,
   );
   find(!events.some(({ coalesced }) => coalesced), 'nothing was lost that would have to be told as it stands');
@@ -152,7 +170,10 @@ async function compare({ id, isGroup }: Room, reader: Person, raw: Receiver, hoo
 
   const fresh = await freshCopy(reader, id);
   const replayed = replay(events);
-  for (const [name, copy] of [['a fresh read', fresh], ['changes', await replayChanges(reader, id)]] as const) {
+  for (const [name, copy] of [
+    ['a fresh read', fresh],
+    ['changes', await replayChanges(reader, id)],
+  ] as const) {
     find(isDeepStrictEqual(shownMessages(replayed), shownMessages(copy)), `messages equal ${name}`);
     find(isDeepStrictEqual(shownPeople(replayed), shownPeople(copy)), `people equal ${name}`);
     find(replayed.conversation?.name === copy.conversation?.name, `the name equals ${name}`);

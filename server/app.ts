@@ -11,8 +11,8 @@ import { createRealtime } from './realtime/create-realtime.ts';
 import { createSessions } from './sessions/create-sessions.ts';
 import type { Logger } from './shared/logger.ts';
 import { createUsers } from './users/create-users.ts';
+import { createWebhooks } from './webhooks/create-webhooks.ts';
 import { createWorker } from './worker/create-worker.ts';
-import { createWebhooks } from './worker/webhooks/create-webhooks.ts';
 
 /** A running server. */
 export interface App {

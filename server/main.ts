@@ -8,13 +8,13 @@ import { CopyRefused, copyInstallation } from './database/copy.ts';
 import { renewEpoch } from './database/epoch.ts';
 import { NewerSchemaError, SchemaMigrator } from './database/migrator.ts';
 import { openPostgres, type Storage } from './database/open-storage.ts';
+import { runJobs } from './jobs/commands.ts';
 import { ParkedRepository } from './jobs/parked-repository.ts';
 import { probeReadiness } from './monitoring/probe.ts';
 import { createSessions } from './sessions/create-sessions.ts';
 import { StartRefused } from './shared/errors.ts';
 import { createLogger } from './shared/logger.ts';
 import { createUsers } from './users/create-users.ts';
-import { runJobs } from './worker/commands.ts';
 import { ParkedJobsRepository } from './worker/parked-jobs-repository.ts';
 
 const USAGE = `Parley ${version}, a messenger back end

@@ -1,15 +1,18 @@
 import type { Core } from '../core.ts';
+import { sweepEvents } from '../database/conversation-events.ts';
 import type { Part } from '../part.ts';
 import type { ConversationSource } from '../realtime/conversation-source.ts';
 import type { UsersService } from '../users/service.ts';
 import { conversationRoutes } from './conversation-routes.ts';
 import { ConversationRepository } from './conversations/conversation-repository.ts';
 import { Departures } from './conversations/departures.ts';
+import { EventPresenter } from './events/event-presenter.ts';
+import { EventRepository } from './events/event-repository.ts';
+import { EventFeed } from './events/feed.ts';
 import { chatFrames } from './frames.ts';
 import { createLog } from './log/create-log.ts';
 import { createMarks } from './marks/create-marks.ts';
 import { messageRoutes } from './message-routes.ts';
-import { MessageFeed } from './messages/feed.ts';
 import { MessagePresenter } from './messages/message-presenter.ts';
 import { MessageRepository } from './messages/message-repository.ts';
 import { presentNewMessage } from './model/presenter.ts';
@@ -19,10 +22,13 @@ import { ChatReader } from './reading/reader.ts';
 import { SharedChanges } from './reading/shared-changes.ts';
 import { ChatService } from './service.ts';
 
+/** What consumers were told of is deleted so often where it is old, in milliseconds. */
+const EVENTS_SWEEP_MS = 600_000;
+
 export interface Chat extends Part {
   chat: ChatService;
   /** All conversations, for the program's own consumers. */
-  feed: MessageFeed;
+  feed: EventFeed;
   /** What sockets are told from. */
   source: ConversationSource;
   requireMembership: ChatReader['requireMembership'];
@@ -64,9 +70,11 @@ export function createChat(core: Core, { users }: { users: UsersService }): Chat
   if (config.roles.includes('api')) lifecycle.onStart('departures', () => departures.start());
   lifecycle.onStop('flush', 'departures', () => departures.stop());
 
+  const events = new EventRepository(database);
+  const presenter = new EventPresenter({ database, messages, messagePresenter, users, events });
   return {
     chat,
-    feed: new MessageFeed(database, conversations, messages, messagePresenter),
+    feed: new EventFeed({ database, conversations, messages, events, presenter }),
     source: {
       listHeads: (userId) => conversations.listHeads(userId),
       findHead: (userId, conversationId) => conversations.findHead(userId, conversationId),
@@ -77,5 +85,8 @@ export function createChat(core: Core, { users }: { users: UsersService }): Chat
     requireMembership: (actor, conversationId) => read.requireMembership(actor, conversationId),
     routes: [conversationRoutes(chat), messageRoutes(chat)],
     frames: chatFrames({ chat, marks }),
+    duties: [
+      { name: 'conversation-events', everyMs: EVENTS_SWEEP_MS, run: (signal) => sweepEvents(database, { signal }) },
+    ],
   };
 }

@@ -80,6 +80,25 @@ const roles = list.pipe(
     .min(1, { error: `must name one of ${ROLES.join(', ')}, or more` }),
 );
 
+/** What webhooks can tell of. */
+export const WEBHOOK_EVENTS = [
+  'message.created',
+  'message.updated',
+  'message.deleted',
+  'reaction.added',
+  'reaction.removed',
+  'conversation.created',
+  'conversation.updated',
+  'participant.joined',
+  'participant.left',
+] as const;
+
+const webhookEvents = list.pipe(
+  z
+    .array(z.enum(WEBHOOK_EVENTS, { error: `must be some of ${WEBHOOK_EVENTS.join(', ')}` }))
+    .min(1, { error: `must name one of ${WEBHOOK_EVENTS.join(', ')}, or more` }),
+);
+
 /** Where `vite` serves the web client to its developers. */
 const WEB_DEV_SERVER = 'http://localhost:5173';
 
@@ -193,6 +212,7 @@ const SETTINGS = {
     url: setting('WEBHOOK_URL', '', receiver, { secret: true }),
     secret: setting('WEBHOOK_SECRET', '', signingSecret, { secret: true }),
     secret_previous: setting('WEBHOOK_SECRET_PREVIOUS', '', signingSecret, { secret: true }),
+    events: setting('WEBHOOK_EVENTS', 'message.created', webhookEvents),
     timeout: setting('WEBHOOK_TIMEOUT', '10s', duration('100ms', '60s')),
     allow_private: setting('WEBHOOK_ALLOW_PRIVATE', false, flag),
   },

@@ -6,6 +6,7 @@ import { conversations } from './migrations/0002-conversations.ts';
 import { realtime } from './migrations/0003-realtime.ts';
 import { jobs } from './migrations/0004-jobs.ts';
 import { participantsByRev } from './migrations/0005-participants-by-rev.ts';
+import { conversationEvents } from './migrations/0006-conversation-events.ts';
 import { queue } from './migrations/0007-queue.ts';
 import { type ColumnTypes, POSTGRES_TYPES, SQLITE_TYPES } from './migrations/column-types.ts';
 import type { Schema } from './schema.ts';
@@ -18,6 +19,7 @@ function migrations(types: ColumnTypes): Record<string, Migration> {
     '0003-realtime': realtime(types),
     '0004-jobs': jobs(types),
     '0005-participants-by-rev': participantsByRev(),
+    '0006-conversation-events': conversationEvents(types),
     '0007-queue': queue(types),
   };
 }

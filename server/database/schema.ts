@@ -12,6 +12,7 @@ export interface Schema {
   participants: ParticipantsTable;
   messages: MessagesTable;
   reactions: ReactionsTable;
+  conversation_events: ConversationEventsTable;
   last_seen: LastSeenTable;
   outbox: OutboxTable;
   meta: MetaTable;
@@ -126,6 +127,35 @@ export interface ReactionsTable {
   created_at: Fixed<number>;
 }
 
+/** What took a `rev` without bringing a message. */
+export type StoredEventKind =
+  | 'message.updated'
+  | 'message.deleted'
+  | 'reaction.added'
+  | 'reaction.removed'
+  | 'conversation.created'
+  | 'conversation.updated'
+  | 'participant.updated';
+
+/**
+ * One row for each `rev` that brought no message, written in the transaction of the change and kept for days. It says what
+ * happened, never what was said: consumers are told the data as it stands.
+ */
+export interface ConversationEventsTable {
+  conversation_id: Fixed<string>;
+  rev: Fixed<number>;
+  kind: Fixed<StoredEventKind>;
+  /** Who did it. */
+  actor_id: Fixed<string>;
+  /** The message that it is about, where it is about one. */
+  message_seq: Fixed<number | null>;
+  /** JSON of the ids of those whom it concerns, where it concerns some. */
+  user_ids: Fixed<string | null>;
+  /** Of a reaction. */
+  emoji: Fixed<string | null>;
+  created_at: Fixed<number>;
+}
+
 /** When users who are not connected last were. */
 export interface LastSeenTable {
   user_id: Fixed<string>;
@@ -162,7 +192,7 @@ export interface MetaTable {
 }
 
 /**
- * How far a consumer of messages has come in a conversation. A row with `next_at` has work: it waits for its next try, or
+ * How far a consumer of events has come in a conversation. A row with `next_at` has work: it waits for its next try, or
  * a worker holds it (`owner`) until then.
  */
 export interface JobCursorsTable {
@@ -170,7 +200,9 @@ export interface JobCursorsTable {
   consumer: Fixed<string>;
   /** Every message up to this one is done, or parked. */
   seq: number;
-  /** Tries of the message behind `seq` that failed. */
+  /** Every change up to this one is done, parked or passed over; null of a version that knew messages only. */
+  rev: number | null;
+  /** Tries of the event behind `rev` that failed. */
   attempts: Generated<number>;
   /** The turn that works on it now; null for nobody. */
   owner: string | null;
@@ -178,22 +210,33 @@ export interface JobCursorsTable {
   next_at: number | null;
   /** Whether there was news while `owner` held it. */
   again: Generated<Flag>;
-  /** Since when a message has been failing; null where none is. */
+  /** Since when an event has been failing; null where none is. */
   waiting_since: number | null;
 }
 
-/** A message that a consumer gave up on: an operator looks, and tries it again or discards it. */
+/** An event that a consumer gave up on: an operator looks, and tries it again or discards it. */
 export interface ParkedJobsTable {
   id: Fixed<string>;
   consumer: Fixed<string>;
   conversation_id: Fixed<string>;
-  seq: Fixed<number>;
+  /** Of a message's creation: its number. Null for all other events. */
+  seq: Fixed<number | null>;
   attempts: number;
   /** Why the last try failed: a few words, without anything of the message. */
   reason: string;
   parked_at: number;
   /** When it is tried again; null while it is parked. */
   next_at: number | null;
+  /** With what follows, null of a version that knew messages only: the event is the creation of the message at `seq`. */
+  rev: Fixed<number | null>;
+  kind: Fixed<string | null>;
+  /** From here on a copy of the event's row, which is swept. */
+  message_seq: Fixed<number | null>;
+  /** Null where what happened was not kept, and the event tells what stands. */
+  actor_id: Fixed<string | null>;
+  user_ids: Fixed<string | null>;
+  emoji: Fixed<string | null>;
+  event_at: Fixed<number | null>;
 }
 
 /**

@@ -1,58 +1,88 @@
-import type { MessageFeed } from '../chat/messages/feed.ts';
+import type { EventFeed } from '../chat/events/feed.ts';
+import type { Config } from '../config/config.ts';
 import type { Core } from '../core.ts';
+import type { Storage } from '../database/open-storage.ts';
 import { AdvisoryLock } from '../database/postgres/advisory-lock.ts';
-import { conversationsBehind } from './catch-up.ts';
+import type { Redis } from '../redis/redis.ts';
+import type { Logger } from '../shared/logger.ts';
+import { BehindCursorsRepository } from './behind-cursors-repository.ts';
+import { type Cursors, conversationsBehind } from './catch-up.ts';
 import { JobStream } from './job-stream.ts';
 import type { Consumer, JobSource } from './jobs.ts';
 import { OutboxSource } from './outbox-source.ts';
 import { Relay } from './relay.ts';
 import { JobRepository } from './repository.ts';
 import { RetryPolicy } from './retry-policy.ts';
+import { SharedOutbox } from './shared-outbox.ts';
+import { StreamGroup } from './stream-group.ts';
 import { StreamSource } from './stream-source.ts';
+import { UnleasedRepository } from './unleased-repository.ts';
 import { Worker } from './worker.ts';
+import { countTries, gaugeWork, type Observe } from './worker-metrics.ts';
+import { Workers } from './workers.ts';
 
 /** Names the relay's lock among all of PostgreSQL's advisory locks: any number that nobody else takes. */
 const RELAY_LOCK = 0x7061726c;
 
-/** What hands the consumers what happens in conversations; nothing where this node does not, or there is no consumer. */
-export function createWorker(core: Core, { feed, consumers }: { feed: MessageFeed; consumers: Consumer[] }): void {
-  const { config, logger, lifecycle, metrics, database, redis } = core;
-  const [consumer] = consumers;
-  if (!consumer || !config.roles.includes('worker')) return;
-  const { tries, retry_base, retry_cap, concurrency } = config.worker;
-  const repository = new JobRepository(database, consumer.name);
-  const readOutbox = () =>
-    new OutboxSource({ database, log: logger, findBehind: () => conversationsBehind(feed, repository) });
+export interface WorkersDeps {
+  config: Config['worker'];
+  database: Storage;
+  redis?: Redis;
+  feed: EventFeed;
+  consumers: Consumer[];
+  observe: Observe;
+  log: Logger;
+}
+
+/** A worker for each consumer, so that none waits for another; with Redis, and the relay that fills its stream. */
+export function buildWorkers({ config, database, redis, feed, consumers, observe, log }: WorkersDeps): Workers {
+  const { tries, retry_base, retry_cap, concurrency } = config;
   const retry = new RetryPolicy({ tries, baseMs: retry_base, capMs: retry_cap });
   const isAlone = database.engine === 'sqlite';
-  const tried = metrics.counter({
-    name: 'parley_jobs_total',
-    help: 'Tries of jobs that were done or failed, and jobs that were parked',
-    labelNames: ['outcome'],
+  const nodes = redis && database.engine === 'postgres' ? { redis, database } : undefined;
+  const outbox = new SharedOutbox(database, log);
+  const behind = new BehindCursorsRepository(database, log);
+
+  const readOutbox = (cursors: Cursors[]) =>
+    new OutboxSource({ outbox, findBehind: () => conversationsBehind(feed, cursors) });
+  const sourceOf = (repository: JobRepository): JobSource => {
+    const withoutRedis = readOutbox([repository]);
+    if (!nodes) return withoutRedis;
+    const stream = new StreamGroup(nodes.redis, repository.consumer);
+    return new StreamSource({ stream, withoutRedis, findBehind: () => conversationsBehind(feed, [repository]), log });
+  };
+  const repositoryOf = ({ name, cursor = 'each' }: Consumer) =>
+    cursor === 'each'
+      ? new JobRepository(database, name)
+      : new UnleasedRepository(database, name, behind, cursor === 'behind' ? undefined : cursor);
+
+  const repositories = consumers.map(repositoryOf);
+  const workers = consumers.map((consumer, index) => {
+    const repository = repositories[index]!;
+    const source = sourceOf(repository);
+    const ended = (outcome: 'done' | 'failed' | 'parked') => observe(consumer.name, outcome);
+    return new Worker({ consumer, source, repository, feed, retry, concurrency, isAlone, log, observe: ended });
   });
-  const observe = (outcome: 'done' | 'failed' | 'parked') => tried.inc({ outcome });
-  const work = (source: JobSource) =>
-    new Worker({ consumer, source, repository, feed, retry, concurrency, isAlone, log: logger, observe });
-  let worker: Worker;
-  if (redis && database.engine === 'postgres') {
-    const stream = new JobStream(redis, consumer.name);
-    worker = work(new StreamSource({ stream, withoutRedis: readOutbox(), log: logger }));
-    const lock = new AdvisoryLock(database, RELAY_LOCK);
-    const relay = new Relay({ source: readOutbox(), stream, lock, log: logger });
-    lifecycle.onStart('relay', () => relay.start());
-    lifecycle.onStop('finish', 'relay', () => relay.stop());
-    lifecycle.onNewEpoch('relay', () => relay.lookAgain());
-  } else {
-    worker = work(readOutbox());
-  }
-  lifecycle.onStart('worker', () => worker.start());
-  lifecycle.onStop('finish', 'worker', (graceMs) => worker.stop(graceMs));
-  lifecycle.onNewEpoch('worker', () => worker.lookAgain());
-  metrics.gauge('parley_jobs_parked', 'Jobs that were given up and wait for an operator', () => worker.state().parked);
-  const waiting = 'Conversations with a job that failed and is tried again';
-  metrics.gauge('parley_jobs_waiting', waiting, () => worker.state().waiting);
-  const length = 'Hints of work in the stream that are not done';
-  metrics.gauge('parley_jobs_stream_length', length, () => worker.state().streamLength);
-  const oldest = 'For how long the oldest job has waited, in seconds';
-  metrics.gauge('parley_jobs_oldest_seconds', oldest, () => worker.state().oldestMs / 1000);
+  const relay =
+    nodes &&
+    new Relay({
+      source: readOutbox(repositories),
+      stream: new JobStream(nodes.redis),
+      groups: consumers.map(({ name }) => name),
+      lock: new AdvisoryLock(nodes.database, RELAY_LOCK),
+      log,
+    });
+  return new Workers(workers, behind, relay);
+}
+
+/** What hands consumers the events of conversations; nothing where this node does other things, or there is no consumer. */
+export function createWorker(core: Core, { feed, consumers }: Pick<WorkersDeps, 'feed' | 'consumers'>): void {
+  const { config, logger, lifecycle, metrics, database, redis } = core;
+  if (consumers.length === 0 || !config.roles.includes('worker')) return;
+  const observe = countTries(metrics);
+  const workers = buildWorkers({ config: config.worker, database, redis, feed, consumers, observe, log: logger });
+  gaugeWork(metrics, () => workers.states());
+  lifecycle.onStart('workers', () => workers.start());
+  lifecycle.onStop('finish', 'workers', (graceMs) => workers.stop(graceMs));
+  lifecycle.onNewEpoch('workers', () => workers.lookAgain());
 }

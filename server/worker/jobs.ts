@@ -1,4 +1,4 @@
-import type { Message } from '../../protocol/resources.ts';
+import type { ConversationEvent, EventKind, Position } from '../chat/events/event.ts';
 
 /** How one try of a job ended. `reason` is for operators: a few words, nothing of the message and no secret. */
 export type Outcome =
@@ -8,23 +8,43 @@ export type Outcome =
   /** It will not succeed by being tried again. */
   | { kind: 'hopeless'; reason: string };
 
+/** Cursors that a consumer keeps itself, such as beside what it makes of the events. */
+export interface OwnCursors {
+  /** Where it stands in these conversations; without an entry: before everything. */
+  cursorsOf(conversationIds: string[]): Promise<Map<string, Position>>;
+  /** Everything up to here is passed over or parked. What it handled it has moved its cursor over itself. */
+  advance(conversationId: string, position: Position): Promise<void>;
+}
+
 /**
- * What is to be done for every new message: outgoing webhooks; push and previews are to follow.
+ * What is to be done for what happens in conversations: outgoing webhooks are one.
  *
- * The worker hands each message of a conversation over in the order of `seq`, the next when the one before is done or
- * parked, and conversations beside each other. At least once: after a crash a message may come again, and
- * `(conversation_id, seq)`, or the message's id, says that it is the same.
+ * The worker hands the events of a conversation over in the order of `rev`, the next when the one before is done or parked,
+ * and conversations beside each other. At least once: after a crash an event may come again, and `(conversation_id, rev)`
+ * says that it is the same. What is told is the data as it stands.
  */
 export interface Consumer {
   /** Its name in tables, metrics and the stream's groups; never changed. */
   readonly name: string;
   /** The most that `handle` takes, in milliseconds: it ends by itself by then. */
   readonly timeoutMs: number;
-  /** The message as it stands now, which may be edited or deleted since. Fails with `signal`'s reason once that is aborted. */
-  handle(message: Message, signal: AbortSignal): Promise<Outcome>;
+  /**
+   * Where its cursors live. `each`, which is the default: in the database, moved after each event, and one worker at a time
+   * has a conversation. `behind`, for one to which repeats do no harm: in the database, at most a second late, so that a
+   * crash repeats what came in it, and where nodes have lost Redis several may do the same. Or where it keeps them itself;
+   * it then moves its cursor in `handle`, and repeats are as for `behind`.
+   */
+  readonly cursor?: 'each' | 'behind' | OwnCursors;
+  /** Other events are passed over; the answer is always the same. */
+  wants(kind: EventKind): boolean;
+  /**
+   * `position` is where it stands once this is done; undefined where a parked event is tried again, which moves nothing.
+   * Fails with `signal`'s reason once that is aborted.
+   */
+  handle(event: ConversationEvent, signal: AbortSignal, position?: Position): Promise<Outcome>;
 }
 
-/** A conversation that may have new messages. */
+/** A conversation in which something may have happened. */
 export interface Hint {
   conversationId: string;
   /** The hint is no longer needed: what it says is kept in the database, or done. */
@@ -35,7 +55,7 @@ export interface Hint {
 export interface SourceState {
   /** For how long the oldest has waited, in milliseconds; 0 for none. */
   oldestMs: number;
-  /** How many the stream holds, where there is a stream. */
+  /** How many the stream holds for this consumer, where there is a stream. */
   streamLength?: number;
 }
 

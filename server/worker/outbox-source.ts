@@ -1,57 +1,65 @@
-import type { Database } from '../database/database.ts';
-import { currentOutboxMoment, readOutbox } from '../database/outbox.ts';
-import type { OutboxMoment } from '../database/outbox-moment.ts';
-import type { Logger } from '../shared/logger.ts';
 import type { Hint, JobSource, SourceState } from './jobs.ts';
+import type { OutboxHearer, SharedOutbox } from './shared-outbox.ts';
 
-/** Conversations that are read at once. */
-const PAGE = 1000;
-/** Between two looks at an outbox that had nothing new, in milliseconds. */
-const POLL_MS = 250;
-/**
- * Rows stay for hours. Whoever was away for so long that some may be gone asks the log instead, in milliseconds: well before
- * they are.
- */
-const LOST_AFTER_MS = 1_800_000;
+/** Conversations that are held for the worker, at most: where there are more, it asks the cursors once it is done with these. */
+const HELD = 2000;
 
 export interface OutboxSourceOptions {
-  database: Database;
+  outbox: SharedOutbox;
   /** Which conversations have more than the consumer has seen; see catch-up.ts. */
   findBehind(): AsyncGenerator<string[]>;
-  log: Logger;
 }
 
 /**
- * Reads the outbox itself, on from where it was. Where that was is not kept: a start asks the cursors, and so does a worker
- * that was too slow for rows that go after hours, or that finds more at once than it wants to hold. The next page is read
- * when the one before is worked off, so that a slow worker holds no more than a page.
+ * What one consumer has heard of the outbox and not taken up yet, each conversation once. It is bounded, so that a consumer
+ * that hangs holds up nobody and fills nothing: what it has no room for it finds by its cursors. So does a start.
  */
-export class OutboxSource implements JobSource {
-  private seen: OutboxMoment | undefined;
-  private ready: string[] = [];
+export class OutboxSource implements JobSource, OutboxHearer {
+  private readonly ready = new Set<string>();
   private readyAt: number | undefined;
   private behind: AsyncGenerator<string[]> | undefined;
-  /** When it last read the outbox, by the steady clock. */
-  private readAt = 0;
+  private hasMissed = false;
 
   constructor(private readonly options: OutboxSourceOptions) {}
 
   async start(): Promise<void> {
-    // First the moment, then the comparison: what is written between is in both.
-    this.seen = await currentOutboxMoment(this.options.database);
-    this.readAt = performance.now();
-    this.ready = [];
+    // First the outbox, then the comparison: what is written between is in both.
+    await this.options.outbox.join(this);
+    this.ready.clear();
+    this.hasMissed = false;
     this.behind = this.options.findBehind();
+  }
+
+  /** Hears nothing more until it is started anew. */
+  pause(): void {
+    this.options.outbox.leave(this);
+    this.ready.clear();
+    this.readyAt = undefined;
+    this.behind = undefined;
+  }
+
+  hear(conversationIds: string[], oldestAt: number | undefined): void {
+    if (this.ready.size === 0) this.readyAt = oldestAt;
+    for (const id of conversationIds) {
+      if (this.ready.size >= HELD) this.hasMissed = true;
+      else this.ready.add(id);
+    }
+  }
+
+  miss(): void {
+    this.hasMissed = true;
   }
 
   async take(limit: number, waitMs: number): Promise<Hint[]> {
     const deadline = performance.now() + waitMs;
     for (;;) {
-      if (this.ready.length === 0) await this.readOn();
-      if (this.ready.length > 0) return this.ready.splice(0, limit).map(toHint);
-      const rest = deadline - performance.now();
-      if (rest <= 0) return [];
-      await Bun.sleep(Math.min(POLL_MS, rest));
+      const taken = this.ready.values().take(limit).toArray();
+      for (const id of taken) this.ready.delete(id);
+      if (taken.length > 0) return taken.map(toHint);
+      this.readyAt = undefined;
+      if (await this.compareOn()) continue;
+      if (performance.now() >= deadline) return [];
+      await this.options.outbox.look(deadline);
     }
   }
 
@@ -60,32 +68,22 @@ export class OutboxSource implements JobSource {
   }
 
   async stop(): Promise<void> {
+    this.options.outbox.leave(this);
     await this.behind?.return(undefined);
   }
 
-  private async readOn(): Promise<void> {
-    if (this.behind) {
-      this.ready = await this.nextBehind(this.behind);
-      if (this.ready.length > 0) return;
-      this.behind = undefined;
+  /** True where a comparison that runs has found some that are behind. */
+  private async compareOn(): Promise<boolean> {
+    if (!this.behind && this.hasMissed) {
+      this.hasMissed = false;
+      this.behind = this.options.findBehind();
     }
-    const { conversationIds, isCut, moment, oldestAt } = await readOutbox(this.options.database, this.seen!, PAGE);
-    const awayMs = performance.now() - this.readAt;
-    this.seen = moment;
-    this.readAt = performance.now();
-    this.readyAt = oldestAt;
-    if (!isCut && awayMs < LOST_AFTER_MS) {
-      this.ready = conversationIds;
-      return;
-    }
-    if (awayMs >= LOST_AFTER_MS) this.options.log.error({ away_ms: Math.round(awayMs) }, 'the worker is far behind');
-    this.behind = this.options.findBehind();
-  }
-
-  private async nextBehind(pages: AsyncGenerator<string[]>): Promise<string[]> {
+    if (!this.behind) return false;
     try {
-      const { value } = await pages.next();
-      return value ?? [];
+      const { value, done } = await this.behind.next();
+      for (const id of value ?? []) this.ready.add(id);
+      if (done) this.behind = undefined;
+      return !done;
     } catch (error) {
       // Half a comparison is none.
       this.behind = this.options.findBehind();

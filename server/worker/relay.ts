@@ -8,24 +8,26 @@ const PAGE = 1000;
 const POLL_MS = 250;
 /** How often another node's lock is tried, and the stream is looked after, in milliseconds. */
 const LOOK_MS = 1000;
-/** Beyond so many entries hints wait in the outbox, where a conversation has one however often it advances. */
+/** Of more entries than this the oldest go: who had not read them asks the cursors. */
 const MAX_LENGTH = 10_000;
 /** After how long workers that are gone are forgotten, in milliseconds. */
 const FORGET_MS = 3_600_000;
 
 export interface RelayOptions {
-  /** The outbox, with a comparison of log and cursors at each start. */
+  /** The outbox, with a comparison of the log with all cursors at each start. */
   source: JobSource;
   stream: JobStream;
+  /** The consumers, each of which has a group. */
+  groups: string[];
   /** Of all nodes the one that holds it relays. */
   lock: AdvisoryLock;
   log: Logger;
 }
 
 /**
- * Moves hints from the outbox into the stream; on one node at a time, though two would do no harm. It keeps no place: it
- * begins with a comparison of log and cursors, and does so again whenever the stream may have lost something, when Redis
- * was away, was emptied, or did not take what it was given. So nothing is lost with Redis' memory.
+ * Moves hints from the outbox into the stream, for all consumers at once; on one node at a time, though two would do no harm.
+ * It keeps no place: it begins with a comparison of log and cursors, and does so again whenever the stream may have lost
+ * something, when Redis was away, was emptied, or did not take what it was given. So nothing is lost with Redis' memory.
  */
 export class Relay {
   private loop: Promise<void> = Promise.resolve();
@@ -33,7 +35,7 @@ export class Relay {
   private isLeading = false;
   private mayHaveLost = true;
   private lookAt = 0;
-  private isFull = false;
+  private added = 0;
 
   constructor(private readonly options: RelayOptions) {
     options.stream.onBack(() => this.lookAgain());
@@ -75,6 +77,7 @@ export class Relay {
     const leads = stream.isUp && (await lock.isHeld());
     if (leads && !this.isLeading) {
       this.mayHaveLost = true;
+      await stream.forgetOldStream();
       log.info('this node relays jobs');
     }
     this.isLeading = leads;
@@ -88,24 +91,21 @@ export class Relay {
       this.mayHaveLost = false;
       await source.start();
     }
-    if (this.isFull) {
-      await Bun.sleep(POLL_MS);
-      return;
-    }
     const hints = await source.take(PAGE, POLL_MS);
     await stream.add(hints.map((hint) => hint.conversationId));
     for (const hint of hints) hint.done();
+    this.added += hints.length;
   }
 
   private async lookAfterStream(): Promise<void> {
-    const { stream, log } = this.options;
-    if (performance.now() < this.lookAt && !this.mayHaveLost) return;
+    const { stream, groups, log } = this.options;
+    const isDue = performance.now() >= this.lookAt || this.added >= PAGE || this.mayHaveLost;
+    if (!isDue) return;
     this.lookAt = performance.now() + LOOK_MS;
-    if (await stream.create()) this.mayHaveLost = true;
-    const { length } = await stream.state();
-    if (length >= MAX_LENGTH && !this.isFull)
-      log.warn({ length }, 'the stream of jobs is full: hints wait in the outbox');
-    this.isFull = length >= MAX_LENGTH;
-    await stream.forgetWorkers(FORGET_MS);
+    this.added = 0;
+    for (const group of groups) if (await stream.create(group)) this.mayHaveLost = true;
+    const behind = await stream.trim(MAX_LENGTH, groups);
+    if (behind.length > 0) log.warn({ groups: behind }, 'groups are behind the stream of jobs: they compare cursors');
+    for (const group of groups) await stream.forgetWorkers(group, FORGET_MS);
   }
 }

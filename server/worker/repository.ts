@@ -1,27 +1,31 @@
 import { sql } from 'kysely';
-import type { Database } from '../database/database.ts';
+import type { Position } from '../chat/events/event.ts';
+import type { EventHead } from '../chat/events/event-head.ts';
+import type { ConversationPosition } from '../chat/events/feed.ts';
+import type { Database, Executor } from '../database/database.ts';
 import type { ParkedJob } from './model.ts';
 
-/** A conversation that this worker alone works on, until its lease ends. */
-export interface Claim {
+/** A conversation that this worker works on: where a claim has a lease, it alone, until that ends. */
+export interface Claim extends Position {
   conversationId: string;
   /** Names this turn: whoever has lost the lease can change nothing. */
   owner: string;
-  /** Everything up to here is done. */
-  seq: number;
-  /** Failed tries of the message behind it. */
+  /** Failed tries of the event behind it. */
   attempts: number;
+  /** Whether `rev` follows from `seq`, as a version left it that knew messages only. */
+  isDerived: boolean;
+  /** What the turn did stands in the database, which from here on reminds of the rest. */
+  kept(): void;
 }
 
-export interface CursorState {
-  seq: number;
+export interface CursorState extends Position {
   /** Whether it waits for a time of its own, and not for news. */
   isWaiting: boolean;
 }
 
 export interface JobCounts {
   parked: number;
-  /** Conversations with a message that fails. */
+  /** Conversations with an event that fails. */
   waiting: number;
   /** For how long the first of them has waited, in milliseconds; 0 for none. */
   oldestMs: number;
@@ -30,11 +34,15 @@ export interface JobCounts {
 /** Counting ends here: more need not be told apart. */
 const COUNTED = 10_000;
 
+/** The `rev` of a cursor; where a version left it that knew messages only, it is that of the message that it stands at. */
+const REV = sql<number>`coalesce(job_cursors.rev, (select m.created_rev from messages m
+  where m.conversation_id = job_cursors.conversation_id and m.seq = job_cursors.seq), 0)`;
+
 /** Cursors and parked jobs of one consumer. Times are the database's, so that workers need not agree on the hour. */
 export class JobRepository {
   constructor(
-    private readonly database: Database,
-    private readonly consumer: string,
+    protected readonly database: Database,
+    readonly consumer: string,
   ) {}
 
   /** Whether the consumer has begun: it has a cursor for every conversation that was there before it. */
@@ -55,55 +63,44 @@ export class JobRepository {
       .execute();
   }
 
-  /** Cursors for conversations that have none: what is up to `seq` is not this consumer's. */
-  async insertCursors(positions: { id: string; seq: number }[]): Promise<void> {
+  /** Cursors for conversations that have none: what is up to there is not this consumer's. */
+  async insertCursors(positions: ConversationPosition[]): Promise<void> {
     await this.database.write
       .insertInto('job_cursors')
-      .values(positions.map(({ id, seq }) => ({ conversation_id: id, consumer: this.consumer, seq })))
+      .values(positions.map(({ id, seq, rev }) => ({ conversation_id: id, consumer: this.consumer, seq, rev })))
       .onConflict((conflict) => conflict.columns(['conversation_id', 'consumer']).doNothing())
       .execute();
   }
 
-  /** Where the consumer stands in these conversations; without an entry: before the first message. */
+  /** Where the consumer stands in these conversations; without an entry: before everything. */
   async cursorsOf(conversationIds: string[]): Promise<Map<string, CursorState>> {
     if (conversationIds.length === 0) return new Map();
     const rows = await this.database.read
       .selectFrom('job_cursors')
-      .select(['conversation_id', 'seq', 'owner', 'next_at'])
+      .select(['conversation_id', 'seq', 'owner', 'next_at', REV.as('rev')])
       .where('conversation_id', 'in', conversationIds)
       .where('consumer', '=', this.consumer)
       .execute();
     return new Map(
-      rows.map(({ conversation_id, seq, owner, next_at }) => [
+      rows.map(({ conversation_id, seq, rev, owner, next_at }) => [
         conversation_id,
-        { seq, isWaiting: owner === null && next_at !== null },
+        { seq, rev: Number(rev), isWaiting: owner === null && next_at !== null },
       ]),
     );
-  }
-
-  /** The same for the conversations from one id to another, both included. */
-  async cursorsBetween(first: string, last: string): Promise<Map<string, number>> {
-    const rows = await this.database.read
-      .selectFrom('job_cursors')
-      .select(['conversation_id', 'seq'])
-      .where('conversation_id', '>=', first)
-      .where('conversation_id', '<=', last)
-      .where('consumer', '=', this.consumer)
-      .execute();
-    return new Map(rows.map((row) => [row.conversation_id, row.seq]));
   }
 
   /**
    * Takes a conversation, unless it waits for its next try or another holds it: then there is no claim, and the holder will
    * look once more before it is done.
    */
-  async claim(conversationId: string, leaseMs: number): Promise<Claim | undefined> {
+  async claim(conversationId: string, leaseMs: number, kept: () => void): Promise<Claim | undefined> {
     const owner = Bun.randomUUIDv7();
     const now = this.clock();
     const isFree = sql<boolean>`(job_cursors.next_at is null or job_cursors.next_at <= ${now})`;
+    const begun = { conversation_id: conversationId, consumer: this.consumer, seq: 0, rev: 0 };
     const row = await this.database.write
       .insertInto('job_cursors')
-      .values({ conversation_id: conversationId, consumer: this.consumer, seq: 0, owner, next_at: this.clock(leaseMs) })
+      .values({ ...begun, owner, next_at: this.clock(leaseMs) })
       .onConflict((conflict) =>
         conflict.columns(['conversation_id', 'consumer']).doUpdateSet({
           owner: sql`case when ${isFree} then excluded.owner else job_cursors.owner end`,
@@ -111,15 +108,18 @@ export class JobRepository {
           again: sql`case when ${isFree} or job_cursors.owner is null then 0 else 1 end`,
         }),
       )
-      .returning(['owner', 'seq', 'attempts'])
+      .returning(['owner', 'seq', 'rev', 'attempts'])
       .executeTakeFirstOrThrow();
+    kept();
     if (row.owner !== owner) return undefined;
-    return { conversationId, owner, seq: row.seq, attempts: row.attempts };
+    const isDerived = row.rev === null;
+    const rev = row.rev ?? (await this.cursorsOf([conversationId])).get(conversationId)!.rev;
+    return { conversationId, owner, seq: row.seq, rev, attempts: row.attempts, isDerived, kept() {} };
   }
 
-  /** Everything up to `seq` is done; the lease begins anew. False where it was lost: then another works on it. */
-  async advance(claim: Claim, seq: number, leaseMs: number): Promise<boolean> {
-    return this.update(claim, { seq, attempts: 0, waiting_since: null, next_at: this.clock(leaseMs) });
+  /** Everything up to where the claim stands is done; the lease begins anew. False where it was lost: then another works on it. */
+  async advance(claim: Claim, leaseMs: number): Promise<boolean> {
+    return this.update(claim, { attempts: 0, waiting_since: null, next_at: this.clock(leaseMs) });
   }
 
   /** The end of a turn with nothing left to do; it is due again where there was news meanwhile. */
@@ -147,33 +147,43 @@ export class JobRepository {
     });
   }
 
-  /** Gives up on the message behind the cursor, so that those after it can go on. False where the lease was lost. */
-  async park(claim: Claim, attempts: number, reason: string, leaseMs: number): Promise<boolean> {
-    const seq = claim.seq + 1;
+  /** Gives up on an event, at which the claim stands now, so that those after it can go on. False where the lease was lost. */
+  async park(claim: Claim, head: EventHead, attempts: number, reason: string, leaseMs: number): Promise<boolean> {
     return this.database.transaction(async (tx) => {
-      const { numUpdatedRows } = await tx
-        .updateTable('job_cursors')
-        .set({ seq, attempts: 0, waiting_since: null, next_at: this.clock(leaseMs) })
-        .where('conversation_id', '=', claim.conversationId)
-        .where('consumer', '=', this.consumer)
-        .where('owner', '=', claim.owner)
-        .executeTakeFirst();
-      if (numUpdatedRows === 0n) return false;
-      await tx
-        .insertInto('parked_jobs')
-        .values({
-          id: Bun.randomUUIDv7(),
-          consumer: this.consumer,
-          conversation_id: claim.conversationId,
-          seq,
-          attempts,
-          reason,
-          parked_at: this.clock(),
-        })
-        .onConflict((conflict) => conflict.columns(['conversation_id', 'consumer', 'seq']).doNothing())
-        .execute();
-      return true;
+      const isMine = await this.update(claim, { attempts: 0, waiting_since: null, next_at: this.clock(leaseMs) }, tx);
+      if (isMine) await this.insertParked(claim.conversationId, head, attempts, reason, tx);
+      return isMine;
     });
+  }
+
+  protected async insertParked(
+    conversationId: string,
+    head: EventHead,
+    attempts: number,
+    reason: string,
+    tx: Executor,
+  ): Promise<void> {
+    await tx
+      .insertInto('parked_jobs')
+      .values({
+        id: Bun.randomUUIDv7(),
+        consumer: this.consumer,
+        conversation_id: conversationId,
+        seq: head.seq ?? null,
+        attempts,
+        reason,
+        parked_at: this.clock(),
+        rev: head.rev,
+        kind: head.kind,
+        message_seq: head.messageSeq ?? null,
+        actor_id: head.isCoalesced ? null : (head.actorId ?? null),
+        user_ids: head.userIds === undefined ? null : JSON.stringify(head.userIds),
+        emoji: head.emoji ?? null,
+        event_at: head.at,
+      })
+      // However often it is given up, it stands there once.
+      .onConflict((conflict) => conflict.doNothing())
+      .execute();
   }
 
   /** What this process's predecessor held when it died: only where no other process works. */
@@ -263,11 +273,11 @@ export class JobRepository {
     return `jobs:${this.consumer}`;
   }
 
-  /** Changes a cursor that its turn still holds. */
-  private async update(claim: Claim, change: object): Promise<boolean> {
-    const { numUpdatedRows } = await this.database.write
+  /** Changes a cursor that its turn still holds, and puts it where the claim stands. */
+  private async update(claim: Claim, change: object, executor: Executor = this.database.write): Promise<boolean> {
+    const { numUpdatedRows } = await executor
       .updateTable('job_cursors')
-      .set(change)
+      .set({ seq: claim.seq, rev: claim.rev, ...change })
       .where('conversation_id', '=', claim.conversationId)
       .where('consumer', '=', this.consumer)
       .where('owner', '=', claim.owner)
@@ -276,7 +286,7 @@ export class JobRepository {
   }
 
   /** The database's time, so many milliseconds from now. */
-  private clock(plusMs = 0) {
+  protected clock(plusMs = 0) {
     if (this.database.engine === 'sqlite') return sql<number>`${Date.now() + plusMs}`;
     return sql<number>`(cast(extract(epoch from clock_timestamp()) * 1000 as bigint) + cast(${plusMs} as bigint))`;
   }

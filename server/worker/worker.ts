@@ -1,8 +1,9 @@
-import type { Message } from '../../protocol/resources.ts';
-import type { MessageFeed } from '../chat/messages/feed.ts';
+import { BEFORE_ALL, type ConversationEvent, type PlacedEvent, type Position } from '../chat/events/event.ts';
+import type { EventHead } from '../chat/events/event-head.ts';
+import type { EventFeed } from '../chat/events/feed.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { Consumer, Hint, JobSource, Outcome } from './jobs.ts';
-import type { ParkedJob } from './model.ts';
+import { headOfParked, type ParkedJob } from './model.ts';
 import type { Claim, JobCounts, JobRepository } from './repository.ts';
 import type { RetryPolicy } from './retry-policy.ts';
 
@@ -13,11 +14,12 @@ const COUNT_MS = 10_000;
 const RECOVER_MS = 1000;
 /** What a lease leaves for the database beyond a try's own time, in milliseconds. */
 const LEASE_SLACK_MS = 5000;
-/** Messages read at once, and for how long they may be handed over as they were read, in milliseconds. */
-const PAGE = 10;
+/** For how long events may be handed over as they were read, in milliseconds. */
 const FRESH_MS = 1000;
-/** Messages of one turn: then other conversations that wait for a place have theirs. */
-const TURN_MESSAGES = 100;
+/** Events of one turn, and pages that it looks through: then other conversations that wait for a place have theirs. */
+const TURN_EVENTS = 100;
+/** After a turn that broke off without a trace in the database all is compared, but not more often than this, in milliseconds. */
+const LOOK_AGAIN_MS = 10_000;
 /** Cursors made at once when a consumer begins. */
 const BEGIN_PAGE = 1000;
 /** Beyond so many parked jobs nothing more is parked: conversations wait instead, at the longest delay. */
@@ -27,7 +29,7 @@ export interface WorkerOptions {
   consumer: Consumer;
   source: JobSource;
   repository: JobRepository;
-  feed: MessageFeed;
+  feed: EventFeed;
   retry: RetryPolicy;
   /** Conversations worked on at once. */
   concurrency: number;
@@ -47,10 +49,10 @@ export interface WorkerState extends JobCounts {
 }
 
 /**
- * Hands every new message to a consumer: a conversation's in order, conversations beside each other up to a bound.
+ * Hands what happens to a consumer: a conversation's events in order, conversations beside each other up to a bound.
  *
  * What is done stands in the database, as a cursor for each conversation; so does who works on it, and when it is tried
- * again. Memory holds the turns that run and one page of hints. A message is handed over at least once: again where a crash
+ * again. Memory holds the turns that run and one page of hints. An event is handed over at least once: again where a crash
  * or a lost lease came between its being handled and its cursor.
  */
 export class Worker {
@@ -60,7 +62,9 @@ export class Worker {
   private readonly aborter = new AbortController();
   private loop: Promise<void> = Promise.resolve();
   private isStopping = false;
-  private mustLookAgain = false;
+  /** When all is compared once more, by the steady clock. */
+  private lookAgainAt = Number.POSITIVE_INFINITY;
+  private lookedAt = Number.NEGATIVE_INFINITY;
   private dueAt = 0;
   private countAt = 0;
   private known: JobCounts = { parked: 0, waiting: 0, oldestMs: 0 };
@@ -84,7 +88,11 @@ export class Worker {
 
   /** Compares everything once more: the database may have gone back, as after a failover. */
   lookAgain(): void {
-    this.mustLookAgain = true;
+    this.lookAgainAt = 0;
+  }
+
+  get consumer(): string {
+    return this.options.consumer.name;
   }
 
   state(): WorkerState {
@@ -117,18 +125,20 @@ export class Worker {
    */
   private async begin(): Promise<void> {
     const { repository, feed, source, consumer, isAlone, log } = this.options;
-    if (!(await repository.hasBegun())) {
+    // Who keeps its own cursors knows from where on.
+    if (typeof consumer.cursor !== 'object' && !(await repository.hasBegun())) {
       for await (const positions of feed.positions(BEGIN_PAGE)) await repository.insertCursors(positions);
       await repository.noteBegun();
-      log.info({ consumer: consumer.name }, 'the consumer begins: messages from now on are handed to it');
+      log.info({ consumer: consumer.name }, 'the consumer begins: what happens from now on is handed to it');
     }
     if (isAlone) await repository.releaseAll();
     await source.start();
   }
 
   private async step(): Promise<void> {
-    if (this.mustLookAgain) {
-      this.mustLookAgain = false;
+    if (performance.now() >= this.lookAgainAt) {
+      this.lookAgainAt = Number.POSITIVE_INFINITY;
+      this.lookedAt = performance.now();
       await this.options.source.start();
     }
     await this.count();
@@ -170,18 +180,25 @@ export class Worker {
     const positions = await feed.positionsOf(ids);
     for (const hint of idle) {
       const cursor = cursors.get(hint.conversationId);
-      // What waits for its next try is due by itself, and an edit or a change of name brings no message.
-      const isNeedless = cursor?.isWaiting || (positions.get(hint.conversationId) ?? 0) <= (cursor?.seq ?? 0);
+      const head = positions.get(hint.conversationId) ?? BEFORE_ALL;
+      // What waits for its next try is due by itself.
+      const isNeedless = cursor?.isWaiting || head.rev <= (cursor?.rev ?? 0);
       if (isNeedless) hint.done();
       else this.startTurn(hint.conversationId, hint);
     }
   }
 
-  /** True where a turn of the conversation runs: another follows it, and one hint is kept for that. */
+  /**
+   * True where a turn of the conversation runs: another follows it, and one hint is kept for that. Without a lease the hints
+   * are all that reminds others, and all of them are kept until the turn is.
+   */
   private noteNews(hint: Hint): boolean {
-    if (!this.running.has(hint.conversationId)) return false;
-    if (this.again.has(hint.conversationId)) hint.done();
-    else this.again.set(hint.conversationId, hint);
+    const { conversationId } = hint;
+    if (!this.running.has(conversationId)) return false;
+    const waiting = this.again.get(conversationId);
+    if (!waiting) this.again.set(conversationId, hint);
+    else if (isUnleased(this.options.consumer)) this.again.set(conversationId, joined(waiting, hint));
+    else hint.done();
     return true;
   }
 
@@ -193,8 +210,11 @@ export class Worker {
     if (this.running.has(key)) return;
     const { log, consumer } = this.options;
     const turn = work()
-      // What it held is due again when the lease ends.
-      .catch((error) => log.error({ err: error, consumer: consumer.name }, 'a turn of the worker failed'))
+      .catch((error) => {
+        log.error({ err: error, consumer: consumer.name }, 'a turn of the worker failed');
+        // What it held is due again when the lease ends; where there is none, only a comparison finds it.
+        if (isUnleased(consumer)) this.lookAgainAt = Math.max(performance.now(), this.lookedAt + LOOK_AGAIN_MS);
+      })
       .finally(() => {
         this.running.delete(key);
         const hint = this.again.get(key);
@@ -205,51 +225,60 @@ export class Worker {
   }
 
   private async turn(conversationId: string, hint?: Hint): Promise<void> {
-    const { repository } = this.options;
-    const claim = await repository.claim(conversationId, this.leaseMs);
-    // From here on the database reminds of it.
-    hint?.done();
+    const { repository, feed, consumer } = this.options;
+    const claim = await repository.claim(conversationId, this.leaseMs, () => hint?.done());
     if (!claim) return;
     let handed = 0;
-    while (handed < TURN_MESSAGES && !this.isStopping) {
-      const messages = await this.options.feed.messagesFrom(conversationId, claim.seq + 1, PAGE);
-      if (messages.length === 0) {
+    const wants = consumer.wants.bind(consumer);
+    while (handed < TURN_EVENTS && !this.isStopping) {
+      const { isDerived, seq, rev } = claim;
+      const { events, end, isWhole } = await feed.eventsAfter(conversationId, { seq, rev, isDerived, wants });
+      const freshUntil = performance.now() + FRESH_MS;
+      let isFresh = true;
+      for (const event of events) {
+        if (!isFresh) break;
+        if (!(await this.handOver(claim, event))) return;
+        handed++;
+        isFresh = !this.isStopping && performance.now() <= freshUntil;
+      }
+      if (!isFresh) continue;
+      // What is not wanted is passed over.
+      Object.assign(claim, end, { isDerived: false });
+      if (isWhole) {
         await repository.release(claim);
         return;
       }
-      const freshUntil = performance.now() + FRESH_MS;
-      for (const message of messages) {
-        if (!(await this.handOver(claim, message))) return;
-        handed++;
-        if (this.isStopping || performance.now() > freshUntil) break;
-      }
+      handed++;
     }
     await repository.giveBack(claim);
   }
 
-  /** True where the message is done or parked, and the turn goes on behind it. */
-  private async handOver(claim: Claim, message: Message): Promise<boolean> {
+  /** True where the event is done or parked, and the turn goes on behind it. */
+  private async handOver(claim: Claim, { event, head, position }: PlacedEvent): Promise<boolean> {
     const { repository, retry, consumer, log } = this.options;
-    const outcome = await this.attempt(message);
+    // What lies between was passed over.
+    Object.assign(claim, positionBefore(head, position), { isDerived: false });
+    const outcome = await this.attempt(event, position);
     if (outcome === undefined) {
       await repository.giveBack(claim);
       return false;
     }
     if (outcome.kind === 'done') {
-      const isMine = await repository.advance(claim, message.seq, this.leaseMs);
-      Object.assign(claim, { seq: message.seq, attempts: 0 });
+      Object.assign(claim, position);
+      const isMine = await repository.advance(claim, this.leaseMs);
+      claim.attempts = 0;
       return isMine;
     }
-    const { conversation_id, seq } = message;
+    const { conversation_id, rev, kind } = event;
     const attempts = claim.attempts + 1;
-    const fields = { consumer: consumer.name, conversation_id, seq, attempts, reason: outcome.reason };
+    const fields = { consumer: consumer.name, conversation_id, rev, kind, attempts, reason: outcome.reason };
     if (outcome.kind === 'hopeless' || retry.isOver(attempts)) {
       if (this.known.parked < MAX_PARKED) {
-        const isMine = await repository.park(claim, attempts, outcome.reason, this.leaseMs);
+        Object.assign(claim, position, { attempts: 0 });
+        const isMine = await repository.park(claim, head, attempts, outcome.reason, this.leaseMs);
         this.known.parked++;
         this.options.observe('parked');
         log.error(fields, 'a job is parked: see "parley jobs"');
-        Object.assign(claim, { seq, attempts: 0 });
         return isMine;
       }
       log.error(fields, 'too many jobs are parked: the conversation waits');
@@ -264,9 +293,10 @@ export class Worker {
   private async retry(job: ParkedJob): Promise<void> {
     const { repository, feed, retry, log, consumer } = this.options;
     if (!(await repository.claimParked(job, this.leaseMs))) return;
-    const [message] = await feed.messagesFrom(job.conversation_id, job.seq, 1);
-    const outcome: Outcome | undefined = message
-      ? await this.attempt(message)
+    const head = headOfParked(job) ?? (await feed.creation(job.conversation_id, job.seq ?? 0));
+    const event = head && (await feed.event(job.conversation_id, head));
+    const outcome: Outcome | undefined = event
+      ? await this.attempt(event)
       : { kind: 'hopeless', reason: 'there is no such message' };
     if (outcome === undefined) {
       await repository.postponeParked(job.id, job.attempts, job.reason, 0);
@@ -291,12 +321,12 @@ export class Worker {
   }
 
   /** One try; undefined where it was broken off because the worker stops. */
-  private async attempt(message: Message): Promise<Outcome | undefined> {
+  private async attempt(event: ConversationEvent, position?: Position): Promise<Outcome | undefined> {
     const { consumer, observe, log } = this.options;
     const { signal } = this.aborter;
     let outcome: Outcome;
     try {
-      outcome = await consumer.handle(message, signal);
+      outcome = await consumer.handle(event, signal, position);
     } catch (error) {
       if (signal.aborted) return undefined;
       log.error({ err: error, consumer: consumer.name }, 'a consumer threw');
@@ -309,4 +339,23 @@ export class Worker {
   private get leaseMs(): number {
     return this.options.consumer.timeoutMs + LEASE_SLACK_MS;
   }
+}
+
+function joined(one: Hint, other: Hint): Hint {
+  return {
+    conversationId: one.conversationId,
+    done() {
+      one.done();
+      other.done();
+    },
+  };
+}
+
+function positionBefore({ seq, rev }: EventHead, position: Position): Position {
+  return { seq: seq === undefined ? position.seq : seq - 1, rev: rev - 1 };
+}
+
+/** Whether turns write nothing while all goes well. */
+export function isUnleased({ cursor = 'each' }: Consumer): boolean {
+  return cursor !== 'each';
 }

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { createClient } from 'redis';
 import type { Message } from '../../protocol/resources.ts';
+import { FAULTY_SERVER } from '../chaos/model/host.ts';
 import { type Person, signUp, signUpAll } from '../support/people.ts';
 import { canTestPostgres, TestPostgres } from '../support/postgres.ts';
 import { Receiver } from '../support/receiver.ts';
@@ -23,15 +24,27 @@ async function until(what: string, look: () => boolean): Promise<void> {
   }
 }
 
+async function untilAsync(what: string, look: () => Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + RECOVERED_MS;
+  while (!(await look())) {
+    if (performance.now() > deadline) throw new Error(`in ${RECOVERED_MS} ms not: ${what}`);
+    await Bun.sleep(50);
+  }
+}
+
 describe.skipIf(!canTest)('workers on several nodes', () => {
   let postgres: TestPostgres;
   let redis: TestRedis;
   let receiver: Receiver;
+  /** Consumers beside webhooks: each is told of everything. */
+  let second: Receiver;
+  let relaxed: Receiver;
   let api: TestServer;
   let workers: TestServer[];
 
   beforeAll(async () => {
-    [postgres, redis, receiver] = await Promise.all([TestPostgres.start(), TestRedis.start(), Receiver.open()]);
+    [postgres, redis] = await Promise.all([TestPostgres.start(), TestRedis.start()]);
+    [receiver, second, relaxed] = await Promise.all([Receiver.open(), Receiver.open(), Receiver.open()]);
     const env = {
       DATABASE_URL: await postgres.createDatabase(),
       JWT_SECRET: 'the secret that all nodes of these tests share',
@@ -43,17 +56,23 @@ describe.skipIf(!canTest)('workers on several nodes', () => {
       WORKER_RETRY_BASE: '20ms',
       WORKER_RETRY_CAP: '200ms',
       WORKER_CONCURRENCY: '4',
+      CONSUMERS: JSON.stringify([
+        { name: 'second', cursor: 'each', url: second.url },
+        { name: 'relaxed', cursor: 'behind', url: relaxed.url },
+      ]),
       ...redis.environment(),
     };
     api = await startServer({ ...env, ROLES: 'api' });
-    workers = [await startServer({ ...env, ROLES: 'worker' }), await startServer({ ...env, ROLES: 'worker' })];
+    const start = () => startServer({ ...env, ROLES: 'worker' }, FAULTY_SERVER);
+    workers = [await start(), await start()];
     await until('they begin', () =>
       workers.some(({ lines }) => lines.some(({ msg }) => msg === 'this node relays jobs')),
     );
   });
   afterAll(async () => {
     await endServers();
-    await Promise.all([redis?.stop(), postgres?.stop(), receiver?.close()]);
+    await Promise.all([redis?.stop(), postgres?.stop()]);
+    await Promise.all([receiver, second, relaxed].map((one) => one?.close()));
   });
 
   /** Sends to each conversation in turn, until it is told to end; resolves with what was acknowledged. */
@@ -74,11 +93,35 @@ describe.skipIf(!canTest)('workers on several nodes', () => {
     return { sent, end };
   }
 
-  async function emptyRedis(): Promise<void> {
-    const client = createClient({ url: `redis://${redis.addr}` });
+  const openRedis = () => createClient({ url: `redis://${redis.addr}` });
+
+  async function onRedis<T>(work: (client: ReturnType<typeof openRedis>) => Promise<T>): Promise<T> {
+    const client = openRedis();
     await client.connect();
-    await client.flushAll();
-    client.destroy();
+    try {
+      return await work(client);
+    } finally {
+      client.destroy();
+    }
+  }
+
+  const emptyRedis = () => onRedis((client) => client.flushAll());
+
+  /** The other consumers are told of each `rev` of these conversations, in order where each comes for the first time. */
+  async function othersHear(reader: Person, conversations: string[]): Promise<void> {
+    const heads = await Promise.all(
+      conversations.map(
+        async (id) => (await reader.call('GET', `/conversations/${id}`)).body.conversation.rev as number,
+      ),
+    );
+    for (const other of [second, relaxed]) {
+      const revsOf = (id: string) =>
+        other.eventsOf(id).map(({ body }) => (body.data as unknown as { rev: number }).rev);
+      for (const [index, id] of conversations.entries()) {
+        await until('all of it', () => other.eventsOf(id).length >= heads[index]!);
+        expect(revsOf(id)).toEqual(Array.from({ length: heads[index]! }, (_, n) => n + 1));
+      }
+    }
   }
 
   const leader = () => workers.find(({ lines }) => lines.some(({ msg }) => msg === 'this node relays jobs'))!;
@@ -93,12 +136,15 @@ describe.skipIf(!canTest)('workers on several nodes', () => {
     const sent = await talking.end();
     await until('the rest', () => receiver.audit(sent).lost === 0);
     expect(receiver.audit(sent)).toEqual({ lost: 0, disordered: 0, confused: 0 });
+    await othersHear(alice, conversations);
     // Nothing went wrong, so nothing came twice.
     expect(receiver.deliveries).toHaveLength(new Set(receiver.deliveries.map(({ id }) => id)).size);
     const shares = await Promise.all(
       [api, ...workers].map(
         async ({ url }) =>
-          /parley_jobs_total\{outcome="done"\} (\d+)/.exec(await (await fetch(`${url}/metrics`)).text())?.[1],
+          /parley_consumer_jobs_total\{consumer="webhooks",outcome="done"\} (\d+)/.exec(
+            await (await fetch(`${url}/metrics`)).text(),
+          )?.[1],
       ),
     );
     expect(shares[0]).toBeUndefined();
@@ -139,6 +185,7 @@ describe.skipIf(!canTest)('workers on several nodes', () => {
     receiver.answer = () => 200;
     await until('the rest', () => receiver.audit(sent).lost === 0);
     expect(receiver.audit(sent)).toEqual({ lost: 0, disordered: 0, confused: 0 });
+    await othersHear(alice, conversations);
   });
 
   test.each([
@@ -170,5 +217,47 @@ describe.skipIf(!canTest)('workers on several nodes', () => {
     const sent = [await alice.send(await alice.direct(bob), 'without Redis')];
     await until('it', () => receiver.audit(sent).lost === 0);
     await redis.restart();
+  });
+
+  test('have a group for each consumer: one that hangs holds up no other, and what is trimmed meanwhile it finds again', async () => {
+    const [alice, bob] = await signUpAll(api, 'alice', 'bob');
+    const groups: string[] = [];
+    for (let count = 0; count < 60; count++) groups.push(await alice.group([bob], `group ${count}`));
+    await until('all are told', () => groups.every((id) => receiver.of(id).length === 1));
+    // Webhooks hang in all of their places; most of what follows they know of by the stream alone.
+    receiver.answer = () => undefined;
+    const sent: Message[] = [];
+    for (const group of groups) sent.push(await alice.send(group, 'for those who listen'));
+    await othersHear(alice, groups);
+    const lines = () => workers.flatMap((worker) => worker.lines);
+    const trimmed = () => lines().filter(({ msg }) => msg.startsWith('groups are behind')).length;
+    const before = trimmed();
+    await onRedis(async (client) => {
+      for (let some = 0; some < 12; some++) {
+        const ids = Array.from({ length: 1000 }, () => crypto.randomUUID());
+        await Promise.all(ids.map((c) => client.xAdd('parley:events', '*', { c })));
+      }
+    });
+    await until('the stream is trimmed', () => trimmed() > before);
+    receiver.answer = () => 200;
+    await until('all of it', () => receiver.audit(sent).lost === 0);
+    const length = await onRedis((client) => client.xLen('parley:events'));
+    expect(length).toBeLessThan(12_000);
+    // It is made good, and is not made good again.
+    await untilAsync(
+      'it is noted',
+      async () => (await onRedis((client) => client.keys('parley:events:behind:*'))).length === 0,
+    );
+    await othersHear(alice, groups);
+  });
+
+  test('take the stream of a version before away', async () => {
+    await onRedis((client) => client.xAdd('parley:jobs:webhooks', '*', { c: 'of before' }));
+    await Promise.all(workers.map((worker) => worker.kill()));
+    await Promise.all(workers.map((worker) => worker.start()));
+    await untilAsync(
+      'it is gone',
+      async () => (await onRedis((client) => client.exists('parley:jobs:webhooks'))) === 0,
+    );
   });
 });

@@ -66,6 +66,8 @@ describe('a wrong setting stops the start with one line that names it:', () => {
     ['LOG_QUEUE_LIMIT', '1'],
     ['WS_QUERY_TOKEN', 'no'],
     ['WS_HEARTBEAT', '1ms'],
+    ['WEBHOOK_EVENTS', 'message.created,message.read'],
+    ['WEBHOOK_EVENTS', ''],
     ['RATE_LIMITS', 'sometimes'],
     ['LIMIT_REGISTER', '30'],
     ['LIMIT_LOGIN', '0/1m'],

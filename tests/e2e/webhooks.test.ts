@@ -274,7 +274,9 @@ describeOne('a receiver that fails', () => {
     const { stdout: listed } = await run('list');
     const [id = '', other = ''] = listed.split('\n').map((line) => line.split('  ')[0]!);
     const { stdout: shown } = await run('show', id);
-    expect(shown).toContain(`conversation  ${conversation}\nseq           1\ntries         3\n`);
+    expect(shown).toContain(
+      `event         message.created\nconversation  ${conversation}\nrev           2\nseq           1\ntries         3\n`,
+    );
     expect(shown).toContain('answered with status 500');
     expect(listed + shown).not.toContain('poison');
     expect(await run('discard', other)).toMatchObject({ code: 0, stdout: '1 discarded\n' });

@@ -5,10 +5,12 @@ import { Hub } from '../../server/realtime/hub.ts';
 import { Repair } from '../../server/realtime/repair.ts';
 import { createLogger } from '../../server/shared/logger.ts';
 import { type FaultPlan, FaultyBus } from './faulty-bus.ts';
+import { postingConsumers } from './posting-consumer.ts';
 
 /**
  * The program as it is, with a bus that loses, delays and reorders. A second port takes the plan of faults, as JSON, and
- * answers with what was done so far; `null` ends all faults. With REPAIR=off it makes nothing good that was lost.
+ * answers with what was done so far; `null` ends all faults. With REPAIR=off it makes nothing good that was lost. CONSUMERS
+ * names consumers of events, as JSON (posting-consumer.ts).
  */
 
 if (process.env.REPAIR === 'off') {
@@ -32,6 +34,7 @@ const app = await startApp(config, log, fatal, {
     bus = new FaultyBus(createBus(needs));
     return bus;
   },
+  createParts: () => [{ consumers: postingConsumers(process.env.CONSUMERS) }],
 });
 
 const control = Bun.serve({

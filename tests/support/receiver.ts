@@ -58,6 +58,17 @@ export class Receiver {
     return (this.server.address() as AddressInfo).port;
   }
 
+  /** What it took of one conversation, each event once, in the order in which they first came. */
+  eventsOf(conversationId: string): Delivery[] {
+    const first = new Map<string, Delivery>();
+    for (const delivery of this.accepted) {
+      if (delivery.body.data.conversation_id === conversationId && !first.has(delivery.id)) {
+        first.set(delivery.id, delivery);
+      }
+    }
+    return [...first.values()];
+  }
+
   get url(): string {
     return `http://127.0.0.1:${this.port}/hooks`;
   }

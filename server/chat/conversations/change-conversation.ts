@@ -2,7 +2,9 @@ import type { FrameOf } from '../../../protocol/events.ts';
 import type { ParticipantRole, SystemNote } from '../../../protocol/resources.ts';
 import type { Bus } from '../../bus/bus.ts';
 import type { Change } from '../../bus/news.ts';
+import { writeEvent } from '../../database/conversation-events.ts';
 import type { Database, Executor } from '../../database/database.ts';
+import type { StoredEventKind } from '../../database/schema.ts';
 import { ParleyError } from '../../shared/errors.ts';
 import type { UsersService } from '../../users/service.ts';
 import { presentConversation, presentMessage, presentParticipant, type Users } from '../model/presenter.ts';
@@ -91,12 +93,19 @@ async function write(
 ): Promise<Change> {
   const now = Date.now();
   const { note, fields, joining = [], leaving, roles = [] } = decision;
-  const patch: ConversationPatch = { ...fields, rev: before.rev + 1, updated_at: now };
-  if (fields) patch.meta_rev = patch.rev;
+  const rev = before.rev + 1;
+  const concerned = [...joining, ...roles.map(({ userId }) => userId), ...(leaving ? [leaving] : [])];
+  // Where there is a system message, its creation is the event.
+  if (!note) {
+    const about = { conversationId: before.id, rev, actorId: actor.userId };
+    const userIds = concerned.length > 0 ? concerned : undefined;
+    await writeEvent(tx, { ...about, kind: silentEvent(decision.event), userIds });
+  }
+  const patch: ConversationPatch = { ...fields, rev, updated_at: now };
+  if (fields) patch.meta_rev = rev;
   if (note) patch.seq = before.seq + 1;
   const conversation = await conversations.advanceConversation(before.id, patch, tx);
 
-  const concerned = [...joining, ...roles.map(({ userId }) => userId), ...(leaving ? [leaving] : [])];
   const people = await users.publicUsers([actor.userId, ...concerned]);
   const message = note && (await writeNote({ conversations, messages }, conversation, actor, note, people, tx));
 
@@ -104,7 +113,6 @@ async function write(
     joining.map((userId) => newParticipant(conversation, userId, 'member', now)),
     tx,
   );
-  const { rev } = conversation;
   for (const { userId, role } of roles) await conversations.updateParticipant(before.id, userId, { rev, role }, tx);
   if (leaving) await conversations.updateParticipant(before.id, leaving, { rev, left_rev: rev }, tx);
   const participants = await conversations.findParticipants(before.id, concerned, tx);
@@ -119,6 +127,12 @@ async function write(
     message: message && presentMessage(message, people),
   } as FrameOf<Decision['event']>;
   return { rev, seq: message?.seq, frame, joined: joining, left: leaving ? [leaving] : [] };
+}
+
+/** What a change without a system message is to consumers of events: nobody comes or goes in silence. */
+function silentEvent(event: Decision['event']): StoredEventKind {
+  if (event === 'conversation.updated' || event === 'participant.updated') return event;
+  throw new Error(`a change that is ${event} has a system message`);
 }
 
 /** The system message of a change, in the actor's name, with the actor's own marks moved over it. */

@@ -326,14 +326,18 @@ export class ConversationRepository {
   }
 
   /** Where all conversations stand, in id order. */
-  listPositions(limit: number, afterId?: string): Promise<{ id: string; seq: number }[]> {
-    const query = this.database.read.selectFrom('conversations').select(['id', 'seq']).orderBy('id').limit(limit);
+  listPositions(limit: number, afterId?: string): Promise<{ id: string; seq: number; rev: number }[]> {
+    const query = this.database.read
+      .selectFrom('conversations')
+      .select(['id', 'seq', 'rev'])
+      .orderBy('id')
+      .limit(limit);
     return (afterId === undefined ? query : query.where('id', '>', afterId)).execute();
   }
 
-  async findPositions(ids: string[]): Promise<{ id: string; seq: number }[]> {
+  async findPositions(ids: string[]): Promise<{ id: string; seq: number; rev: number }[]> {
     if (ids.length === 0) return [];
-    return this.database.read.selectFrom('conversations').select(['id', 'seq']).where('id', 'in', ids).execute();
+    return this.database.read.selectFrom('conversations').select(['id', 'seq', 'rev']).where('id', 'in', ids).execute();
   }
 
   // What follows writes, inside the transaction of one change.

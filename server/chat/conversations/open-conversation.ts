@@ -1,5 +1,6 @@
 import type { FrameOf } from '../../../protocol/events.ts';
 import { ENTRY_PARTICIPANTS } from '../../../protocol/limits.ts';
+import { writeEvent } from '../../database/conversation-events.ts';
 import { ParleyError } from '../../shared/errors.ts';
 import { presentEntry, presentMessage, type Users } from '../model/presenter.ts';
 import type { Actor, ConversationRow, MessageRow, ParticipantRow } from '../model/rows.ts';
@@ -24,6 +25,9 @@ export async function openDirect(
   const isNew = await deps.database.transaction(async (tx) => {
     await deps.users.requireActive(tx, members);
     if (!(await deps.conversations.insertConversation(conversation, tx))) return false;
+    const { id, rev } = conversation;
+    const about = { conversationId: id, rev, actorId: actor.userId };
+    await writeEvent(tx, { ...about, kind: 'conversation.created', userIds: members });
     await deps.conversations.putParticipants(participants, tx);
     await deps.conversations.tellOutbox(conversation, members, tx);
     return true;

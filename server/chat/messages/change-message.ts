@@ -1,7 +1,9 @@
 import type { Cause } from '../../../protocol/events.ts';
 import { MAX_REACTION_KINDS } from '../../../protocol/limits.ts';
 import type { Message } from '../../../protocol/resources.ts';
+import { writeEvent } from '../../database/conversation-events.ts';
 import type { Executor } from '../../database/database.ts';
+import type { StoredEventKind } from '../../database/schema.ts';
 import { invalidField, ParleyError } from '../../shared/errors.ts';
 import { type ChangeDeps, publishChange } from '../conversations/change-conversation.ts';
 import type { Actor, Membership, MessagePatch, MessageRow } from '../model/rows.ts';
@@ -26,6 +28,14 @@ type Decide = (
   membership: Membership,
   tx: Executor,
 ) => Promise<{ fields: Omit<MessagePatch, 'rev'>; cause: Omit<Cause, 'user_id'> } | undefined>;
+
+/** What consumers of events are told of each. */
+const EVENT_OF_CAUSE: Record<Cause['kind'], StoredEventKind> = {
+  edit: 'message.updated',
+  delete: 'message.deleted',
+  'reaction.add': 'reaction.added',
+  'reaction.remove': 'reaction.removed',
+};
 
 /** The sender edits. With `ifRev`, only what still stands at that `rev`; the same content again changes nothing. */
 export function editMessage(
@@ -98,6 +108,9 @@ async function changeMessage(
 
     // The conversation's own time stays: an edit does not bring it to the top of anybody's list.
     const rev = membership.conversation.rev + 1;
+    const { kind, emoji } = decision.cause;
+    const about = { conversationId, rev, messageSeq: before.seq, actorId: actor.userId };
+    await writeEvent(tx, { ...about, kind: EVENT_OF_CAUSE[kind], emoji });
     const conversation = await conversations.advanceConversation(conversationId, { rev }, tx);
     const after = await messages.updateMessage(before, { ...decision.fields, rev }, tx);
     await conversations.tellOutbox(conversation, [], tx);

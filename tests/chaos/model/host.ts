@@ -5,7 +5,8 @@ import { fixedPort } from '../../support/ports.ts';
 import { startServer, type TestServer } from '../../support/server.ts';
 import { Counters } from './counters.ts';
 
-const ENTRY = [process.execPath, join(import.meta.dir, '../../support/faulty-server.ts')];
+/** The command line of a server with other parts. */
+export const FAULTY_SERVER = [process.execPath, join(import.meta.dir, '../../support/faulty-server.ts')];
 
 /** A server with a faulty bus in each of its nodes, at the same addresses however often they are restarted. */
 export class Host {
@@ -23,7 +24,7 @@ export class Host {
       LOG_LEVEL: 'warn',
       REPAIR: options.repair === false ? 'off' : 'on',
     };
-    return new Host(await startServer(env, ENTRY));
+    return new Host(await startServer(env, FAULTY_SERVER));
   }
 
   get url(): string {

@@ -1,9 +1,9 @@
 import { Id } from '../../protocol/schemas.ts';
-import { lineOf, linesOf } from '../jobs/describe-job.ts';
-import type { ParkedRepository } from '../jobs/parked-repository.ts';
 import { type Command, type Options, type Output, runCommand, UsageError } from '../shared/command-line.ts';
-import type { ParkedJob } from './model.ts';
-import type { ParkedJobsRepository } from './parked-jobs-repository.ts';
+import type { ParkedJob } from '../worker/model.ts';
+import type { ParkedJobsRepository } from '../worker/parked-jobs-repository.ts';
+import { lineOf, linesOf } from './describe-job.ts';
+import type { ParkedRepository } from './parked-repository.ts';
 
 export interface JobsDeps extends Output {
   /** Messages that a consumer gave up on. */
@@ -19,7 +19,7 @@ const USAGE = `usage: parley jobs <command>
   retry <id>|all        try again, with all tries: a server that runs on the same database does it at once
   discard <id>|all      forget them; they are never done
 
-A job is one message for one consumer, such as webhooks ("event"), or one of the queue ("job"). What a message says is
+A job is one event for one consumer, such as webhooks ("event"), or one of the queue ("job"). What a message says is
 not shown, nor what a job carries, but for the names of its fields.`;
 
 /** How many are listed, at most. */
@@ -61,7 +61,8 @@ async function list(
 }
 
 function eventLine(job: ParkedJob): string {
-  const fields = [job.id, 'event', job.consumer, `${job.conversation_id}/${job.seq}`, stateOf(job), job.reason];
+  const place = `${job.conversation_id}/${placeOf(job)}`;
+  const fields = [job.id, 'event', job.consumer, place, kindOf(job), stateOf(job), job.reason];
   return fields.join('  ');
 }
 
@@ -73,8 +74,11 @@ async function show({ jobs, queue, print }: JobsDeps, [argument]: string[]): Pro
   if (!job) throw new NoSuchJob(`there is no job ${id}`);
   print(`id            ${job.id}`);
   print(`consumer      ${job.consumer}`);
+  print(`event         ${kindOf(job)}`);
   print(`conversation  ${job.conversation_id}`);
-  print(`seq           ${job.seq}`);
+  if (job.rev !== null) print(`rev           ${job.rev}`);
+  const seq = job.seq ?? job.message_seq;
+  if (seq !== null) print(`seq           ${seq}`);
   print(`tries         ${job.attempts}`);
   print(`last failure  ${job.reason}`);
   print(`state         ${stateOf(job)}`);
@@ -96,6 +100,15 @@ async function changed(argument: string, change: (id?: string) => Promise<number
   const count = await change(id);
   if (count === 0) throw new NoSuchJob(`there is no job ${id}`);
   return count;
+}
+
+/** A job that a version left that knew messages only has a number of a message, and no `rev`. */
+function kindOf({ kind }: ParkedJob): string {
+  return kind ?? 'message.created';
+}
+
+function placeOf({ rev, seq }: ParkedJob): string {
+  return rev === null ? `seq ${seq}` : `rev ${rev}`;
 }
 
 function stateOf({ parked_at, next_at }: ParkedJob): string {

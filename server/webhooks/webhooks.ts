@@ -1,6 +1,7 @@
-import type { Message } from '../../../protocol/resources.ts';
-import type { Consumer, Outcome } from '../jobs.ts';
+import { type ConversationEvent, type EventKind, kindsOf } from '../chat/events/event.ts';
+import type { Consumer, Outcome } from '../worker/jobs.ts';
 import { publicAddresses, RefusedAddress } from './addresses.ts';
+import { isWebhookEvent, type Payload, payloadOf, type WebhookEvent } from './payload.ts';
 import { type PostAnswer, post } from './post.ts';
 import { sign } from './signature.ts';
 
@@ -8,6 +9,8 @@ export interface WebhooksOptions {
   url: string;
   /** The newest first: each signs. */
   secrets: string[];
+  /** What the receiver is told of. */
+  events: readonly WebhookEvent[];
   /** Whether the URL may lead to private addresses, and be plain `http:`. */
   allowPrivate: boolean;
   /** From the look-up of the name to the end of the answer, in milliseconds. */
@@ -20,36 +23,55 @@ const GONE = 410;
 /** Their `Retry-After` counts. */
 const SLOW_DOWN = [429, 503];
 
-/** Tells a receiver of every new message: `message.created`, as docs/WEBHOOKS.md has it. */
+/** What brings a system message, and so may be told as two: its creation, and what it tells of. */
+const WITH_MESSAGE: WebhookEvent[] = [
+  'conversation.created',
+  'conversation.updated',
+  'participant.joined',
+  'participant.left',
+];
+
+/** Tells a receiver of what happens, as docs/WEBHOOKS.md has it. */
 export class Webhooks implements Consumer {
   readonly name = 'webhooks';
 
   constructor(private readonly options: WebhooksOptions) {}
 
   get timeoutMs(): number {
-    return this.options.timeoutMs;
+    const { events, timeoutMs } = this.options;
+    const mayBeTwo = events.includes('message.created') && WITH_MESSAGE.some((one) => events.includes(one));
+    return mayBeTwo ? timeoutMs * 2 : timeoutMs;
   }
 
-  async handle(message: Message, stopping: AbortSignal): Promise<Outcome> {
+  wants(kind: EventKind): boolean {
+    return isWebhookEvent(kind) && this.options.events.includes(kind);
+  }
+
+  /** Done when each of its posts was taken. */
+  async handle(event: ConversationEvent, stopping: AbortSignal): Promise<Outcome> {
+    for (const kind of kindsOf(event).filter(isWebhookEvent)) {
+      if (!this.wants(kind)) continue;
+      const outcome = await this.post(payloadOf(event, kind), stopping);
+      if (outcome.kind !== 'done') return outcome;
+    }
+    return { kind: 'done' };
+  }
+
+  private async post(payload: Payload, stopping: AbortSignal): Promise<Outcome> {
     const timeout = AbortSignal.timeout(this.options.timeoutMs);
     try {
-      return toOutcome(await this.send(message, AbortSignal.any([timeout, stopping])));
+      return toOutcome(await this.send(payload, AbortSignal.any([timeout, stopping])));
     } catch (error) {
       stopping.throwIfAborted();
       return { kind: 'failed', reason: timeout.aborted ? 'no answer in time' : reasonOf(error) };
     }
   }
 
-  private async send(message: Message, signal: AbortSignal): Promise<PostAnswer> {
+  private async send({ id, ...payload }: Payload, signal: AbortSignal): Promise<PostAnswer> {
     const { url, secrets, allowPrivate, version } = this.options;
     const target = new URL(url);
     const addresses = await unlessAborted(publicAddresses(target.hostname, allowPrivate), signal);
-    const body = JSON.stringify({
-      type: 'message.created',
-      timestamp: new Date(message.sent_at).toISOString(),
-      data: message,
-    });
-    const id = `message-created-${message.id}`;
+    const body = JSON.stringify(payload.body);
     const timestamp = Math.floor(Date.now() / 1000);
     const headers = {
       'Content-Type': 'application/json',

@@ -1,0 +1,12 @@
+import { describe } from 'bun:test';
+import { postgresChat, sqliteChat } from '../../tests/support/chat-world.ts';
+import { canTestPostgres } from '../../tests/support/postgres.ts';
+import { workerContract } from './worker.contract.ts';
+
+describe('workers on SQLite', () => {
+  workerContract(sqliteChat);
+});
+
+describe.skipIf(!canTestPostgres('workers on PostgreSQL'))('workers on PostgreSQL', () => {
+  workerContract(postgresChat);
+});

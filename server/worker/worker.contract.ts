@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test';
+import { sql } from 'kysely';
 import { type ChatWorld, silentLog } from '../../tests/support/chat-world.ts';
 import { eventually } from '../../tests/support/eventually.ts';
 import type { ConversationEvent, Position } from '../chat/events/event.ts';
@@ -77,6 +78,27 @@ export function workerContract(make: () => Promise<ChatWorld>): void {
   const parked = () => new ParkedJobsRepository(world.database).list(100);
   const isTold = (consumer: Recorder, count: number) =>
     eventually(`${count} events`, async () => consumer.told.length >= count);
+
+  /** Has the database count how often a cursor is written; answers how to ask it. */
+  async function countWrites(): Promise<() => Promise<number>> {
+    const statements =
+      world.database.engine === 'sqlite'
+        ? ['insert', 'update'].map(
+            (change) => `create trigger counted_${change} after ${change} on job_cursors begin
+              insert into counted_writes values (1); end`,
+          )
+        : [
+            `create function counted_write() returns trigger language plpgsql as
+              'begin insert into counted_writes values (1); return null; end'`,
+            `create trigger counted after insert or update on job_cursors
+              for each row execute function counted_write()`,
+          ];
+    await run('create table counted_writes (one integer)');
+    for (const statement of statements) await run(statement);
+    return async () => (await run('select one from counted_writes')).rows.length;
+  }
+
+  const run = (statement: string) => sql.raw(statement).execute(world.database.write);
 
   test('a consumer that hangs in all of its places holds up no other', async () => {
     const [stuck, free] = [new Recorder('stuck'), new Recorder('free')];
@@ -159,10 +181,6 @@ export function workerContract(make: () => Promise<ChatWorld>): void {
     const fresh = await world.group(alice, [bob]);
     await world.role(done, alice, bob, 'admin');
     await migrator.down();
-    const run = async (statement: string) => {
-      const { sql } = await import('kysely');
-      return sql.raw(statement).execute(world.database.write);
-    };
     const quoted = (id: string) =>
       world.database.engine === 'sqlite' ? `x'${id.replaceAll('-', '')}'` : `'${id}'::uuid`;
     for (const [id, seq] of [
@@ -207,7 +225,6 @@ export function workerContract(make: () => Promise<ChatWorld>): void {
     expect(await migrator.down()).toEqual(['0007-queue']);
     expect(await migrator.down()).toEqual(['0006-conversation-events']);
     // The version before takes a message, and the constraint that it relies on.
-    const { sql } = await import('kysely');
     const { rows } = await sql<Record<string, unknown>>`select seq, reason from parked_jobs`.execute(
       world.database.write,
     );
@@ -223,6 +240,8 @@ export function workerContract(make: () => Promise<ChatWorld>): void {
     const recorder = new Recorder('relaxed', 'behind');
     start(recorder);
     await hasBegun(recorder);
+    const writes = await countWrites();
+    const startedAt = performance.now();
     const group = await world.group(alice, [bob]);
     for (let n = 0; n < 20; n++) await world.send(group, alice, `message ${n}`);
     await isTold(recorder, 21);
@@ -231,6 +250,7 @@ export function workerContract(make: () => Promise<ChatWorld>): void {
       return cursors.some(({ rev }) => rev === 21) && cursors;
     });
     expect(cursor).toMatchObject({ seq: 21, rev: 21, owner: null, next_at: null });
+    expect(await writes()).toBeLessThanOrEqual(1 + (performance.now() - startedAt) / 1000);
     await world.send(group, alice, 'the last');
     await isTold(recorder, 22);
     await stop();

@@ -1,5 +1,6 @@
-import { BEFORE_ALL, type ConversationEvent, type PlacedEvent, type Position } from '../chat/events/event.ts';
+import { BEFORE_ALL, type ConversationEvent, type Position } from '../chat/events/event.ts';
 import type { EventHead } from '../chat/events/event-head.ts';
+import type { PlacedEvent } from '../chat/events/event-page.ts';
 import type { EventFeed } from '../chat/events/feed.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { Consumer, Hint, JobSource, Outcome } from './jobs.ts';

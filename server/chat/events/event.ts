@@ -1,5 +1,4 @@
 import type { Conversation, Message, Participant } from '../../../protocol/resources.ts';
-import type { EventHead } from './event-head.ts';
 
 /** Where a consumer stands in a conversation: every message up to `seq` and every change up to `rev` is behind it. */
 export interface Position {
@@ -48,22 +47,4 @@ export type EventKind = ConversationEvent['kind'];
 export function kindsOf({ kind, message }: { kind: EventKind; message?: unknown }): EventKind[] {
   const isOfMessage = kind.startsWith('message.') || kind.startsWith('reaction.');
   return message === undefined || isOfMessage ? [kind] : ['message.created', kind];
-}
-
-/** An event, and where its consumer stands once it is done. */
-export interface PlacedEvent {
-  event: ConversationEvent;
-  /** What is kept of it where it is given up. */
-  head: EventHead;
-  position: Position;
-}
-
-/** What comes behind a position. */
-export interface EventPage {
-  /** In the order of `rev`; those that are not wanted are passed over. */
-  events: PlacedEvent[];
-  /** Where a consumer stands once all of these are done. */
-  end: Position;
-  /** Whether nothing was left behind `end` when this was read. */
-  isWhole: boolean;
 }

@@ -3,7 +3,7 @@ import type { Database } from '../../database/database.ts';
 import type { ConversationRepository } from '../conversations/conversation-repository.ts';
 import type { MessageRepository } from '../messages/message-repository.ts';
 import type { ConversationRow } from '../model/rows.ts';
-import { type ConversationEvent, type EventKind, type EventPage, kindsOf, type Position } from './event.ts';
+import { type ConversationEvent, type EventKind, kindsOf, type Position } from './event.ts';
 import {
   type EventHead,
   headOfChanged,
@@ -13,6 +13,7 @@ import {
   headOfPlace,
   headOfRow,
 } from './event-head.ts';
+import type { EventPage } from './event-page.ts';
 import type { EventPresenter } from './event-presenter.ts';
 import type { EventRepository, Stretch } from './event-repository.ts';
 

@@ -439,328 +439,8 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
   schemas: {
-    PublicUser: {
-      /**
-       * Format: uuid
-       * @description UUIDv7
-       * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
-       */
-      id: string;
-      /** @example alice */
-      username: string;
-      /** @example Alice */
-      display_name: string;
-      avatar_url?: string;
-      /** @description A line that the user wrote about themselves */
-      status?: string;
-      is_active: boolean;
-      /**
-       * @description Milliseconds since the Unix epoch
-       * @example 1795195800000
-       */
-      created_at: number;
-    };
-    Error: {
-      /** @example validation_failed */
-      code: string;
-      message: string;
-      errors?: {
-        path: string;
-        message: string;
-      }[];
-      request_id: string;
-    };
-    User: {
-      /**
-       * Format: uuid
-       * @description UUIDv7
-       * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
-       */
-      id: string;
-      /** @example alice */
-      username: string;
-      /** @example Alice */
-      display_name: string;
-      avatar_url?: string;
-      /** @description A line that the user wrote about themselves */
-      status?: string;
-      is_active: boolean;
-      /**
-       * @description Milliseconds since the Unix epoch
-       * @example 1795195800000
-       */
-      created_at: number;
-      /** @example alice@example.com */
-      email: string;
-      /**
-       * @description E.164
-       * @example +14155552671
-       */
-      phone_number?: string;
-      /**
-       * @description Role in the whole installation
-       * @enum {string}
-       */
-      role: 'user' | 'admin';
-    };
-    UpdateUserBody: {
-      display_name?: string;
-      status?: string;
-      username?: string;
-    };
-    /** @description The tokens are set as cookies too, and in no body with `X-Auth-Mode: cookie` */
-    SignedIn: {
-      user: components['schemas']['User'];
-      tokens?: components['schemas']['Tokens'];
-    };
-    Tokens: {
-      access_token: string;
-      refresh_token: string;
-      /**
-       * @description Seconds until the access token expires
-       * @example 900
-       */
-      expires_in: number;
-    };
-    RegisterBody: {
-      /** @example alice@example.com */
-      email: string;
-      password: string;
-      /** @description Made from the e-mail address when left out */
-      username?: string;
-      /**
-       * @description E.164
-       * @example +14155552671
-       */
-      phone_number?: string;
-      display_name?: string;
-    };
-    LoginBody:
-      | {
-          email?: string;
-          username?: string;
-          phone_number?: string;
-          password: string;
-        }
-      | unknown
-      | unknown
-      | unknown;
-    RefreshBody: {
-      refresh_token?: string;
-    };
-    PasswordBody: {
-      current_password: string;
-      new_password: string;
-    };
-    DeleteUserBody: {
-      password: string;
-    };
-    CreatedEntry: {
-      conversation: components['schemas']['Conversation'];
-      /** @description The first 100 */
-      participants: components['schemas']['Participant'][];
-      participant_count: number;
-      last_message?: components['schemas']['Message'];
-      unread_count: number;
-      read_seq: number;
-      is_new: boolean;
-    };
-    Conversation: {
-      /**
-       * Format: uuid
-       * @description UUIDv7
-       * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
-       */
-      id: string;
-      /** @enum {string} */
-      type: 'direct' | 'group';
-      name?: string;
-      /**
-       * Format: uuid
-       * @description UUIDv7
-       * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
-       */
-      created_by?: string;
-      /**
-       * @description Milliseconds since the Unix epoch
-       * @example 1795195800000
-       */
-      created_at: number;
-      /**
-       * @description Time of the latest change, a message among them
-       * @example 1795195800000
-       */
-      updated_at: number;
-      /** @description Number of the newest message; 0 before the first */
-      seq: number;
-      /** @description Number of the latest change */
-      rev: number;
-    };
-    Participant: {
-      /**
-       * Format: uuid
-       * @description UUIDv7
-       * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
-       */
-      id: string;
-      /** @example alice */
-      username: string;
-      /** @example Alice */
-      display_name: string;
-      avatar_url?: string;
-      /** @description A line that the user wrote about themselves */
-      status?: string;
-      is_active: boolean;
-      /**
-       * @description Milliseconds since the Unix epoch
-       * @example 1795195800000
-       */
-      created_at: number;
-      /** @enum {string} */
-      participant_role: 'admin' | 'member';
-      /**
-       * @description Milliseconds since the Unix epoch
-       * @example 1795195800000
-       */
-      joined_at: number;
-      /** @description Read up to this message */
-      read_seq: number;
-      /** @description Received up to this message */
-      delivered_seq: number;
-      /** @description Number of the change in which they last came, went or changed role */
-      rev: number;
-      /**
-       * @description Is no participant any more
-       * @enum {boolean}
-       */
-      left?: true;
-    };
-    Message: {
-      /**
-       * Format: uuid
-       * @description UUIDv7
-       * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
-       */
-      id: string;
-      /**
-       * Format: uuid
-       * @description UUIDv7
-       * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
-       */
-      conversation_id: string;
-      /**
-       * Format: uuid
-       * @description UUIDv7
-       * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
-       */
-      sender_id: string;
-      sender_username: string;
-      content: string;
-      /** @enum {string} */
-      type: 'text' | 'image' | 'file' | 'audio' | 'system';
-      /**
-       * @description Milliseconds since the Unix epoch
-       * @example 1795195800000
-       */
-      sent_at: number;
-      seq: number;
-      rev: number;
-      client_id?: string;
-      /**
-       * @description Milliseconds since the Unix epoch
-       * @example 1795195800000
-       */
-      edited_at?: number;
-      /**
-       * @description A tombstone: its content is empty
-       * @example 1795195800000
-       */
-      deleted_at?: number;
-      reply_to?: components['schemas']['ReplyTo'];
-      reactions?: components['schemas']['Reaction'][];
-      system?: components['schemas']['SystemNote'];
-    };
-    ReplyTo: {
-      /**
-       * Format: uuid
-       * @description UUIDv7
-       * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
-       */
-      id: string;
-      /**
-       * Format: uuid
-       * @description UUIDv7
-       * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
-       */
-      sender_id: string;
-      sender_username: string;
-      excerpt: string;
-    };
-    Reaction: {
-      /** @example 👍 */
-      emoji: string;
-      count: number;
-      /** @description The first 20 who reacted so */
+    AddParticipantsBody: {
       user_ids: string[];
-      /**
-       * @description Only where one caller is answered: they did, too
-       * @enum {boolean}
-       */
-      me?: true;
-    };
-    SystemNote: {
-      /** @enum {string} */
-      kind: 'group_created' | 'participant_joined' | 'participant_left' | 'participant_removed' | 'renamed';
-      /**
-       * Format: uuid
-       * @description Who did it
-       * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
-       */
-      by: string;
-      /** @description To whom */
-      user_ids?: string[];
-      name?: string;
-    };
-    CreateConversationBody: {
-      /**
-       * Format: uuid
-       * @description UUIDv7
-       * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
-       */
-      participant_id?: string;
-      /** @example alice@example.com */
-      participant_email?: string;
-      name?: string;
-      participant_ids?: string[];
-      participant_emails?: string[];
-    } & (unknown | unknown | unknown);
-    Entry: {
-      conversation: components['schemas']['Conversation'];
-      /** @description The first 100 */
-      participants: components['schemas']['Participant'][];
-      participant_count: number;
-      last_message?: components['schemas']['Message'];
-      unread_count: number;
-      read_seq: number;
-    };
-    Sync: {
-      /** @description Which history this is: another one, and all copies are dropped */
-      epoch: string;
-      conversations: components['schemas']['Head'][];
-      next_cursor?: string;
-    };
-    Head: {
-      /**
-       * Format: uuid
-       * @description UUIDv7
-       * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
-       */
-      id: string;
-      seq: number;
-      rev: number;
-      marks_rev: number;
-      read_seq: number;
-      delivered_seq: number;
     };
     CatchUp: {
       /** @description Which history this is: another one, and all copies are dropped */
@@ -833,67 +513,6 @@ export interface components {
         has_more: boolean;
       };
     };
-    Mark: {
-      /**
-       * Format: uuid
-       * @description UUIDv7
-       * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
-       */
-      user_id: string;
-      delivered_seq: number;
-      read_seq: number;
-    };
-    SyncBody: {
-      conversations: {
-        /**
-         * Format: uuid
-         * @description UUIDv7
-         * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
-         */
-        id: string;
-        rev: number;
-        /** @description Asks for the marks that moved since, too */
-        marks_rev?: number;
-      }[];
-      /** @default 1000 */
-      limit: number;
-      /** @description `next_cursor` of the page before */
-      cursor?: string;
-    };
-    UpdateConversationBody: {
-      name?: string;
-    };
-    AddParticipantsBody: {
-      user_ids: string[];
-    };
-    UpdateParticipantBody: {
-      /** @enum {string} */
-      participant_role: 'admin' | 'member';
-    };
-    SendMessageBody: {
-      content: string;
-      /**
-       * @description Unique for each conversation and sender
-       * @example 0199a3f0-8c00-7a00-8000-000000000001
-       */
-      client_id?: string;
-      /** @enum {string} */
-      type?: 'text';
-      /**
-       * Format: uuid
-       * @description A message of the same conversation
-       * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
-       */
-      reply_to?: string;
-    };
-    EditMessageBody: {
-      content: string;
-      /** @description Edit only what still stands at this `rev` */
-      if_rev?: number;
-    };
-    ReadBody: {
-      seq: number;
-    };
     Changes: {
       /** @description Which history this is: another one, and all copies are dropped */
       epoch: string;
@@ -945,6 +564,100 @@ export interface components {
       marks_rev: number;
       has_more: boolean;
     };
+    Conversation: {
+      /**
+       * Format: uuid
+       * @description UUIDv7
+       * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
+       */
+      id: string;
+      /** @enum {string} */
+      type: 'direct' | 'group';
+      name?: string;
+      /**
+       * Format: uuid
+       * @description UUIDv7
+       * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
+       */
+      created_by?: string;
+      /**
+       * @description Milliseconds since the Unix epoch
+       * @example 1795195800000
+       */
+      created_at: number;
+      /**
+       * @description Time of the latest change, a message among them
+       * @example 1795195800000
+       */
+      updated_at: number;
+      /** @description Number of the newest message; 0 before the first */
+      seq: number;
+      /** @description Number of the latest change */
+      rev: number;
+    };
+    CreateConversationBody: {
+      /**
+       * Format: uuid
+       * @description UUIDv7
+       * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
+       */
+      participant_id?: string;
+      /** @example alice@example.com */
+      participant_email?: string;
+      name?: string;
+      participant_ids?: string[];
+      participant_emails?: string[];
+    } & (unknown | unknown | unknown);
+    CreatedEntry: {
+      conversation: components['schemas']['Conversation'];
+      /** @description The first 100 */
+      participants: components['schemas']['Participant'][];
+      participant_count: number;
+      last_message?: components['schemas']['Message'];
+      unread_count: number;
+      read_seq: number;
+      is_new: boolean;
+    };
+    DeleteUserBody: {
+      password: string;
+    };
+    EditMessageBody: {
+      content: string;
+      /** @description Edit only what still stands at this `rev` */
+      if_rev?: number;
+    };
+    Entry: {
+      conversation: components['schemas']['Conversation'];
+      /** @description The first 100 */
+      participants: components['schemas']['Participant'][];
+      participant_count: number;
+      last_message?: components['schemas']['Message'];
+      unread_count: number;
+      read_seq: number;
+    };
+    Error: {
+      /** @example validation_failed */
+      code: string;
+      message: string;
+      errors?: {
+        path: string;
+        message: string;
+      }[];
+      request_id: string;
+    };
+    Head: {
+      /**
+       * Format: uuid
+       * @description UUIDv7
+       * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
+       */
+      id: string;
+      seq: number;
+      rev: number;
+      marks_rev: number;
+      read_seq: number;
+      delivered_seq: number;
+    };
     Health: {
       /** @enum {string} */
       status: 'ok';
@@ -968,33 +681,70 @@ export interface components {
       /** @description Since the start of this process */
       uptime_seconds: number;
     };
-    Ready: {
+    LoginBody:
+      | {
+          email?: string;
+          username?: string;
+          phone_number?: string;
+          password: string;
+        }
+      | unknown
+      | unknown
+      | unknown;
+    Mark: {
+      /**
+       * Format: uuid
+       * @description UUIDv7
+       * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
+       */
+      user_id: string;
+      delivered_seq: number;
+      read_seq: number;
+    };
+    Message: {
+      /**
+       * Format: uuid
+       * @description UUIDv7
+       * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
+       */
+      id: string;
+      /**
+       * Format: uuid
+       * @description UUIDv7
+       * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
+       */
+      conversation_id: string;
+      /**
+       * Format: uuid
+       * @description UUIDv7
+       * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
+       */
+      sender_id: string;
+      sender_username: string;
+      content: string;
       /** @enum {string} */
-      status: 'ok' | 'degraded';
+      type: 'text' | 'image' | 'file' | 'audio' | 'system';
       /**
-       * @description What this node does (`ROLES`), and what each part of that stands on
-       * @example {
-       *       "api": [
-       *         "database",
-       *         "redis"
-       *       ],
-       *       "realtime": [
-       *         "database",
-       *         "redis"
-       *       ]
-       *     }
+       * @description Milliseconds since the Unix epoch
+       * @example 1795195800000
        */
-      roles: {
-        [key: string]: string[];
-      };
+      sent_at: number;
+      seq: number;
+      rev: number;
+      client_id?: string;
       /**
-       * @example {
-       *       "database": "ok"
-       *     }
+       * @description Milliseconds since the Unix epoch
+       * @example 1795195800000
        */
-      checks: {
-        [key: string]: 'ok' | 'failed';
-      };
+      edited_at?: number;
+      /**
+       * @description A tombstone: its content is empty
+       * @example 1795195800000
+       */
+      deleted_at?: number;
+      reply_to?: components['schemas']['ReplyTo'];
+      reactions?: components['schemas']['Reaction'][];
+      system?: components['schemas']['SystemNote'];
     };
     NotReady: {
       /** @example validation_failed */
@@ -1031,6 +781,256 @@ export interface components {
       checks: {
         [key: string]: 'ok' | 'failed';
       };
+    };
+    Participant: {
+      /**
+       * Format: uuid
+       * @description UUIDv7
+       * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
+       */
+      id: string;
+      /** @example alice */
+      username: string;
+      /** @example Alice */
+      display_name: string;
+      avatar_url?: string;
+      /** @description A line that the user wrote about themselves */
+      status?: string;
+      is_active: boolean;
+      /**
+       * @description Milliseconds since the Unix epoch
+       * @example 1795195800000
+       */
+      created_at: number;
+      /** @enum {string} */
+      participant_role: 'admin' | 'member';
+      /**
+       * @description Milliseconds since the Unix epoch
+       * @example 1795195800000
+       */
+      joined_at: number;
+      /** @description Read up to this message */
+      read_seq: number;
+      /** @description Received up to this message */
+      delivered_seq: number;
+      /** @description Number of the change in which they last came, went or changed role */
+      rev: number;
+      /**
+       * @description Is no participant any more
+       * @enum {boolean}
+       */
+      left?: true;
+    };
+    PasswordBody: {
+      current_password: string;
+      new_password: string;
+    };
+    PublicUser: {
+      /**
+       * Format: uuid
+       * @description UUIDv7
+       * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
+       */
+      id: string;
+      /** @example alice */
+      username: string;
+      /** @example Alice */
+      display_name: string;
+      avatar_url?: string;
+      /** @description A line that the user wrote about themselves */
+      status?: string;
+      is_active: boolean;
+      /**
+       * @description Milliseconds since the Unix epoch
+       * @example 1795195800000
+       */
+      created_at: number;
+    };
+    Reaction: {
+      /** @example 👍 */
+      emoji: string;
+      count: number;
+      /** @description The first 20 who reacted so */
+      user_ids: string[];
+      /**
+       * @description Only where one caller is answered: they did, too
+       * @enum {boolean}
+       */
+      me?: true;
+    };
+    ReadBody: {
+      seq: number;
+    };
+    Ready: {
+      /** @enum {string} */
+      status: 'ok' | 'degraded';
+      /**
+       * @description What this node does (`ROLES`), and what each part of that stands on
+       * @example {
+       *       "api": [
+       *         "database",
+       *         "redis"
+       *       ],
+       *       "realtime": [
+       *         "database",
+       *         "redis"
+       *       ]
+       *     }
+       */
+      roles: {
+        [key: string]: string[];
+      };
+      /**
+       * @example {
+       *       "database": "ok"
+       *     }
+       */
+      checks: {
+        [key: string]: 'ok' | 'failed';
+      };
+    };
+    RefreshBody: {
+      refresh_token?: string;
+    };
+    RegisterBody: {
+      /** @example alice@example.com */
+      email: string;
+      password: string;
+      /** @description Made from the e-mail address when left out */
+      username?: string;
+      /**
+       * @description E.164
+       * @example +14155552671
+       */
+      phone_number?: string;
+      display_name?: string;
+    };
+    ReplyTo: {
+      /**
+       * Format: uuid
+       * @description UUIDv7
+       * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
+       */
+      id: string;
+      /**
+       * Format: uuid
+       * @description UUIDv7
+       * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
+       */
+      sender_id: string;
+      sender_username: string;
+      excerpt: string;
+    };
+    SendMessageBody: {
+      content: string;
+      /**
+       * @description Unique for each conversation and sender
+       * @example 0199a3f0-8c00-7a00-8000-000000000001
+       */
+      client_id?: string;
+      /** @enum {string} */
+      type?: 'text';
+      /**
+       * Format: uuid
+       * @description A message of the same conversation
+       * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
+       */
+      reply_to?: string;
+    };
+    /** @description The tokens are set as cookies too, and in no body with `X-Auth-Mode: cookie` */
+    SignedIn: {
+      user: components['schemas']['User'];
+      tokens?: components['schemas']['Tokens'];
+    };
+    Sync: {
+      /** @description Which history this is: another one, and all copies are dropped */
+      epoch: string;
+      conversations: components['schemas']['Head'][];
+      next_cursor?: string;
+    };
+    SyncBody: {
+      conversations: {
+        /**
+         * Format: uuid
+         * @description UUIDv7
+         * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
+         */
+        id: string;
+        rev: number;
+        /** @description Asks for the marks that moved since, too */
+        marks_rev?: number;
+      }[];
+      /** @default 1000 */
+      limit: number;
+      /** @description `next_cursor` of the page before */
+      cursor?: string;
+    };
+    SystemNote: {
+      /** @enum {string} */
+      kind: 'group_created' | 'participant_joined' | 'participant_left' | 'participant_removed' | 'renamed';
+      /**
+       * Format: uuid
+       * @description Who did it
+       * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
+       */
+      by: string;
+      /** @description To whom */
+      user_ids?: string[];
+      name?: string;
+    };
+    Tokens: {
+      access_token: string;
+      refresh_token: string;
+      /**
+       * @description Seconds until the access token expires
+       * @example 900
+       */
+      expires_in: number;
+    };
+    UpdateConversationBody: {
+      name?: string;
+    };
+    UpdateParticipantBody: {
+      /** @enum {string} */
+      participant_role: 'admin' | 'member';
+    };
+    UpdateUserBody: {
+      display_name?: string;
+      status?: string;
+      username?: string;
+    };
+    User: {
+      /**
+       * Format: uuid
+       * @description UUIDv7
+       * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
+       */
+      id: string;
+      /** @example alice */
+      username: string;
+      /** @example Alice */
+      display_name: string;
+      avatar_url?: string;
+      /** @description A line that the user wrote about themselves */
+      status?: string;
+      is_active: boolean;
+      /**
+       * @description Milliseconds since the Unix epoch
+       * @example 1795195800000
+       */
+      created_at: number;
+      /** @example alice@example.com */
+      email: string;
+      /**
+       * @description E.164
+       * @example +14155552671
+       */
+      phone_number?: string;
+      /**
+       * @description Role in the whole installation
+       * @enum {string}
+       */
+      role: 'user' | 'admin';
     };
   };
   responses: never;

@@ -38,7 +38,7 @@ export function createFrontDoor(core: Core, { auth, realtime, parts }: FrontDoor
   const http = mountHttp(core, {
     auth,
     proxies,
-    routes: parts.flatMap(({ routes = [] }) => routes),
+    parts,
     observe: (route, method, status, milliseconds) =>
       httpSeconds.observe({ method, route, status }, milliseconds / 1000),
   });

@@ -80,7 +80,7 @@ export class Lifecycle {
   private async end(phase: Phase, { name, run }: Step<Stop>, graceMs: number): Promise<void> {
     const late = Promise.withResolvers<never>();
     // A little later than the step was told, which may end at that very moment.
-    const timer = setTimeout(() => late.reject(new Error(`not over after ${Math.round(graceMs)} ms`)), graceMs + 100);
+    const timer = setTimeout(() => late.reject(new Error(`not over after ${Math.round(graceMs)} ms`)), graceMs + 20);
     try {
       await Promise.race([Promise.try(run, graceMs), late.promise]);
     } catch (error) {

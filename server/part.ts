@@ -1,6 +1,7 @@
 import type { Router } from './http/router.ts';
 import type { Duty } from './jobs/duties.ts';
 import type { AnyKinds, JobHandlers } from './jobs/handlers.ts';
+import type { Check } from './monitoring/readiness.ts';
 import type { FrameHandlers } from './realtime/frames.ts';
 import type { Consumer } from './worker/jobs.ts';
 
@@ -19,4 +20,8 @@ export interface Part {
   jobs?: JobHandlers<AnyKinds>;
   /** What is done by the clock, on one node at a time: sweeps, what is kept only for so long. */
   duties?: Duty[];
+  /** What must work for a node to take requests, by name. */
+  checks?: Record<string, Check>;
+  /** What a node goes on without, by name. */
+  optionalChecks?: Record<string, Check>;
 }

@@ -10,6 +10,7 @@ import { monitoringRoutes } from './monitoring/routes.ts';
 import { mountAsyncApi } from './pages/asyncapi.ts';
 import { mountOpenApi } from './pages/openapi.ts';
 import { pageRoutes } from './pages/routes.ts';
+import type { Part } from './part.ts';
 import { ParleyError } from './shared/errors.ts';
 
 /** The second is for who puts a proxy before `/api` only. */
@@ -18,12 +19,11 @@ export const SOCKET_PATHS = ['/ws', '/api/v1/ws'];
 export interface HttpNeeds extends Pick<HttpOptions, 'observe'> {
   auth: AuthService;
   proxies: ProxyTrust;
-  /** The calls of all parts. */
-  routes: Router[];
+  parts: Part[];
 }
 
 /** Every address that a node of these roles answers over HTTP. */
-export function mountHttp(core: Core, { auth, proxies, routes, observe }: HttpNeeds): Router {
+export function mountHttp(core: Core, { auth, proxies, parts, observe }: HttpNeeds): Router {
   const { config, version, logger, lifecycle, metrics, limits, origins } = core;
   const turns = { page: new ReadTurns(PAGES), sync: new ReadTurns(SYNCS) };
   const http = createHttpApp({
@@ -41,8 +41,8 @@ export function mountHttp(core: Core, { auth, proxies, routes, observe }: HttpNe
     failed: (code) => metrics.failed(code),
   });
   const isApi = config.roles.includes('api');
-  if (isApi) for (const router of routes) http.route('/', router);
-  mountMonitoring(http, core);
+  if (isApi) for (const router of parts.flatMap(({ routes = [] }) => routes)) http.route('/', router);
+  mountMonitoring(http, core, parts);
   for (const path of SOCKET_PATHS) {
     http.get(path, (c) => {
       throw c.env.refusal ?? new ParleyError('upgrade_required');
@@ -59,9 +59,12 @@ export function mountHttp(core: Core, { auth, proxies, routes, observe }: HttpNe
   return http;
 }
 
-function mountMonitoring(http: Router, core: Core): void {
+function mountMonitoring(http: Router, core: Core, parts: Part[]): void {
   const { config, version, logger, lifecycle, metrics, database, redis } = core;
-  const needs = redis ? ['database', 'redis'] : ['database'];
+  const checks = Object.assign({ database: () => database.check() }, ...parts.map((part) => part.checks));
+  const redisCheck = redis && { redis: () => redis.check() };
+  const optionalChecks = Object.assign({}, redisCheck, ...parts.map((part) => part.optionalChecks));
+  const needs = [...Object.keys(checks), ...Object.keys(optionalChecks)];
   http.route(
     '/',
     monitoringRoutes({
@@ -71,8 +74,8 @@ function mountMonitoring(http: Router, core: Core): void {
       metrics,
       metricsToken: config.monitoring.metrics_token,
       roles: Object.fromEntries(config.roles.map((role) => [role, needs])),
-      checks: { database: () => database.check() },
-      optionalChecks: redis ? { redis: () => redis.check() } : {},
+      checks,
+      optionalChecks,
       isDraining: () => lifecycle.isStopping,
     }),
   );

@@ -8,13 +8,18 @@ import type { TypingSignals } from './typing.ts';
 /** Frames that a part of the server takes, by their event. */
 export type FrameHandlers = Record<string, FrameHandler<never>>;
 
+/** A frame that is the part's own: `{ 'poll.vote': frame(Vote, (connection, vote) => …) }`. */
+export function frame<Frame>(schema: z.ZodType<Frame>, handle: FrameHandler<Frame>['handle']): FrameHandler<never> {
+  return { schema, handle } as unknown as FrameHandler<never>;
+}
+
 type Handle<E extends ClientEvent> = FrameHandler<z.output<(typeof CLIENT_FRAMES)[E]>>['handle'];
 
 /** The handlers of events that the protocol has, each with its schema from there. */
 export function framesOf(handles: { [E in ClientEvent]?: Handle<E> }): FrameHandlers {
   return Object.fromEntries(
     Object.entries(handles).map(([event, handle]) => {
-      return [event, { schema: CLIENT_FRAMES[event as ClientEvent], handle } as unknown as FrameHandler<never>];
+      return [event, frame<never>(CLIENT_FRAMES[event as ClientEvent] as never, handle as never)];
     }),
   );
 }

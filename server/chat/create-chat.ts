@@ -22,6 +22,8 @@ import { ChatReader } from './reading/reader.ts';
 import { SharedChanges } from './reading/shared-changes.ts';
 import { ChatService } from './service.ts';
 
+/** It is looked so often for deleted accounts that are still in a group, in milliseconds. */
+const DEPARTURES_MS = 600_000;
 /** What consumers were told of is deleted so often where it is old, in milliseconds. */
 const EVENTS_SWEEP_MS = 600_000;
 
@@ -86,6 +88,7 @@ export function createChat(core: Core, { users }: { users: UsersService }): Chat
     routes: [conversationRoutes(chat), messageRoutes(chat)],
     frames: chatFrames({ chat, marks }),
     duties: [
+      { name: 'departures', everyMs: DEPARTURES_MS, run: (signal) => departures.sweep(signal) },
       { name: 'conversation-events', everyMs: EVENTS_SWEEP_MS, run: (signal) => sweepEvents(database, { signal }) },
     ],
   };

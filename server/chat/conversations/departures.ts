@@ -4,8 +4,6 @@ import type { Logger } from '../../shared/logger.ts';
 import type { ChangeDeps } from './change-conversation.ts';
 import { removeParticipant } from './change-participants.ts';
 
-/** How often it is looked for deleted accounts that are still in a group, in milliseconds. */
-const SWEEP_MS = 600_000;
 /** Deleted accounts that are looked at together. */
 const PAGE = 500;
 
@@ -18,22 +16,28 @@ export interface DeparturesOptions extends ChangeDeps {
  * before this begins, and each group is a change of its own: what a crash or a failure leaves undone, a later look does.
  */
 export class Departures {
-  private timer: Timer | undefined;
   private sweeping: Promise<void> = Promise.resolve();
   private isStopped = false;
 
   constructor(private readonly options: DeparturesOptions) {}
 
-  /** Looks for who was left behind, now and then again and again. */
+  /** Looks for who was left behind by a crash, in the background. */
   start(): void {
-    this.timer = setInterval(() => this.sweepBehind(), SWEEP_MS);
-    this.sweepBehind();
+    this.sweep().catch((error) =>
+      this.options.logger.error({ err: error }, 'deleted accounts could not be looked for'),
+    );
+  }
+
+  /** Looks for who was left behind; one look after the other. */
+  sweep(signal?: AbortSignal): Promise<void> {
+    const swept = this.sweeping.then(() => this.sweepAll(signal));
+    this.sweeping = swept.catch(() => {}); // told to whoever asked
+    return swept;
   }
 
   /** Resolves when nothing of it is under way. */
   async stop(): Promise<void> {
     this.isStopped = true;
-    clearInterval(this.timer);
     await this.sweeping;
   }
 
@@ -42,19 +46,13 @@ export class Departures {
     return this.leaveGroupsOf([userId]);
   }
 
-  private sweepBehind(): void {
-    this.sweeping = this.sweeping
-      .then(() => this.sweep())
-      .catch((error) => this.options.logger.error({ err: error }, 'deleted accounts could not be looked for'));
-  }
-
-  private async sweep(): Promise<void> {
+  private async sweepAll(signal?: AbortSignal): Promise<void> {
     let after: string | undefined;
     do {
       const ids = await this.options.users.listDeletedIds(PAGE, after);
       await this.leaveGroupsOf(ids);
       after = ids.length < PAGE ? undefined : ids.at(-1);
-    } while (after !== undefined && !this.isStopped);
+    } while (after !== undefined && !this.isStopped && !signal?.aborted);
   }
 
   private async leaveGroupsOf(userIds: string[]): Promise<void> {

@@ -1,5 +1,5 @@
 export interface RetryPolicyOptions {
-  /** Tries of one message before it is parked. */
+  /** Tries of one event before it is parked. */
   tries: number;
   /** The most that the first wait can be, in milliseconds; it doubles with each. */
   baseMs: number;

@@ -41,6 +41,18 @@ class Recorder implements Consumer {
   }
 }
 
+/** The step of the schema with which events came. */
+const STEP = '0006-conversation-events';
+
+/** Takes back this step, and those after it. */
+async function takeBack(migrator: SchemaMigrator): Promise<void> {
+  for (;;) {
+    const [step] = await migrator.down();
+    if (step === undefined) throw new Error(`${STEP} was never applied`);
+    if (step === STEP) return;
+  }
+}
+
 /** What workers of several consumers promise, to be run on every engine. */
 export function workerContract(make: () => Promise<ChatWorld>): void {
   let world: ChatWorld;
@@ -180,7 +192,7 @@ export function workerContract(make: () => Promise<ChatWorld>): void {
     for (const content of ['told', 'not told', 'not told either']) await world.send(behind, bob, content);
     const fresh = await world.group(alice, [bob]);
     await world.role(done, alice, bob, 'admin');
-    await migrator.down();
+    await takeBack(migrator);
     const quoted = (id: string) =>
       world.database.engine === 'sqlite' ? `x'${id.replaceAll('-', '')}'` : `'${id}'::uuid`;
     for (const [id, seq] of [
@@ -193,7 +205,7 @@ export function workerContract(make: () => Promise<ChatWorld>): void {
     await run(`insert into parked_jobs (id, consumer, conversation_id, seq, attempts, reason, parked_at)
       values (${quoted(Bun.randomUUIDv7())}, 'webhooks', ${quoted(done)}, 2, 15, 'it failed', 1)`);
 
-    expect(await migrator.up()).toEqual(['0006-conversation-events']);
+    expect((await migrator.up())[0]).toBe(STEP);
     expect(await parked()).toMatchObject([{ conversation_id: done, seq: 2, attempts: 15, rev: null, kind: null }]);
     start(recorder);
     await isTold(recorder, 3);
@@ -222,8 +234,7 @@ export function workerContract(make: () => Promise<ChatWorld>): void {
     await eventually('both are parked', async () => (await parked()).length === 2);
     await stop();
     const migrator = new SchemaMigrator(world.database);
-    expect(await migrator.down()).toEqual(['0007-queue']);
-    expect(await migrator.down()).toEqual(['0006-conversation-events']);
+    await takeBack(migrator);
     // The version before takes a message, and the constraint that it relies on.
     const { rows } = await sql<Record<string, unknown>>`select seq, reason from parked_jobs`.execute(
       world.database.write,

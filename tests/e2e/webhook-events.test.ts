@@ -250,10 +250,10 @@ describe('a receiver', () => {
       const lines = (await run('list')).stdout.trim().split('\n');
       return lines.length === 3 && lines.map((line) => line.split('  '));
     });
-    expect(listed.map((columns) => columns.slice(1, 4))).toEqual([
-      ['webhooks', `${direct}/rev 1`, 'conversation.created'],
-      ['webhooks', `${direct}/rev 3`, 'reaction.added'],
-      ['webhooks', `${direct}/rev 4`, 'reaction.added'],
+    expect(listed.map((columns) => columns.slice(1, 5))).toEqual([
+      ['event', 'webhooks', `${direct}/rev 1`, 'conversation.created'],
+      ['event', 'webhooks', `${direct}/rev 3`, 'reaction.added'],
+      ['event', 'webhooks', `${direct}/rev 4`, 'reaction.added'],
     ]);
     const { stdout } = await run('show', listed[1]![0]!);
     expect(stdout).toContain(

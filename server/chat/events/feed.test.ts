@@ -1,7 +1,9 @@
-import { describe } from 'bun:test';
+import { describe, setDefaultTimeout } from 'bun:test';
 import { postgresChat, sqliteChat } from '../../../tests/support/chat-world.ts';
 import { canTestPostgres } from '../../../tests/support/postgres.ts';
 import { feedContract } from './feed.contract.ts';
+
+setDefaultTimeout(60_000);
 
 describe('events in SQLite', () => {
   feedContract(sqliteChat);

@@ -116,6 +116,8 @@ test('a job that is given up is for an operator, who looks, has it tried again, 
   expect(await counted(server, 'parked')).toBe(1);
 });
 
+const DUTIES = ['conversation-events', 'departures', 'outbox', 'parked-jobs', 'sessions'];
+
 test('what is old is swept, and each node knows when that was done last', async () => {
   const server = await startServer();
   await signUp(server);
@@ -123,8 +125,8 @@ test('what is old is swept, and each node knows when that was done last', async 
     const rows = await runStored<{ name: string; last_run_at: number | null }>(server, 'select * from duties');
     return rows.filter(({ last_run_at }) => last_run_at !== null).map(({ name }) => name);
   };
-  await eventually('all duties are done', async () => (await names()).length === 3);
-  expect((await names()).sort()).toEqual(['outbox', 'parked-jobs', 'sessions']);
+  await eventually('all duties are done', async () => (await names()).length === DUTIES.length);
+  expect((await names()).sort()).toEqual(DUTIES);
   await server.stop();
 
   const DAY = 24 * 3_600_000;
@@ -135,23 +137,27 @@ test('what is old is swept, and each node knows when that was done last', async 
     "insert into jobs (id, kind, payload, priority, due_at, parked_at, created_at) values (?, 'x', '1', 1, ?, ?, ?)";
   const [gone, kept] = [Bun.randomUUIDv7(), Bun.randomUUIDv7()];
   await runStored(server, job, gone, old, old, old);
+  const event =
+    "insert into conversation_events (conversation_id, rev, kind, actor_id, created_at) values (?, 1, 'message.updated', ?, ?)";
+  await runStored(server, event, Bun.randomUUIDv7(), Bun.randomUUIDv7(), old);
   await runStored(server, job, kept, old, old + 2 * DAY, old);
   const counts = async () => {
     const [row] = await runStored<Record<string, number>>(
       server,
       `select (select count(*) from sessions) as sessions, (select count(*) from jobs) as jobs,
+        (select count(*) from conversation_events) as events,
         (select count(*) from outbox where created_at < ${old + DAY}) as outbox`,
     );
-    return { sessions: Number(row!.sessions), jobs: Number(row!.jobs), outbox: Number(row!.outbox) };
+    return Object.fromEntries(Object.entries(row!).map(([table, count]) => [table, Number(count)]));
   };
   // Done a moment ago, none of them is due.
-  const before = { sessions: 1, jobs: 2, outbox: 1 };
+  const before = { sessions: 1, jobs: 2, events: 1, outbox: 1 };
   expect(await counts()).toEqual(before);
   await server.start();
   await server.stop();
   expect(await counts()).toEqual(before);
   await runStored(server, 'update duties set next_at = 0');
   await server.start();
-  await eventually('it is swept', async () => Object.values(await counts()).join() === '0,1,0');
+  await eventually('it is swept', async () => Object.values(await counts()).join() === '0,1,0,0');
   expect((await jobsOf(server)).map(({ id }) => id)).toEqual([kept]);
 });

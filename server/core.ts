@@ -63,6 +63,9 @@ export async function openCore(options: CoreOptions): Promise<Core> {
   await migrate(database, logger);
   const redis = Redis.isConfigured(config.redis) ? await Redis.connect(config.redis, logger) : undefined;
   if (redis) lifecycle.onStop('close', 'redis', () => redis.close());
+  if (database.engine === 'postgres' && !redis) {
+    logger.info('without Redis, nodes on one PostgreSQL hear of each other from its outbox, within seconds');
+  }
   const bus = (options.createBus ?? createBus)({ logger, redis, metrics });
   lifecycle.onStop('close', 'bus', () => bus.close());
   const epoch = new Epoch(database, logger, () => lifecycle.newEpoch());

@@ -35,6 +35,9 @@ Usage: parley [command]
 Settings: configs/config.yaml documents them; the environment overrides each.
 `;
 
+/** After a stop, until the process ends whatever is still open, in milliseconds. */
+const LINGER_MS = 500;
+
 /** They read the rest of the line themselves. */
 const HAVE_COMMANDS = ['admin', 'jobs'];
 
@@ -87,9 +90,13 @@ async function serve(config: Config): Promise<number> {
   const signal = await nextSignal();
   log.info({ signal }, 'stopping');
   // Whatever hangs: a stop ends within its time.
-  setTimeout(() => fatal(new Error('the stop took too long')), config.server.shutdown_timeout).unref();
+  const overdue = setTimeout(() => fatal(new Error('the stop took too long')), config.server.shutdown_timeout);
+  overdue.unref();
   await app.stop();
   log.info('stopped');
+  // What could not be ended, such as with the database gone, holds nobody up.
+  clearTimeout(overdue);
+  setTimeout(() => process.exit(0), LINGER_MS).unref();
   return 0;
 }
 

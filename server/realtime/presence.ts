@@ -129,8 +129,11 @@ export class Presence {
     // Other nodes find this one gone a little later: who came back to them meanwhile was never away.
     this.present.clear();
     clearTimeout(this.writer);
-    await this.write();
-    await this.shared?.stop();
+    try {
+      await this.write();
+    } finally {
+      await this.shared?.stop();
+    }
   }
 
   /** How some users are to be seen, of whom those in `there` are connected. */

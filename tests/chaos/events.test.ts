@@ -7,10 +7,10 @@ import { playEvents } from './model/events.ts';
  * so many, from FROM on, and 100 at most: a server of its own for each takes seconds.
  */
 
-const { SEED, SEEDS = '8', FROM = '1' } = process.env;
+const { SEED, SEEDS = '2', FROM = '1' } = process.env;
 const count = Math.min(Number(SEEDS), 100);
 const seeds = SEED ? [Number(SEED)] : Array.from({ length: count }, (_, n) => Number(FROM) + n);
-const SEED_MS = 60_000;
+const SEED_MS = 240_000;
 
 afterAll(endServers);
 

@@ -2,7 +2,7 @@ import { afterAll, expect, setDefaultTimeout, test } from 'bun:test';
 import { ALL_KINDS, playEvents } from '../chaos/model/events.ts';
 import { endServers } from '../support/server.ts';
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(300_000);
 afterAll(endServers);
 
 /** A few; tests/chaos/events.test.ts plays as many as one likes. */

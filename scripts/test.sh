@@ -103,11 +103,11 @@ built() {
 
 run() {
   case $1 in
-    unit) suite unit 3 10000 --parallel=2 --no-isolate ./server ./protocol ./bench ./sdk ./web/src ;;
+    unit) suite unit 6 30000 --parallel=2 --no-isolate ./server ./protocol ./bench ./sdk ./web/src ;;
     # Through the front door of the executable, on one node with SQLite, and on three with PostgreSQL and Redis.
     e2e) built && TEST_PROGRAM=$scratch/parley suite e2e 12 60000 "${beside[@]}" ./tests/e2e ;;
     e2e-nodes)
-      built && TEST_PROGRAM=$scratch/parley TEST_TOPOLOGY=cluster suite e2e-nodes 12 60000 "${beside[@]}" "${on_nodes[@]}"
+      built && TEST_PROGRAM=$scratch/parley TEST_TOPOLOGY=cluster suite e2e-nodes 18 60000 "${beside[@]}" "${on_nodes[@]}"
       ;;
     # What breaks, on one node and between several; what takes longest begins first.
     chaos)

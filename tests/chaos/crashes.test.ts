@@ -8,7 +8,8 @@ import { endServers, startServer, type TestServer } from '../support/server.ts';
 
 const CRASHES = Number(process.env.CRASHES ?? 10);
 const SENDS_IN_FLIGHT = 100;
-const ACCEPTS_AGAIN_MS = 5000;
+/** Alone it takes a second; beside other tests on two cores five were seen. */
+const ACCEPTS_AGAIN_MS = 10_000;
 /** How long the crowd talks before a kill: from hardly back to well under way. */
 const TALK_MS = { min: 100, spread: 900 };
 
@@ -26,7 +27,8 @@ test(
     const kills: Kill[] = [];
     const hits = () => kills.filter(({ unanswered }) => unanswered >= SENDS_IN_FLIGHT);
     // A kill that came when nearly all acks were on their way to the crowd is held to the same, but does not count.
-    while (hits().length < CRASHES) {
+    // Among them is one that came between a commit and its acks: else nothing would have to be given again.
+    while (hits().length < CRASHES || load.givenAgain === 0) {
       expect(kills.length).toBeLessThan(3 * CRASHES + 10);
       await Bun.sleep(TALK_MS.min + Math.random() * TALK_MS.spread);
       // A timer runs when the crowd has just written, and finds the server reading or committing; a message that is heard

@@ -63,10 +63,11 @@ export function dutiesContract(make: () => Promise<TestDatabase>): void {
 
   test('a run that takes longer than its lease is renewed, and nobody begins another', async () => {
     const held = holding(50);
-    for (let node = 0; node < 2; node++) stage.startDuties([held.duty], 300);
+    const leaseMs = 1000;
+    for (let node = 0; node < 2; node++) stage.startDuties([held.duty], leaseMs);
     const first = await held.nth(1);
     const [{ lease_until: before }, { owner }] = [await row(), await row()];
-    await eventually('three leases', async () => (await row()).lease_until! > before! + 900);
+    await eventually('three leases', async () => (await row()).lease_until! > before! + 3 * leaseMs);
     expect([held.began.length, (await row()).owner]).toEqual([1, owner]);
     first.letGo();
     (await held.nth(2)).letGo();

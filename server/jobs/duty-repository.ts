@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { databaseClock } from '../database/clock.ts';
 import type { Database } from '../database/database.ts';
 
@@ -55,7 +56,10 @@ export class DutyRepository {
 
   /** The run is over, well or not; the next is due after so long. */
   async finish(name: string, owner: string, nextMs: number, isDone: boolean): Promise<boolean> {
-    const times = { next_at: this.clock(nextMs), ...(isDone && { last_run_at: this.clock() }) };
+    const next_at = this.clock(nextMs);
+    // One look at the clock: two would differ now and then.
+    const last_run_at = sql<number>`${next_at} - ${sql.lit(nextMs)}`;
+    const times = { next_at, ...(isDone && { last_run_at }) };
     return this.update(name, owner, { owner: null, lease_until: null, ...times });
   }
 

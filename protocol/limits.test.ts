@@ -17,7 +17,7 @@ const range = ({ min, max }: { min: number; max: number }) => `${min}–${max}`;
 type Name = keyof typeof limits;
 const { PAGE_SIZES: pages } = limits;
 
-/** What the table of §9 says, row by row, and of which constants. */
+/** The rows of the table of §9, each with the constants that it tells of. */
 const ROWS: [row: string, says: string, of: Name[]][] = [
   ['body of a request', bytes(limits.MAX_BODY_BYTES), ['MAX_BODY_BYTES']],
   ['body of a call that signs in or names a password', bytes(limits.MAX_CREDENTIALS_BYTES), ['MAX_CREDENTIALS_BYTES']],

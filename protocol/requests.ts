@@ -176,7 +176,7 @@ export function counterQuery(name: string) {
       .number({ error: `${name} must be a number` })
       .int({ error: `${name} must be a whole number` })
       .nonnegative({ error: `${name} must not be negative` })
-      // What coerces takes anything, so that nothing could tell from the schema that it must be there.
+      // A schema that coerces takes anything: the document could not tell from it that the parameter must be there.
       .meta({ type: 'integer', minimum: 0, param: { required: true } })
   );
 }

@@ -18,7 +18,7 @@ export const Milliseconds = z.int().nonnegative().meta({
 /** A conversation's own counters: `seq` numbers its messages, `rev` its changes. */
 export const Counter = z.int().nonnegative();
 
-/** What a message says. How long it may be is the installation's to say, and so the server's to check. */
+/** The text of a message. Its greatest length is a setting, which the server checks. */
 export const content = z.string({ error: 'must be a string' }).meta({ minLength: 1 });
 
 /** For the description of an object that has one of these fields: JSON Schema of what a `refine` checks. */

@@ -5,7 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import satisfies from 'spdx-satisfies';
 
-/** What may be used: CONTRIBUTING.md. */
+/** The licences that CONTRIBUTING.md allows. */
 const ALLOWED = ['MIT', 'MIT-0', 'ISC', 'BSD-2-Clause', 'BSD-3-Clause', '0BSD', 'Apache-2.0', 'MPL-2.0'];
 /** For development only by npm's reckoning, and yet in every browser. */
 const IN_THE_WEB_CLIENT = ['svelte', 'marked', 'dompurify'];

@@ -29,7 +29,7 @@ import { Tabs } from './tabs.ts';
 import { Typing } from './typing.ts';
 import { UserLife } from './user-life.ts';
 
-/** What of the parts a client shows. */
+/** The parts that a client shows. */
 export interface Assembly {
   api: Api;
   session: Session;

@@ -90,7 +90,7 @@ export class ParleyClient {
     return this.parts.emitter.events();
   }
 
-  // What these were called before there were facets
+  // The facets' methods under the names that they had before
 
   /** @deprecated It is `account.register`. */
   readonly register: Account['register'] = (...given) => this.account.register(...given);

@@ -5,6 +5,7 @@ import { type OutboxMoment, outboxMoment, writtenAfter } from '../database/outbo
 import type { OutboxTable } from '../database/schema.ts';
 import { CoalescedTask } from '../shared/coalesced-task.ts';
 import type { Logger } from '../shared/logger.ts';
+import { sweep } from '../shared/sweep.ts';
 import type { Bus } from './bus.ts';
 
 /** What a lost publication may cost: with the time to act on it, well below the 5 s of PROTOCOL.md §7.5. */
@@ -68,20 +69,9 @@ export class OutboxReader {
     await this.polling.idle();
   }
 
-  /** Deletes old rows in small steps, so that no message waits long for its turn to write. To be called now and then. */
+  /** Deletes old rows; to be called now and then. */
   async sweep(signal: AbortSignal): Promise<void> {
-    const { write, engine } = this.database;
-    while (!signal.aborted) {
-      let oldest = write.selectFrom('outbox').select(['id', 'created_at']).orderBy('id').limit(SWEEP_CHUNK);
-      // Of several nodes one sweeps, but for one that does not know yet that it lost this duty: rows are left to who has them.
-      if (engine === 'postgres') oldest = oldest.forUpdate().skipLocked();
-      const old = write
-        .selectFrom(oldest.as('oldest'))
-        .select('id')
-        .where('created_at', '<', Date.now() - KEPT_MS);
-      const { numDeletedRows } = await write.deleteFrom('outbox').where('id', 'in', old).executeTakeFirstOrThrow();
-      if (numDeletedRows < SWEEP_CHUNK) return;
-    }
+    await sweep(SWEEP_CHUNK, (limit) => this.deleteOld(limit), signal);
   }
 
   private async poll(): Promise<void> {
@@ -121,5 +111,18 @@ export class OutboxReader {
     if (kind === 'session') {
       this.bus.tellHere('accounts', { kind: 'sessions_ended', user_id: user_id!, session_ids: [session_id!] });
     }
+  }
+
+  private async deleteOld(limit: number): Promise<number> {
+    const { write, engine } = this.database;
+    let oldest = write.selectFrom('outbox').select(['id', 'created_at']).orderBy('id').limit(limit);
+    // Of several nodes one sweeps, but for one that does not know yet that it lost this duty: rows are left to who has them.
+    if (engine === 'postgres') oldest = oldest.forUpdate().skipLocked();
+    const old = write
+      .selectFrom(oldest.as('oldest'))
+      .select('id')
+      .where('created_at', '<', Date.now() - KEPT_MS);
+    const { numDeletedRows } = await write.deleteFrom('outbox').where('id', 'in', old).executeTakeFirstOrThrow();
+    return Number(numDeletedRows);
   }
 }

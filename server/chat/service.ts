@@ -1,6 +1,7 @@
 import { MAX_PARTICIPANTS_AT_ONCE } from '../../protocol/limits.ts';
 import type { Mark, Message, ParticipantRole } from '../../protocol/resources.ts';
 import type { RateLimits } from '../limits/rate-limits.ts';
+import type { Actor } from '../shared/actor.ts';
 import { invalidField, ParleyError } from '../shared/errors.ts';
 import {
   addParticipants,
@@ -20,7 +21,6 @@ import {
   react,
 } from './messages/change-message.ts';
 import { checkContent } from './messages/content.ts';
-import type { Actor } from './model/rows.ts';
 import type { CatchUpReader } from './reading/catch-up.ts';
 import type { ChangesReader } from './reading/changes-reader.ts';
 import type { ChatReader } from './reading/reader.ts';

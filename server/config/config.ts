@@ -74,11 +74,13 @@ const origin = z.string().refine((value) => URL.canParse(value) && new URL(value
 export const ROLES = ['api', 'realtime', 'worker'] as const;
 export type Role = (typeof ROLES)[number];
 
-const roles = list.pipe(
-  z
-    .array(z.enum(ROLES, { error: `must be some of ${ROLES.join(', ')}` }))
-    .min(1, { error: `must name one of ${ROLES.join(', ')}, or more` }),
-);
+/** A list of some of these names, one at least. */
+const someOf = <const Names extends readonly string[]>(names: Names) =>
+  list.pipe(
+    z
+      .array(z.enum(names, { error: `must be some of ${names.join(', ')}` }))
+      .min(1, { error: `must name one of ${names.join(', ')}, or more` }),
+  );
 
 /** What webhooks can tell of. */
 export const WEBHOOK_EVENTS = [
@@ -92,12 +94,6 @@ export const WEBHOOK_EVENTS = [
   'participant.joined',
   'participant.left',
 ] as const;
-
-const webhookEvents = list.pipe(
-  z
-    .array(z.enum(WEBHOOK_EVENTS, { error: `must be some of ${WEBHOOK_EVENTS.join(', ')}` }))
-    .min(1, { error: `must name one of ${WEBHOOK_EVENTS.join(', ')}, or more` }),
-);
 
 /** Where `vite` serves the web client to its developers. */
 const WEB_DEV_SERVER = 'http://localhost:5173';
@@ -160,7 +156,7 @@ function setting<T extends z.ZodType>(
 /** The settings, in the order and under the names of configs/config.yaml, which documents them. */
 const SETTINGS = {
   env: setting('ENV', 'local', choice(['local', 'dev', 'prod'])),
-  roles: setting('ROLES', ROLES.join(','), roles),
+  roles: setting('ROLES', ROLES.join(','), someOf(ROLES)),
   server: {
     host: setting('SERVER_HOST', '0.0.0.0', z.string().min(1)),
     port: setting('SERVER_PORT', 8080, number(0, 65535)),
@@ -212,7 +208,7 @@ const SETTINGS = {
     url: setting('WEBHOOK_URL', '', receiver, { secret: true }),
     secret: setting('WEBHOOK_SECRET', '', signingSecret, { secret: true }),
     secret_previous: setting('WEBHOOK_SECRET_PREVIOUS', '', signingSecret, { secret: true }),
-    events: setting('WEBHOOK_EVENTS', 'message.created', webhookEvents),
+    events: setting('WEBHOOK_EVENTS', 'message.created', someOf(WEBHOOK_EVENTS)),
     timeout: setting('WEBHOOK_TIMEOUT', '10s', duration('100ms', '60s')),
     allow_private: setting('WEBHOOK_ALLOW_PRIVATE', false, flag),
   },

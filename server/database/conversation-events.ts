@@ -1,4 +1,5 @@
 import type { Selectable } from 'kysely';
+import { sweep } from '../shared/sweep.ts';
 import type { Database, Executor } from './database.ts';
 import type { ConversationEventsTable, StoredEventKind } from './schema.ts';
 
@@ -39,30 +40,32 @@ export async function writeEvent(tx: Executor, note: EventNote): Promise<void> {
     .execute();
 }
 
-/** Deletes old rows in small steps, so that no message waits long for its turn to write. */
+/** Deletes old rows; to be called now and then. */
 export async function sweepEvents(
-  { write, engine }: Database,
+  database: Database,
   { signal, now = Date.now() }: { signal?: AbortSignal; now?: number } = {},
 ): Promise<void> {
-  while (!signal?.aborted) {
-    let oldest = write
-      .selectFrom('conversation_events')
-      .select(['conversation_id', 'rev'])
-      .where('created_at', '<', now - KEPT_MS)
-      .orderBy('created_at')
-      .limit(SWEEP_CHUNK);
-    // Of several nodes one sweeps, but for one that does not know yet that it lost this duty: rows are left to who has them.
-    if (engine === 'postgres') oldest = oldest.forUpdate().skipLocked();
-    const { numDeletedRows } = await write
-      .deleteFrom('conversation_events')
-      .where(({ eb, refTuple, selectFrom }) =>
-        eb(
-          refTuple('conversation_id', 'rev'),
-          'in',
-          selectFrom(oldest.as('oldest')).select(['conversation_id', 'rev']).$asTuple('conversation_id', 'rev'),
-        ),
-      )
-      .executeTakeFirstOrThrow();
-    if (numDeletedRows < SWEEP_CHUNK) return;
-  }
+  await sweep(SWEEP_CHUNK, (limit) => deleteEvents(database, now - KEPT_MS, limit), signal);
+}
+
+async function deleteEvents({ write, engine }: Database, before: number, limit: number): Promise<number> {
+  let oldest = write
+    .selectFrom('conversation_events')
+    .select(['conversation_id', 'rev'])
+    .where('created_at', '<', before)
+    .orderBy('created_at')
+    .limit(limit);
+  // Of several nodes one sweeps, but for one that does not know yet that it lost this duty: rows are left to who has them.
+  if (engine === 'postgres') oldest = oldest.forUpdate().skipLocked();
+  const { numDeletedRows } = await write
+    .deleteFrom('conversation_events')
+    .where(({ eb, refTuple, selectFrom }) =>
+      eb(
+        refTuple('conversation_id', 'rev'),
+        'in',
+        selectFrom(oldest.as('oldest')).select(['conversation_id', 'rev']).$asTuple('conversation_id', 'rev'),
+      ),
+    )
+    .executeTakeFirstOrThrow();
+  return Number(numDeletedRows);
 }

@@ -1,4 +1,5 @@
 import type { Core } from '../core.ts';
+import { sweep } from '../shared/sweep.ts';
 import { RetryPolicy } from '../worker/retry-policy.ts';
 import { Duties, type Duty } from './duties.ts';
 import { DutyRepository } from './duty-repository.ts';
@@ -53,16 +54,14 @@ export function createJobs(core: Core, { handlers, duties }: JobsNeeds): void {
     return state && state.oldestMs / 1000;
   });
 
-  const sweep: Duty = { name: 'parked-jobs', everyMs: SWEEP_MS, run: (signal) => sweepParked(repository, signal) };
-  const all = new Duties({ duties: [...duties, sweep], repository: new DutyRepository(database), log: logger });
+  const parked: Duty = {
+    name: 'parked-jobs',
+    everyMs: SWEEP_MS,
+    run: (signal) => sweep(SWEEP_CHUNK, (limit) => repository.deleteParked(PARKED_KEPT_MS, limit), signal),
+  };
+  const all = new Duties({ duties: [...duties, parked], repository: new DutyRepository(database), log: logger });
   lifecycle.onStart('queue', () => runner.start());
   lifecycle.onStart('duties', () => all.start());
   lifecycle.onStop('finish', 'queue', (graceMs) => runner.stop(graceMs));
   lifecycle.onStop('finish', 'duties', (graceMs) => all.stop(graceMs));
-}
-
-async function sweepParked(repository: JobRepository, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    if ((await repository.deleteParked(PARKED_KEPT_MS, SWEEP_CHUNK)) < SWEEP_CHUNK) return;
-  }
 }

@@ -9,18 +9,13 @@ import {
   MAX_UNANSWERED_SENDS,
   MAX_WAITING_FRAMES,
 } from '../../protocol/limits.ts';
+import type { Actor } from '../shared/actor.ts';
 import { ParleyError, toParleyError, validationFailed } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import { type Ack, ackFrame, errorFrame, plainErrorFrame } from './answers.ts';
 import { Inbox } from './inbox.ts';
 import type { LocalSocket, LocalUser } from './local-user.ts';
 import type { TypingSignals } from './typing.ts';
-
-/** Who acts, as far as a socket knows. */
-export interface Actor {
-  userId: string;
-  username: string;
-}
 
 /** What a socket asked for when it opened. */
 export interface ConnectionOptions {

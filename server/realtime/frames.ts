@@ -53,6 +53,10 @@ export interface RealtimeFramesNeeds {
 
 /** What sockets do of themselves: say that somebody types, who is there, that they live. */
 export function realtimeFrames({ typing, presence, limits }: RealtimeFramesNeeds): FrameHandlers {
+  const ping = frame(CLIENT_FRAMES.ping, (connection) => {
+    connection.send({ event: 'pong' });
+    return undefined;
+  });
   const frames = framesOf({
     typing: (connection, { conversation_id, active }) =>
       asMember(connection, conversation_id, () => {
@@ -69,14 +73,8 @@ export function realtimeFrames({ typing, presence, limits }: RealtimeFramesNeeds
       await limits.presence?.take(connection.user.id);
       await presence.watch(connection, user_ids);
     },
-
-    ping(connection) {
-      connection.send({ event: 'pong' });
-      return undefined;
-    },
   });
-  frames.ping!.isAlwaysTaken = true;
-  return frames;
+  return { ...frames, ping: { ...ping, isAlwaysTaken: true } };
 }
 
 /**

@@ -26,6 +26,6 @@ export function createSessions({ config, logger, database, bus, redis }: Core): 
     sessions,
     changes,
     cache: new SessionCache(bus, redis && new SharedSessions(redis)),
-    duties: [{ name: 'sessions', everyMs: SWEEP_MS, run: () => sessions.sweep() }],
+    duties: [{ name: 'sessions', everyMs: SWEEP_MS, run: (signal) => sessions.sweep(signal) }],
   };
 }

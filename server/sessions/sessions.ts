@@ -3,6 +3,7 @@ import type { Config } from '../config/config.ts';
 import type { Schema } from '../database/schema.ts';
 import { ParleyError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
+import { sweep } from '../shared/sweep.ts';
 import type { AccountChanges, Tell } from './account-changes.ts';
 import { isOpen, REPEAT_GRACE_MS, type Session } from './model.ts';
 import type { SessionsRepository } from './repository.ts';
@@ -87,13 +88,9 @@ export class SessionsService {
   }
 
   /** Deletes the rows of sessions that are long over, and says how many; to be called now and then. */
-  async sweep(): Promise<number> {
-    let swept = 0;
-    for (;;) {
-      const deleted = await this.deps.repository.deleteExpired(this.now() - KEPT_AFTER_EXPIRY_MS, SWEEP_CHUNK);
-      swept += deleted;
-      if (deleted < SWEEP_CHUNK) return swept;
-    }
+  sweep(signal?: AbortSignal): Promise<number> {
+    const { repository } = this.deps;
+    return sweep(SWEEP_CHUNK, (limit) => repository.deleteExpired(this.now() - KEPT_AFTER_EXPIRY_MS, limit), signal);
   }
 
   private expiry(now: number, createdAt: number): number {

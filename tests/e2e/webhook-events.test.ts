@@ -4,24 +4,13 @@ import { FAULTY_SERVER } from '../chaos/model/host.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Person, signUpAll } from '../support/people.ts';
 import { fixedPort } from '../support/ports.ts';
-import { Receiver } from '../support/receiver.ts';
+import { closeReceivers, openReceiver, type Receiver } from '../support/receiver.ts';
 import { type Environment, endServers, onCluster, runParley, startServer, type TestServer } from '../support/server.ts';
 import { runStored } from '../support/stored.ts';
 
 setDefaultTimeout(120_000);
 
-const receivers = new Set<Receiver>();
-
-async function openReceiver(): Promise<Receiver> {
-  const receiver = await Receiver.open();
-  receivers.add(receiver);
-  return receiver;
-}
-
-afterEach(async () => {
-  await Promise.all([...receivers].map((receiver) => receiver.close()));
-  receivers.clear();
-});
+afterEach(closeReceivers);
 afterAll(endServers);
 
 const ALL = [

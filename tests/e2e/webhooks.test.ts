@@ -6,7 +6,7 @@ import type { Message } from '../../protocol/resources.ts';
 import { eventually } from '../support/eventually.ts';
 import { signUpAll } from '../support/people.ts';
 import { fixedPort } from '../support/ports.ts';
-import { type Delivery, Receiver } from '../support/receiver.ts';
+import { closeReceivers, type Delivery, openReceiver } from '../support/receiver.ts';
 import {
   type Environment,
   endServers,
@@ -30,18 +30,7 @@ const describeOne: (name: string, tests: () => void) => void = (name, tests) => 
   if (!onCluster) describe(name, tests);
 };
 
-const receivers = new Set<Receiver>();
-
-async function openReceiver(): Promise<Receiver> {
-  const receiver = await Receiver.open();
-  receivers.add(receiver);
-  return receiver;
-}
-
-afterEach(async () => {
-  await Promise.all([...receivers].map((receiver) => receiver.close()));
-  receivers.clear();
-});
+afterEach(closeReceivers);
 afterAll(endServers);
 
 const settings = (url: string, env: Environment = {}): Environment => ({
@@ -370,8 +359,7 @@ describeOne('a URL that leads into this network', () => {
     );
     await Bun.write(join(folder, 'trusted.pem'), right!.cert + wrong!.cert);
     const env = { NODE_EXTRA_CA_CERTS: join(folder, 'trusted.pem'), WEBHOOK_ALLOW_PRIVATE: 'true' };
-    const [taken, refused] = await Promise.all([Receiver.open(right), Receiver.open(wrong)]);
-    receivers.add(taken).add(refused);
+    const [taken, refused] = await Promise.all([openReceiver(right), openReceiver(wrong)]);
     const server = await startServer(settings(`https://localhost:${taken.port}/`, env));
     const [alice, bob] = await signUpAll(server, 'alice', 'bob');
     await alice.send(await alice.direct(bob), 'over TLS');

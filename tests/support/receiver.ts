@@ -129,3 +129,17 @@ export class Receiver {
     response.writeHead(status).end();
   }
 }
+
+const opened = new Set<Receiver>();
+
+/** A receiver of one test: `closeReceivers`, called in `afterEach`, closes it. */
+export async function openReceiver(...options: Parameters<typeof Receiver.open>): Promise<Receiver> {
+  const receiver = await Receiver.open(...options);
+  opened.add(receiver);
+  return receiver;
+}
+
+export async function closeReceivers(): Promise<void> {
+  await Promise.all([...opened].map((receiver) => receiver.close()));
+  opened.clear();
+}

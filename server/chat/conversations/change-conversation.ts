@@ -5,17 +5,11 @@ import type { Change } from '../../bus/news.ts';
 import { writeEvent } from '../../database/conversation-events.ts';
 import type { Database, Executor } from '../../database/database.ts';
 import type { StoredEventKind } from '../../database/schema.ts';
+import type { Actor } from '../../shared/actor.ts';
 import { ParleyError } from '../../shared/errors.ts';
 import type { UsersService } from '../../users/service.ts';
 import { presentConversation, presentMessage, presentParticipant, type Users } from '../model/presenter.ts';
-import type {
-  Actor,
-  ConversationPatch,
-  ConversationRow,
-  Membership,
-  MessageRow,
-  ParticipantRow,
-} from '../model/rows.ts';
+import type { ConversationPatch, ConversationRow, Membership, MessageRow, ParticipantRow } from '../model/rows.ts';
 import type { ConversationRepository } from './conversation-repository.ts';
 import { describe } from './system-notes.ts';
 

@@ -1,6 +1,7 @@
 import type { ParticipantRole } from '../../../protocol/resources.ts';
+import type { Actor } from '../../shared/actor.ts';
 import { ParleyError } from '../../shared/errors.ts';
-import type { Actor, Membership } from '../model/rows.ts';
+import type { Membership } from '../model/rows.ts';
 import { type ChangeDeps, changeConversation } from './change-conversation.ts';
 
 /** Admins of a group add people; who is in already stays as they are. */

@@ -4,6 +4,7 @@ import type { Head, Mark } from '../../../protocol/resources.ts';
 import type { Database, Executor, RowsOf } from '../../database/database.ts';
 import { writeOutbox } from '../../database/outbox.ts';
 import { prepared } from '../../database/prepared.ts';
+import type { MarksPage } from '../../realtime/conversation-source.ts';
 import type {
   ConversationPatch,
   ConversationRow,
@@ -33,13 +34,6 @@ export function membershipOf([[conversation], [me]]: RowsOf<MembershipQueries>):
 
 /** Somebody's marks, and the `marks_rev` at which they moved. */
 export type MovedMark = Mark & { marks_rev: number };
-
-/** Marks that moved, up to `marks_rev`; with `has_more` others moved after that. */
-export interface MarksPage {
-  marks: Mark[];
-  marks_rev: number;
-  has_more: boolean;
-}
 
 /**
  * A page of marks that moved, at most `limit`, which ends at a whole `marks_rev`: no more than `limit` share one. `rows` are

@@ -1,9 +1,10 @@
 import type { FrameOf } from '../../../protocol/events.ts';
 import { ENTRY_PARTICIPANTS } from '../../../protocol/limits.ts';
 import { writeEvent } from '../../database/conversation-events.ts';
+import type { Actor } from '../../shared/actor.ts';
 import { ParleyError } from '../../shared/errors.ts';
 import { presentEntry, presentMessage, type Users } from '../model/presenter.ts';
-import type { Actor, ConversationRow, MessageRow, ParticipantRow } from '../model/rows.ts';
+import type { ConversationRow, MessageRow, ParticipantRow } from '../model/rows.ts';
 import { type ChangeDeps, newParticipant, publishChange, writeNote } from './change-conversation.ts';
 import { inOrder } from './conversation-repository.ts';
 

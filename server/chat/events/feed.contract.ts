@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test';
 import type { ChatWorld } from '../../../tests/support/chat-world.ts';
 import { sweepEvents } from '../../database/conversation-events.ts';
-import type { Actor } from '../model/rows.ts';
+import type { Actor } from '../../shared/actor.ts';
 import { BEFORE_ALL, type ConversationEvent, type EventKind, type Position } from './event.ts';
 
 const WEEK_MS = 7 * 24 * 3_600_000;

@@ -3,6 +3,7 @@ import { REACTION_USERS } from '../../../protocol/limits.ts';
 import type { SystemNote } from '../../../protocol/resources.ts';
 import { type Database, type Executor, onlyIf } from '../../database/database.ts';
 import type { Schema } from '../../database/schema.ts';
+import type { NoteHead } from '../conversations/change-conversation.ts';
 import type { MessagePatch, MessageRow } from '../model/rows.ts';
 
 /** Names one reaction. */
@@ -201,12 +202,7 @@ export class MessageRepository {
       .execute();
   }
 
-  async insertSystemMessage(
-    message: { id: string; conversationId: string; senderId: string; seq: number; rev: number; sentAt: number },
-    note: SystemNote,
-    content: string,
-    tx: Executor,
-  ): Promise<MessageRow> {
+  async insertSystemMessage(message: NoteHead, note: SystemNote, content: string, tx: Executor): Promise<MessageRow> {
     const row: MessageRow = {
       conversation_id: message.conversationId,
       seq: message.seq,

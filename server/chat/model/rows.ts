@@ -13,12 +13,6 @@ export type ConversationPatch = Updateable<ConversationsTable>;
 export type ParticipantPatch = Updateable<ParticipantsTable>;
 export type MessagePatch = Updateable<MessagesTable>;
 
-/** Who acts, as far as conversations care. */
-export interface Actor {
-  userId: string;
-  username: string;
-}
-
 /** A conversation, and the actor's own place in it. */
 export interface Membership {
   conversation: ConversationRow;

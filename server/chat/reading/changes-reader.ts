@@ -3,13 +3,14 @@ import { MARKS_AT_ONCE, MAX_CHANGES_BEHIND, MAX_PARTICIPANTS_AT_ONCE } from '../
 import type { Changes, Message, Participant } from '../../../protocol/resources.ts';
 import { type Database, onlyIf, type RowsOf } from '../../database/database.ts';
 import { prepared } from '../../database/prepared.ts';
+import type { Actor } from '../../shared/actor.ts';
 import { ParleyError } from '../../shared/errors.ts';
 import type { UsersService } from '../../users/service.ts';
 import { type ConversationRepository, type MovedMark, wholeMarks } from '../conversations/conversation-repository.ts';
 import type { MessagePresenter } from '../messages/message-presenter.ts';
 import type { MessageRepository } from '../messages/message-repository.ts';
 import { presentConversation, presentParticipant } from '../model/presenter.ts';
-import type { Actor, ParticipantRow } from '../model/rows.ts';
+import type { ParticipantRow } from '../model/rows.ts';
 import { jsonBytes, PAGE_BYTES, surelyFits } from './page-budget.ts';
 
 export interface ChangesReaderOptions {

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { addGroup, addUser, SETTLED_AT, sqliteDatabase, type TestDatabase } from '../../../tests/support/databases.ts';
+import type { Actor } from '../../shared/actor.ts';
 import type { UsersService } from '../../users/service.ts';
 import { ConversationRepository } from '../conversations/conversation-repository.ts';
 import { MessagePresenter } from '../messages/message-presenter.ts';
 import { MessageRepository } from '../messages/message-repository.ts';
-import type { Actor } from '../model/rows.ts';
 import { ChatReader } from './reader.ts';
 
 let world: TestDatabase;

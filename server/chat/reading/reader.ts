@@ -3,6 +3,7 @@ import { ENTRY_PARTICIPANTS } from '../../../protocol/limits.ts';
 import type { Entry, Message, Participant, Sync } from '../../../protocol/resources.ts';
 import type { Database } from '../../database/database.ts';
 import { prepared } from '../../database/prepared.ts';
+import type { Actor } from '../../shared/actor.ts';
 import { CursorCodec } from '../../shared/cursor.ts';
 import { ParleyError } from '../../shared/errors.ts';
 import type { UsersService } from '../../users/service.ts';
@@ -16,7 +17,7 @@ import type { SendResult } from '../log/message-log.ts';
 import type { MessagePresenter } from '../messages/message-presenter.ts';
 import type { MessageRepository } from '../messages/message-repository.ts';
 import { presentEntry, presentParticipant } from '../model/presenter.ts';
-import type { Actor, Membership } from '../model/rows.ts';
+import type { Membership } from '../model/rows.ts';
 import { aroundWithin, firstWithin, PAGE_BYTES } from './page-budget.ts';
 
 export interface ChatReaderOptions {

@@ -10,7 +10,10 @@ export interface Answer<T = any> {
   headers: Headers;
 }
 
-/** One request over REST. `body` is sent as JSON, a string as it is. */
+/**
+ * One request over REST, on a connection of its own: of one that was kept, nobody knows whether the server is about to close
+ * it. `body` is sent as JSON, a string as it is.
+ */
 export async function request<T = any>(
   server: { url: string },
   method: string,
@@ -22,7 +25,7 @@ export async function request<T = any>(
   if (options.body !== undefined && !headers.has('content-type')) headers.set('content-type', 'application/json');
   const body = typeof options.body === 'string' ? options.body : JSON.stringify(options.body);
   const url = path.startsWith('/api') || path.startsWith('/ws') ? path : `/api/v1${path}`;
-  const response = await fetch(server.url + url, { method, headers, body, redirect: 'manual' });
+  const response = await fetch(server.url + url, { method, headers, body, redirect: 'manual', keepalive: false });
   const text = await response.text();
   const isJson = response.headers.get('content-type')?.includes('json');
   return { status: response.status, body: isJson ? JSON.parse(text) : text, headers: response.headers };

@@ -65,7 +65,7 @@ export class Stage {
       this.cluster.nodes.map(async (node, seed) => {
         const { control } = node.lines.findLast((line) => line.msg === 'listening')!;
         const body = JSON.stringify(plan ? { ...plan, seed } : null);
-        await fetch(String(control), { method: 'PUT', body });
+        await fetch(String(control), { method: 'PUT', body, keepalive: false });
       }),
     );
   }

@@ -56,7 +56,8 @@ export class Host {
   private async tellPlan(): Promise<void> {
     for (const [index, node] of this.server.nodes.entries()) {
       const plan = this.plan && { ...this.plan, seed: this.plan.seed + this.lives + 1000 * index };
-      const { ok } = await fetch(controlOf(node), { method: 'PUT', body: JSON.stringify(plan ?? null) });
+      const body = JSON.stringify(plan ?? null);
+      const { ok } = await fetch(controlOf(node), { method: 'PUT', body, keepalive: false });
       if (!ok) throw new Error('the server did not take the plan of faults');
     }
   }

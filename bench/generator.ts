@@ -1,3 +1,4 @@
+import { runAttack } from './load/attack.ts';
 import { runCatchUp } from './load/catch-up.ts';
 import { runClosedLoop } from './load/closed-loop.ts';
 import { runIdle } from './load/idle.ts';
@@ -20,6 +21,7 @@ function run(plan: Plan) {
   if (plan.load === 'idle') return runIdle(plan);
   if (plan.load === 'reads') return runReads(plan);
   if (plan.load === 'storm') return runStorm(plan);
+  if (plan.load === 'attack') return runAttack(plan);
   return runCatchUp(plan);
 }
 

@@ -23,6 +23,7 @@ export interface Options {
 export const USAGE = `make bench ARGS='[options]'
 
   --only=pairs,fanout   only these scenarios (${Object.keys(SCENARIOS).join(', ')})
+  --only=abuse          what bystanders notice of attacks; it runs only where it is named
   --targets=parley,floor,socketio   only these servers
   --quick               short measurements, to see that everything works; the figures say little
   --big                 also: a large database beside a small one (takes minutes, and gigabytes of disk)
@@ -74,8 +75,13 @@ export function parseOptions(argv: string[]): Options | 'help' {
   const names = Object.keys(SCENARIOS) as ScenarioName[];
   const scenarios = choose('--only', values.only, names);
   const isBig = values.big || (values.only !== undefined && scenarios.includes('big'));
+  const isAsked: Partial<Record<ScenarioName, boolean>> = {
+    big: isBig,
+    hop: (nodes ?? 1) > 1,
+    abuse: values.only !== undefined,
+  };
   return {
-    scenarios: scenarios.filter((name) => (name !== 'big' || isBig) && (name !== 'hop' || (nodes ?? 1) > 1)),
+    scenarios: scenarios.filter((name) => isAsked[name] ?? true),
     targets: choose('--targets', values.targets, TARGET_NAMES),
     quick: values.quick,
     bigMessages: isBig ? bigMessages : undefined,

@@ -64,6 +64,20 @@ export function hubWorld(conversations: number, messages: number): World {
 }
 
 /**
+ * One who attacks, and others who chat: `pairs` of two; after them one user who is in `conversations` direct conversations
+ * with people who do nothing else, the first of which holds `history` messages.
+ */
+export function attackedWorld(pairs: number, conversations: number, history: number): World {
+  const attacker = 2 * pairs;
+  const talking = pairsWorld(pairs, pairs).conversations;
+  const owned = Array.from({ length: conversations }, (_, index): BenchConversation => {
+    const members = [attacker, attacker + 1 + index];
+    return { id: id('conversation', pairs + index), type: 'direct', members, seq: index === 0 ? history : 1 };
+  });
+  return { users: users(attacker + 1 + conversations), conversations: [...talking, ...owned] };
+}
+
+/**
  * Communities of `community` people who know nobody outside; in each of them everybody is in `each` groups of `size`, with
  * other people in nearly every one: in round r they are dealt out in another order. Each group holds `messages`.
  */

@@ -1,3 +1,4 @@
+import type { AttackName, Battlefield, Tally } from '../../tests/support/attacks.ts';
 import type { CpuSpent } from '../measure/cpu.ts';
 import type { Spread } from '../measure/percentiles.ts';
 
@@ -110,7 +111,15 @@ export interface Storm extends ToServer {
   missed_each: number;
 }
 
-export type Plan = ClosedLoop | OpenLoop | Idle | Reads | CatchUp | Storm;
+/** What one machine does that means the server ill. */
+export interface Attacking extends ToServer {
+  load: 'attack';
+  attack: AttackName;
+  field: Battlefield;
+  attack_ms: number;
+}
+
+export type Plan = ClosedLoop | OpenLoop | Idle | Reads | CatchUp | Storm | Attacking;
 
 /** CPU while measuring. */
 interface Cost {
@@ -174,6 +183,11 @@ export interface StormResult extends Cost {
   peak_bytes: number;
 }
 
+export interface AttackResult {
+  /** How often each answer came. */
+  tally: Tally;
+}
+
 export type ResultOf<P extends Plan> = P extends ClosedLoop
   ? ClosedLoopResult
   : P extends OpenLoop
@@ -184,4 +198,6 @@ export type ResultOf<P extends Plan> = P extends ClosedLoop
         ? ReadsResult
         : P extends Storm
           ? StormResult
-          : CatchUpResult;
+          : P extends Attacking
+            ? AttackResult
+            : CatchUpResult;

@@ -1,3 +1,4 @@
+import { abuse } from './abuse.ts';
 import { away } from './away.ts';
 import { big } from './big.ts';
 import { fanout } from './fanout.ts';
@@ -21,5 +22,6 @@ export const SCENARIOS = {
   storm,
   reading,
   big,
+  abuse,
 } as const satisfies Record<string, Scenario>;
 export type ScenarioName = keyof typeof SCENARIOS;

@@ -49,6 +49,17 @@ export const parley = (program: string): Target => ({
   },
 });
 
+/** The same as it comes: with its limits. */
+export function limited(target: Target): Target {
+  return {
+    ...target,
+    command(dir) {
+      const made = target.command(dir);
+      return { ...made, env: { ...made.env, RATE_LIMITS: 'on' } };
+    },
+  };
+}
+
 /** The same on a PostgreSQL: the world is laid down in a folder, and moved from there as an operator does. */
 export function parleyOn(program: string, postgres: TestPostgres, nodes = 1, redis?: TestRedis): Target {
   const urls = new Map<string, string>();
@@ -78,15 +89,19 @@ export function parleyOn(program: string, postgres: TestPostgres, nodes = 1, red
 /** Asks for answers as they are: over the loopback device compression saves nothing, and no peer does it. */
 export const UNCOMPRESSED = { 'Accept-Encoding': 'identity' };
 
-/** The header that signs a user of the world in. The session's row is seeded; only its token is made here. */
+/** The header that signs a user of the world in. */
 export async function bearer(world: World, user: number): Promise<Record<string, string>> {
+  return { Authorization: `Bearer ${await accessToken(world, user)}` };
+}
+
+/** The access token of a user of the world. The session's row is seeded; only its token is made here. */
+export async function accessToken(world: World, user: number): Promise<string> {
   const { id, session_id } = world.users[user]!;
-  const token = await new SignJWT({ sid: session_id, typ: 'access' })
+  return await new SignJWT({ sid: session_id, typ: 'access' })
     .setProtectedHeader({ alg: 'HS256' })
     .setIssuer('parley')
     .setSubject(id)
     .setIssuedAt()
     .setExpirationTime('2h')
     .sign(KEY);
-  return { Authorization: `Bearer ${token}` };
 }

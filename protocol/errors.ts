@@ -41,6 +41,7 @@ export const ERRORS = {
   upgrade_required: { status: 426, retryable: false, message: 'This address speaks WebSocket' },
   rate_limited: { status: 429, retryable: true, message: 'Too many requests: wait a little' },
   internal: { status: 500, retryable: true, message: 'Something went wrong on our side' },
+  mail_unavailable: { status: 503, retryable: false, message: 'This server sends no mail: ask whoever runs it' },
   unavailable: { status: 503, retryable: true, message: 'Not available at the moment: try again' },
 } as const satisfies Record<string, ErrorRule>;
 

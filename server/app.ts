@@ -6,6 +6,7 @@ import { createFrontDoor } from './front-door.ts';
 import { type BoundAddress, requireFreeAddress } from './http/serve.ts';
 import { createJobs } from './jobs/create-jobs.ts';
 import { Lifecycle } from './lifecycle.ts';
+import { createMail } from './mail/create-mail.ts';
 import type { Part } from './part.ts';
 import { createRealtime } from './realtime/create-realtime.ts';
 import { createSessions } from './sessions/create-sessions.ts';
@@ -38,6 +39,7 @@ export async function startApp(
   const stop = () => lifecycle.stop(config.server.shutdown_timeout);
   try {
     const core = await openCore({ config, logger, lifecycle, onFatal, ...additions });
+    const mail = createMail(core);
     const sessions = createSessions(core);
     const users = createUsers(core, sessions);
     const auth = createAuth(core, { ...sessions, ...users });
@@ -45,7 +47,16 @@ export async function startApp(
     const realtime = createRealtime(core, { ...auth, ...chat });
     const webhooks = createWebhooks(core);
 
-    const parts: Part[] = [sessions, users, auth, chat, realtime, webhooks, ...(additions.createParts?.(core) ?? [])];
+    const parts: Part[] = [
+      mail,
+      sessions,
+      users,
+      auth,
+      chat,
+      realtime,
+      webhooks,
+      ...(additions.createParts?.(core) ?? []),
+    ];
     createWorker(core, { ...chat, consumers: parts.flatMap(({ consumers = [] }) => consumers) });
     createJobs(core, {
       handlers: Object.assign({}, ...parts.map(({ jobs }) => jobs)),

@@ -9,7 +9,11 @@ import { renewEpoch } from './database/epoch.ts';
 import { NewerSchemaError, SchemaMigrator } from './database/migrator.ts';
 import { openPostgres, type Storage } from './database/open-storage.ts';
 import { runJobs } from './jobs/commands.ts';
+import { JobQueue } from './jobs/job-queue.ts';
 import { ParkedRepository } from './jobs/parked-repository.ts';
+import { Lifecycle } from './lifecycle.ts';
+import { runMail } from './mail/commands.ts';
+import { createMail } from './mail/create-mail.ts';
 import { probeReadiness } from './monitoring/probe.ts';
 import { createSessions } from './sessions/create-sessions.ts';
 import { StartRefused } from './shared/errors.ts';
@@ -30,6 +34,7 @@ Usage: parley [command]
   epoch new             name the history anew, after a backup was restored: clients drop their copies
   admin …               accounts: create-user, set-role, reset-password, deactivate (admin --help)
   jobs …                what was given up of the work that may wait: list, show, retry, discard (jobs --help)
+  mail …                whether letters can be sent: test (mail --help)
   help, version
 
 Settings: configs/config.yaml documents them; the environment overrides each.
@@ -39,7 +44,7 @@ Settings: configs/config.yaml documents them; the environment overrides each.
 const LINGER_MS = 500;
 
 /** They read the rest of the line themselves. */
-const HAVE_COMMANDS = ['admin', 'jobs'];
+const HAVE_COMMANDS = ['admin', 'jobs', 'mail'];
 
 async function main(argv: string[]): Promise<number> {
   const { positionals, values } = parseArgs({
@@ -62,6 +67,7 @@ async function main(argv: string[]): Promise<number> {
   if (command === 'epoch') return epoch(config, rest[0]);
   if (command === 'admin') return admin(config, argv.slice(1));
   if (command === 'jobs') return jobs(config, argv.slice(1));
+  if (command === 'mail') return mail(config, argv.slice(1));
   process.stderr.write(`There is no command "${command}".\n\n${USAGE}`);
   return 2;
 }
@@ -205,6 +211,17 @@ async function jobs(config: Config, args: string[]): Promise<number> {
       complain,
     });
   });
+}
+
+async function mail(config: Config, args: string[]): Promise<number> {
+  const logger = createLogger({ ...config.monitoring, log_level: 'silent' });
+  const lifecycle = new Lifecycle(logger);
+  const { mails } = createMail({ config, lifecycle, queue: new JobQueue('sqlite') });
+  try {
+    return await runMail(args, { mails, print, complain });
+  } finally {
+    await lifecycle.stop(LINGER_MS);
+  }
 }
 
 function print(line: string): void {

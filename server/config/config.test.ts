@@ -85,6 +85,8 @@ describe('a secret', () => {
     writeFileSync(path, content);
     return path;
   };
+  /** What some of them ask for. */
+  const beside = { PUBLIC_URL: 'https://chat.example.com' };
   const given: [string, string, (config: Config) => string][] = [
     ['JWT_SECRET', SECRET, ({ auth }) => auth.jwt_secret],
     ['JWT_SECRET_PREVIOUS', SECRET, ({ auth }) => auth.jwt_secret_previous],
@@ -93,14 +95,15 @@ describe('a secret', () => {
     ['DATABASE_URL', DATABASE, ({ data }) => data.url],
     ['REDIS_URL', 'redis://:hunter2@127.0.0.1', ({ redis }) => redis.url],
     ['REDIS_PASSWORD', 'hunter2', ({ redis }) => redis.password],
+    ['SMTP_URL', 'smtp://parley:hunter2@127.0.0.1', ({ mail }) => mail.url],
     ['METRICS_TOKEN', 'hunter2', ({ monitoring }) => monitoring.metrics_token],
   ];
 
   test.each(given)('may be in a file: %s', (variable, value, read) => {
     for (const content of [value, `${value}\n`, `${value}\r\n`]) {
-      expect(read(load('', { [`${variable}_FILE`]: file(content) }))).toBe(value);
+      expect(read(load('', { ...beside, [`${variable}_FILE`]: file(content) }))).toBe(value);
     }
-    expect(read(load('', { [variable]: '', [`${variable}_FILE`]: file(value) }))).toBe(value);
+    expect(read(load('', { ...beside, [variable]: '', [`${variable}_FILE`]: file(value) }))).toBe(value);
   });
 
   test('that may be in a file is every one that is a secret, and no other setting', () => {

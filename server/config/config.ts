@@ -131,6 +131,24 @@ const redisUrl = z.string().refine((value) => value === '' || (/^rediss?:\/\//.t
   error: 'must be an address such as redis://:password@redis.example.com:6379/0',
 });
 
+const smtpAddress = z
+  .string()
+  .refine((value) => value === '' || (/^smtps?:\/\/[^/]+\/?$/.test(value) && URL.canParse(value)), {
+    error: 'must be an address such as smtp://user:password@mail.example.com:587, or empty',
+  });
+
+/** Who letters are from: `Parley <no-reply@example.com>`, or the address alone; empty: made from `PUBLIC_URL`. */
+const mailbox = z.string().transform((value, context): { name: string; address: string } => {
+  const [, name = '', address = value] = /^([^<>]*)<([^<>]*)>$/.exec(value) ?? [];
+  const isPlain = !/[\p{Cc}"]/u.test(name);
+  const checked = z.email().safeParse(address.trim());
+  if (value !== '' && !(isPlain && checked.success)) {
+    context.addIssue('must be an address such as "Parley <no-reply@example.com>", or empty');
+    return z.NEVER;
+  }
+  return { name: name.trim(), address: address.trim() };
+});
+
 const signingSecret = z.string().refine((value) => value === '' || value.length >= 32, {
   error: 'must have 32 characters or more: make one with "openssl rand -base64 48"',
 });
@@ -212,6 +230,12 @@ const SETTINGS = {
     timeout: setting('WEBHOOK_TIMEOUT', '10s', duration('100ms', '60s')),
     allow_private: setting('WEBHOOK_ALLOW_PRIVATE', false, flag),
   },
+  mail: {
+    url: setting('SMTP_URL', '', smtpAddress, { secret: true }),
+    tls: setting('SMTP_TLS', 'required', choice(['required', 'optional', 'off'])),
+    from: setting('MAIL_FROM', '', mailbox),
+    timeout: setting('SMTP_TIMEOUT', '20s', duration('1s', '60s')),
+  },
   rate_limits: setting('RATE_LIMITS', 'on', flag),
   limits: {
     register: setting('LIMIT_REGISTER', '30/1h', limit),
@@ -249,9 +273,19 @@ export function loadConfig(env: Record<string, string | undefined> = process.env
     throw new ConfigError('JWT_SECRET must be given in prod: make one with "openssl rand -base64 48"');
   }
   checkWebhooks(config.webhooks);
+  checkMail(config);
   const devOrigins = config.env === 'prod' ? [] : [WEB_DEV_SERVER];
   config.server.cors_origins = config.server.cors_origins.flatMap((one) => (one === 'auto' ? devOrigins : one));
   return config;
+}
+
+/** Letters hold links: made from the host of whoever asks for one, they would lead to a host of an attacker's choice. */
+function checkMail({ mail, server }: Config): void {
+  if (mail.url !== '' && server.public_url === '') {
+    throw new ConfigError('PUBLIC_URL must be given with SMTP_URL: links in letters lead there');
+  }
+  if (mail.from.address !== '' || server.public_url === '') return;
+  mail.from = { name: 'Parley', address: `no-reply@${new URL(server.public_url).hostname}` };
 }
 
 function checkWebhooks({ url, secret, allow_private }: Config['webhooks']): void {

@@ -37,3 +37,8 @@ export interface JobHandler<Payload> {
 export type JobHandlers<Kinds extends object = JobKinds> = {
   readonly [Kind in keyof Kinds]?: JobHandler<Kinds[Kind]>;
 };
+
+/** The handlers of a part, as the runner takes them: it checks each payload against its handler's schema before the call. */
+export function jobsOf<Kinds extends object>(handlers: JobHandlers<Kinds>): JobHandlers<AnyKinds> {
+  return handlers as unknown as JobHandlers<AnyKinds>;
+}

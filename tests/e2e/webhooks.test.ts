@@ -3,6 +3,7 @@ import { createHmac } from 'node:crypto';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import type { Message } from '../../protocol/resources.ts';
+import { makeCertificate } from '../support/certificate.ts';
 import { eventually } from '../support/eventually.ts';
 import { signUpAll } from '../support/people.ts';
 import { fixedPort } from '../support/ports.ts';
@@ -56,15 +57,6 @@ async function counted(server: TestServer, outcome: string): Promise<number> {
 async function givenUp(server: TestServer, count: number): Promise<LogLine[]> {
   const find = () => server.lines.filter(({ msg }) => msg.startsWith('a job is parked'));
   return eventually(`${count} jobs given up`, async () => find().length === count && find());
-}
-
-/** A certificate of its own for a name, good for a day. */
-async function makeCertificate(folder: string, name: string): Promise<{ key: string; cert: string }> {
-  const [key, cert] = [join(folder, `${name}.key`), join(folder, `${name}.pem`)];
-  const what = ['-subj', `/CN=${name}`, '-addext', `subjectAltName=DNS:${name}`, '-days', '1'];
-  const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
-  await Bun.$`openssl req -x509 ${kind} ${what} -keyout ${key} -out ${cert}`.quiet();
-  return { key: await Bun.file(key).text(), cert: await Bun.file(cert).text() };
 }
 
 /** What docs/WEBHOOKS.md tells a receiver to compute. */

@@ -1,0 +1,94 @@
+import type { AddressInfo } from 'node:net';
+import PostalMime, { type Email } from 'postal-mime';
+import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
+import { eventually } from './eventually.ts';
+
+/** A letter that the mail server took, or refused at its end. */
+export interface Mail extends Email {
+  /** To whom the envelope said: what a program wrote into the letter itself need not agree. */
+  recipients: string[];
+  /** As it came. */
+  source: string;
+  /** Whether it came over TLS. */
+  encrypted: boolean;
+}
+
+/** What the mail server says of a letter once it has all of it; undefined takes it. */
+type Verdict = { code: number; text: string } | 'hang up' | undefined;
+
+export interface MailboxOptions extends Pick<SMTPServerOptions, 'key' | 'cert'> {
+  /** Whose password it asks for. */
+  login?: { user: string; password: string };
+}
+
+/** A real mail server on this machine, that keeps what it is given. */
+export class Mailbox {
+  /** Every letter that came whole, whatever was said of it. */
+  readonly mails: Mail[] = [];
+  /** What is said of the next letters. */
+  answer: (mail: Mail) => Verdict | Promise<Verdict> = () => undefined;
+
+  private constructor(private readonly server: SMTPServer) {}
+
+  static async open({ login, ...tls }: MailboxOptions = {}): Promise<Mailbox> {
+    const box: Mailbox = new Mailbox(
+      new SMTPServer({
+        ...tls,
+        authOptional: login === undefined,
+        disabledCommands: tls.cert === undefined ? ['STARTTLS'] : [],
+        onAuth({ username, password }, _session, done) {
+          const isRight = username === login?.user && password === login?.password;
+          done(isRight ? null : new Error('wrong'), { user: username });
+        },
+        onData(stream, { envelope, secure }, done) {
+          const recipients = envelope.rcptTo.map(({ address }) => address);
+          void box.take(stream, recipients, secure, done);
+        },
+      }),
+    );
+    // A client that hangs up is no failure of the test's.
+    box.server.on('error', () => {});
+    await new Promise<void>((resolve) => box.server.listen(0, '127.0.0.1', () => resolve()));
+    return box;
+  }
+
+  get port(): number {
+    return (this.server.server.address() as AddressInfo).port;
+  }
+
+  /** Settings with which a server sends its mail here, without encryption unless others say so. */
+  environment(publicUrl = 'http://localhost:8080'): Record<string, string> {
+    return { SMTP_URL: `smtp://127.0.0.1:${this.port}`, SMTP_TLS: 'off', PUBLIC_URL: publicUrl };
+  }
+
+  /** The letters to an address. */
+  to(address: string): Mail[] {
+    return this.mails.filter(({ recipients }) => recipients.includes(address));
+  }
+
+  /** The `count`-th letter to an address, once it has come. */
+  async next(address: string, count = 1): Promise<Mail> {
+    return await eventually(`letter ${count} to ${address}`, async () => this.to(address)[count - 1]);
+  }
+
+  close(): Promise<void> {
+    return new Promise((resolve) => this.server.close(resolve));
+  }
+
+  private async take(
+    stream: NodeJS.ReadableStream,
+    recipients: string[],
+    encrypted: boolean,
+    done: (error?: Error | null) => void,
+  ): Promise<void> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of stream) chunks.push(Buffer.from(chunk));
+    const source = Buffer.concat(chunks).toString();
+    const mail = { ...(await PostalMime.parse(source)), recipients, source, encrypted };
+    this.mails.push(mail);
+    const verdict = await this.answer(mail);
+    if (verdict === undefined) return done();
+    if (verdict !== 'hang up') return done(Object.assign(new Error(verdict.text), { responseCode: verdict.code }));
+    for (const connection of this.server.connections) connection.close();
+  }
+}

@@ -11,6 +11,7 @@ export type {
   Conversation,
   ConversationType,
   Entry,
+  FirstTokens,
   Head,
   Mark,
   Message,

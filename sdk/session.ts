@@ -2,7 +2,7 @@ import { backoff } from './backoff.ts';
 import { ParleyError } from './errors.ts';
 import type { Http } from './http.ts';
 import type { Locks } from './locks.ts';
-import type { Tokens, User } from './protocol.ts';
+import type { FirstTokens, Tokens, User } from './protocol.ts';
 import type { Batch, Storage } from './storage/storage.ts';
 
 /** `token`: the SDK keeps the tokens. `cookie`: the browser does, and no script sees them. */
@@ -30,7 +30,7 @@ interface Held {
   expires_at: number;
 }
 
-type Grant = { user: User; tokens?: Tokens };
+type Grant = { user: User; tokens?: FirstTokens };
 
 export interface SessionOptions {
   http: Http;
@@ -42,6 +42,8 @@ export interface SessionOptions {
 }
 
 const SESSION_KEY = 'session';
+/** By what the server knows this device at its next log-in, whoever's it is: it outlives sessions. Browsers keep it as a cookie. */
+const DEVICE_KEY = 'device';
 /** Set until a sign-out by cookie has been told to the server: only the server can delete those cookies. */
 const LEAVING_KEY = 'leaving';
 /** Tokens are exchanged this long before they expire, or after three quarters of a life that is short. */
@@ -159,17 +161,34 @@ export class Session {
     await this.options.storage.write({ [SESSION_KEY]: undefined, ...instead });
   }
 
+  /** Leaves the session for another. In cookie mode the log-in that follows ends it at the server. */
+  async leave(): Promise<void> {
+    const { held } = this;
+    await this.forget();
+    if (held?.tokens) void this.tellLogout(authorizationOf(held));
+  }
+
   /** The session that this one stood for is over: ended elsewhere, or expired. */
   async end(reason: string): Promise<void> {
-    if (!this.held) return;
-    await this.forget().catch(() => {});
+    const { held } = this;
+    if (!held) return;
+    const stored = (await this.options.storage.get(SESSION_KEY).catch(() => undefined)) as Held | undefined;
+    if (this.held !== held) return;
+    // What another tab began since is not this one's to forget.
+    if (stored && stored.expires_at !== held.expires_at) {
+      this.rest();
+      this.held = undefined;
+    } else await this.forget().catch(() => {});
     this.options.onOver(reason);
   }
 
-  private async begin(path: string, body: Registration | Credentials): Promise<User> {
-    const { http, storage } = this.options;
+  private async begin(path: string, credentials: Registration | Credentials): Promise<User> {
+    const { http, storage, mode } = this.options;
+    const known = mode === 'token' ? await storage.get(DEVICE_KEY).catch(() => undefined) : undefined;
+    const body = typeof known === 'string' ? { ...credentials, device_token: known } : credentials;
     const grant = await http.request<Grant>('POST', path, { body, headers: this.modeHeaders() });
-    await storage.write({ [LEAVING_KEY]: undefined });
+    const device = grant.tokens && { [DEVICE_KEY]: grant.tokens.device_token };
+    await storage.write({ [LEAVING_KEY]: undefined, ...device });
     await this.keep(heldOf(grant.user, grant.tokens));
     return grant.user;
   }

@@ -107,7 +107,7 @@ export interface paths {
     put?: never;
     /**
      * Sign in
-     * @description By e-mail address, username or phone number. An unknown account is answered like a wrong password.
+     * @description By e-mail address, username or phone number. An unknown account is answered like a wrong password. A browser’s session of before ends. A `device_token`, or the cookie, of an earlier log-in to the account keeps strangers from using up its tries.
      */
     post: operations['login'];
     delete?: never;
@@ -187,6 +187,67 @@ export interface paths {
     get: operations['getMe'];
     put?: never;
     post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/auth/sessions': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Where you are signed in
+     * @description Every session of yours that holds, the one used last first.
+     */
+    get: operations['listSessions'];
+    put?: never;
+    post?: never;
+    /** Sign all your other devices out */
+    delete: operations['endOtherSessions'];
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/auth/sessions/{id}': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    post?: never;
+    /**
+     * Sign a device out
+     * @description Its sockets close, and its next call is answered `session_revoked`: it then drops what it keeps of you.
+     */
+    delete: operations['endSession'];
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/auth/reauthenticate': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Show once more that it is you
+     * @description For ten minutes this session may then do what is answered `reauthentication_required` otherwise.
+     */
+    post: operations['reauthenticate'];
     delete?: never;
     options?: never;
     head?: never;
@@ -645,6 +706,17 @@ export interface components {
       }[];
       request_id: string;
     };
+    FirstTokens: {
+      access_token: string;
+      refresh_token: string;
+      /**
+       * @description Seconds until the access token expires
+       * @example 900
+       */
+      expires_in: number;
+      /** @description Send it with the next log-in from this device: what strangers try there does not count for it */
+      device_token: string;
+    };
     Head: {
       /**
        * Format: uuid
@@ -687,6 +759,8 @@ export interface components {
           username?: string;
           phone_number?: string;
           password: string;
+          /** @description `device_token` of an earlier log-in from this device; browsers have it as a cookie */
+          device_token?: string;
         }
       | unknown
       | unknown
@@ -904,6 +978,8 @@ export interface components {
        */
       phone_number?: string;
       display_name?: string;
+      /** @description `device_token` of an earlier log-in from this device; browsers have it as a cookie */
+      device_token?: string;
     };
     ReplyTo: {
       /**
@@ -937,10 +1013,40 @@ export interface components {
        */
       reply_to?: string;
     };
+    SessionInfo: {
+      /**
+       * Format: uuid
+       * @description UUIDv7
+       * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
+       */
+      id: string;
+      /**
+       * @description What the device calls itself
+       * @example Firefox on Linux
+       */
+      device: string;
+      /**
+       * @description Where it signed in from
+       * @example 203.0.113.7
+       */
+      address?: string;
+      /**
+       * @description Milliseconds since the Unix epoch
+       * @example 1795195800000
+       */
+      created_at: number;
+      /**
+       * @description When its tokens were exchanged last
+       * @example 1795195800000
+       */
+      last_used_at: number;
+      /** @description Whether it is the one that asks */
+      is_current: boolean;
+    };
     /** @description The tokens are set as cookies too, and in no body with `X-Auth-Mode: cookie` */
     SignedIn: {
       user: components['schemas']['User'];
-      tokens?: components['schemas']['Tokens'];
+      tokens?: components['schemas']['FirstTokens'];
     };
     Sync: {
       /** @description Which history this is: another one, and all copies are dropped */
@@ -1031,6 +1137,16 @@ export interface components {
        * @enum {string}
        */
       role: 'user' | 'admin';
+      /** @description Whether the address is known to be theirs */
+      email_verified: boolean;
+      /** @description An address that waits to be confirmed */
+      pending_email?: string;
+      has_second_factor: boolean;
+      /**
+       * @description What has to be done before anything else: choose a `password`, confirm the `email` address, set up a second `factor`
+       * @enum {string}
+       */
+      restriction?: 'password' | 'email' | 'factor';
     };
   };
   responses: never;
@@ -1092,8 +1208,18 @@ export interface operations {
           'application/json': components['schemas']['Error'];
         };
       };
-      /** @description `missing_token`, `invalid_token`, `token_expired` */
+      /** @description `missing_token`, `invalid_token`, `token_expired`, `session_revoked` */
       401: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `password_change_required`, `email_unverified`, `enrolment_required` */
+      403: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
           [name: string]: unknown;
@@ -1186,7 +1312,7 @@ export interface operations {
           'application/json': components['schemas']['Error'];
         };
       };
-      /** @description `missing_token`, `invalid_token`, `token_expired`, `invalid_credentials` */
+      /** @description `missing_token`, `invalid_token`, `token_expired`, `session_revoked`, `invalid_credentials` */
       401: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -1307,7 +1433,7 @@ export interface operations {
           'application/json': components['schemas']['Error'];
         };
       };
-      /** @description `missing_token`, `invalid_token`, `token_expired` */
+      /** @description `missing_token`, `invalid_token`, `token_expired`, `session_revoked` */
       401: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -1317,7 +1443,7 @@ export interface operations {
           'application/json': components['schemas']['Error'];
         };
       };
-      /** @description `origin_not_allowed` */
+      /** @description `origin_not_allowed`, `password_change_required`, `email_unverified`, `enrolment_required` */
       403: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -1437,8 +1563,18 @@ export interface operations {
           'application/json': components['schemas']['Error'];
         };
       };
-      /** @description `missing_token`, `invalid_token`, `token_expired` */
+      /** @description `missing_token`, `invalid_token`, `token_expired`, `session_revoked` */
       401: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `password_change_required`, `email_unverified`, `enrolment_required` */
+      403: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
           [name: string]: unknown;
@@ -1769,7 +1905,7 @@ export interface operations {
           'application/json': components['schemas']['Error'];
         };
       };
-      /** @description `invalid_credentials` */
+      /** @description `invalid_credentials`, `mfa_required` */
       401: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -1889,7 +2025,7 @@ export interface operations {
           'application/json': components['schemas']['Error'];
         };
       };
-      /** @description `missing_token`, `invalid_token`, `token_expired`, `token_reused` */
+      /** @description `missing_token`, `invalid_token`, `token_expired`, `token_reused`, `session_revoked`, `mfa_required` */
       401: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -2093,7 +2229,7 @@ export interface operations {
           'application/json': components['schemas']['Error'];
         };
       };
-      /** @description `missing_token`, `invalid_token`, `token_expired`, `invalid_credentials` */
+      /** @description `missing_token`, `invalid_token`, `token_expired`, `session_revoked`, `invalid_credentials` */
       401: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -2200,7 +2336,7 @@ export interface operations {
           'application/json': components['schemas']['User'];
         };
       };
-      /** @description `missing_token`, `invalid_token`, `token_expired` */
+      /** @description `missing_token`, `invalid_token`, `token_expired`, `session_revoked` */
       401: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -2215,6 +2351,431 @@ export interface operations {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
           Allow: components['headers']['Allow'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `rate_limited` */
+      429: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          'Retry-After': components['headers']['Retry-After'];
+          'RateLimit-Limit': components['headers']['RateLimit-Limit'];
+          'RateLimit-Remaining': components['headers']['RateLimit-Remaining'];
+          'RateLimit-Reset': components['headers']['RateLimit-Reset'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `internal` */
+      500: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `unavailable` */
+      503: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          'Retry-After': components['headers']['Retry-After'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+    };
+  };
+  listSessions: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Your sessions */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': {
+            sessions: components['schemas']['SessionInfo'][];
+          };
+        };
+      };
+      /** @description `missing_token`, `invalid_token`, `token_expired`, `session_revoked` */
+      401: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `password_change_required`, `email_unverified`, `enrolment_required` */
+      403: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `method_not_allowed` */
+      405: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          Allow: components['headers']['Allow'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `rate_limited` */
+      429: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          'Retry-After': components['headers']['Retry-After'];
+          'RateLimit-Limit': components['headers']['RateLimit-Limit'];
+          'RateLimit-Remaining': components['headers']['RateLimit-Remaining'];
+          'RateLimit-Reset': components['headers']['RateLimit-Reset'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `internal` */
+      500: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `unavailable` */
+      503: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          'Retry-After': components['headers']['Retry-After'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+    };
+  };
+  endOtherSessions: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description How many were ended */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': {
+            ended: number;
+          };
+        };
+      };
+      /** @description `missing_token`, `invalid_token`, `token_expired`, `session_revoked` */
+      401: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `origin_not_allowed`, `password_change_required`, `email_unverified`, `enrolment_required`, `reauthentication_required` */
+      403: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `method_not_allowed` */
+      405: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          Allow: components['headers']['Allow'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `rate_limited` */
+      429: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          'Retry-After': components['headers']['Retry-After'];
+          'RateLimit-Limit': components['headers']['RateLimit-Limit'];
+          'RateLimit-Remaining': components['headers']['RateLimit-Remaining'];
+          'RateLimit-Reset': components['headers']['RateLimit-Reset'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `internal` */
+      500: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `unavailable` */
+      503: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          'Retry-After': components['headers']['Retry-After'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+    };
+  };
+  endSession: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description UUIDv7 */
+        id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Ended */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': {
+            /** @enum {boolean} */
+            success: true;
+          };
+        };
+      };
+      /** @description `validation_failed` */
+      400: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `missing_token`, `invalid_token`, `token_expired`, `session_revoked` */
+      401: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `origin_not_allowed`, `password_change_required`, `email_unverified`, `enrolment_required`, `reauthentication_required` */
+      403: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `not_found` */
+      404: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `method_not_allowed` */
+      405: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          Allow: components['headers']['Allow'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `rate_limited` */
+      429: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          'Retry-After': components['headers']['Retry-After'];
+          'RateLimit-Limit': components['headers']['RateLimit-Limit'];
+          'RateLimit-Remaining': components['headers']['RateLimit-Remaining'];
+          'RateLimit-Reset': components['headers']['RateLimit-Reset'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `internal` */
+      500: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `unavailable` */
+      503: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          'Retry-After': components['headers']['Retry-After'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+    };
+  };
+  reauthenticate: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json':
+          | {
+              password?: string;
+              /**
+               * @description Of the authenticator app, instead of the password
+               * @example 123456
+               */
+              code?: string;
+            }
+          | unknown
+          | unknown;
+      };
+    };
+    responses: {
+      /** @description It is you */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': {
+            /** @enum {boolean} */
+            success: true;
+          };
+        };
+      };
+      /** @description `invalid_json`, `validation_failed` */
+      400: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `missing_token`, `invalid_token`, `token_expired`, `session_revoked`, `invalid_credentials` */
+      401: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `origin_not_allowed` */
+      403: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `method_not_allowed` */
+      405: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          Allow: components['headers']['Allow'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `payload_too_large` */
+      413: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `unsupported_media_type` */
+      415: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
           [name: string]: unknown;
         };
         content: {
@@ -2295,8 +2856,18 @@ export interface operations {
           'application/json': components['schemas']['Error'];
         };
       };
-      /** @description `missing_token`, `invalid_token`, `token_expired` */
+      /** @description `missing_token`, `invalid_token`, `token_expired`, `session_revoked` */
       401: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `password_change_required`, `email_unverified`, `enrolment_required` */
+      403: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
           [name: string]: unknown;
@@ -2396,7 +2967,7 @@ export interface operations {
           'application/json': components['schemas']['Error'];
         };
       };
-      /** @description `missing_token`, `invalid_token`, `token_expired` */
+      /** @description `missing_token`, `invalid_token`, `token_expired`, `session_revoked` */
       401: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -2406,7 +2977,7 @@ export interface operations {
           'application/json': components['schemas']['Error'];
         };
       };
-      /** @description `origin_not_allowed` */
+      /** @description `origin_not_allowed`, `password_change_required`, `email_unverified`, `enrolment_required` */
       403: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -2537,8 +3108,18 @@ export interface operations {
           'application/json': components['schemas']['Error'];
         };
       };
-      /** @description `missing_token`, `invalid_token`, `token_expired` */
+      /** @description `missing_token`, `invalid_token`, `token_expired`, `session_revoked` */
       401: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `password_change_required`, `email_unverified`, `enrolment_required` */
+      403: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
           [name: string]: unknown;
@@ -2628,7 +3209,7 @@ export interface operations {
           'application/json': components['schemas']['Error'];
         };
       };
-      /** @description `missing_token`, `invalid_token`, `token_expired` */
+      /** @description `missing_token`, `invalid_token`, `token_expired`, `session_revoked` */
       401: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -2638,7 +3219,7 @@ export interface operations {
           'application/json': components['schemas']['Error'];
         };
       };
-      /** @description `origin_not_allowed` */
+      /** @description `origin_not_allowed`, `password_change_required`, `email_unverified`, `enrolment_required` */
       403: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -2748,8 +3329,18 @@ export interface operations {
           'application/json': components['schemas']['Error'];
         };
       };
-      /** @description `missing_token`, `invalid_token`, `token_expired` */
+      /** @description `missing_token`, `invalid_token`, `token_expired`, `session_revoked` */
       401: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `password_change_required`, `email_unverified`, `enrolment_required` */
+      403: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
           [name: string]: unknown;
@@ -2852,7 +3443,7 @@ export interface operations {
           'application/json': components['schemas']['Error'];
         };
       };
-      /** @description `missing_token`, `invalid_token`, `token_expired` */
+      /** @description `missing_token`, `invalid_token`, `token_expired`, `session_revoked` */
       401: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -2862,7 +3453,7 @@ export interface operations {
           'application/json': components['schemas']['Error'];
         };
       };
-      /** @description `origin_not_allowed`, `forbidden` */
+      /** @description `origin_not_allowed`, `password_change_required`, `email_unverified`, `enrolment_required`, `forbidden` */
       403: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -2989,8 +3580,18 @@ export interface operations {
           'application/json': components['schemas']['Error'];
         };
       };
-      /** @description `missing_token`, `invalid_token`, `token_expired` */
+      /** @description `missing_token`, `invalid_token`, `token_expired`, `session_revoked` */
       401: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `password_change_required`, `email_unverified`, `enrolment_required` */
+      403: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
           [name: string]: unknown;
@@ -3093,7 +3694,7 @@ export interface operations {
           'application/json': components['schemas']['Error'];
         };
       };
-      /** @description `missing_token`, `invalid_token`, `token_expired` */
+      /** @description `missing_token`, `invalid_token`, `token_expired`, `session_revoked` */
       401: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -3103,7 +3704,7 @@ export interface operations {
           'application/json': components['schemas']['Error'];
         };
       };
-      /** @description `origin_not_allowed`, `forbidden` */
+      /** @description `origin_not_allowed`, `password_change_required`, `email_unverified`, `enrolment_required`, `forbidden` */
       403: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -3238,7 +3839,7 @@ export interface operations {
           'application/json': components['schemas']['Error'];
         };
       };
-      /** @description `missing_token`, `invalid_token`, `token_expired` */
+      /** @description `missing_token`, `invalid_token`, `token_expired`, `session_revoked` */
       401: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -3248,7 +3849,7 @@ export interface operations {
           'application/json': components['schemas']['Error'];
         };
       };
-      /** @description `origin_not_allowed`, `forbidden` */
+      /** @description `origin_not_allowed`, `password_change_required`, `email_unverified`, `enrolment_required`, `forbidden` */
       403: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -3364,7 +3965,7 @@ export interface operations {
           'application/json': components['schemas']['Error'];
         };
       };
-      /** @description `missing_token`, `invalid_token`, `token_expired` */
+      /** @description `missing_token`, `invalid_token`, `token_expired`, `session_revoked` */
       401: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -3374,7 +3975,7 @@ export interface operations {
           'application/json': components['schemas']['Error'];
         };
       };
-      /** @description `origin_not_allowed`, `forbidden` */
+      /** @description `origin_not_allowed`, `password_change_required`, `email_unverified`, `enrolment_required`, `forbidden` */
       403: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -3505,8 +4106,18 @@ export interface operations {
           'application/json': components['schemas']['Error'];
         };
       };
-      /** @description `missing_token`, `invalid_token`, `token_expired` */
+      /** @description `missing_token`, `invalid_token`, `token_expired`, `session_revoked` */
       401: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `password_change_required`, `email_unverified`, `enrolment_required` */
+      403: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
           [name: string]: unknown;
@@ -3619,7 +4230,7 @@ export interface operations {
           'application/json': components['schemas']['Error'];
         };
       };
-      /** @description `missing_token`, `invalid_token`, `token_expired` */
+      /** @description `missing_token`, `invalid_token`, `token_expired`, `session_revoked` */
       401: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -3629,7 +4240,7 @@ export interface operations {
           'application/json': components['schemas']['Error'];
         };
       };
-      /** @description `origin_not_allowed` */
+      /** @description `origin_not_allowed`, `password_change_required`, `email_unverified`, `enrolment_required` */
       403: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -3751,7 +4362,7 @@ export interface operations {
           'application/json': components['schemas']['Error'];
         };
       };
-      /** @description `missing_token`, `invalid_token`, `token_expired` */
+      /** @description `missing_token`, `invalid_token`, `token_expired`, `session_revoked` */
       401: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -3761,7 +4372,7 @@ export interface operations {
           'application/json': components['schemas']['Error'];
         };
       };
-      /** @description `origin_not_allowed`, `forbidden` */
+      /** @description `origin_not_allowed`, `password_change_required`, `email_unverified`, `enrolment_required`, `forbidden` */
       403: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -3867,7 +4478,7 @@ export interface operations {
           'application/json': components['schemas']['Error'];
         };
       };
-      /** @description `missing_token`, `invalid_token`, `token_expired` */
+      /** @description `missing_token`, `invalid_token`, `token_expired`, `session_revoked` */
       401: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -3877,7 +4488,7 @@ export interface operations {
           'application/json': components['schemas']['Error'];
         };
       };
-      /** @description `origin_not_allowed`, `forbidden` */
+      /** @description `origin_not_allowed`, `password_change_required`, `email_unverified`, `enrolment_required`, `forbidden` */
       403: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -4010,7 +4621,7 @@ export interface operations {
           'application/json': components['schemas']['Error'];
         };
       };
-      /** @description `missing_token`, `invalid_token`, `token_expired` */
+      /** @description `missing_token`, `invalid_token`, `token_expired`, `session_revoked` */
       401: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -4020,7 +4631,7 @@ export interface operations {
           'application/json': components['schemas']['Error'];
         };
       };
-      /** @description `origin_not_allowed` */
+      /** @description `origin_not_allowed`, `password_change_required`, `email_unverified`, `enrolment_required` */
       403: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -4133,7 +4744,7 @@ export interface operations {
           'application/json': components['schemas']['Error'];
         };
       };
-      /** @description `missing_token`, `invalid_token`, `token_expired` */
+      /** @description `missing_token`, `invalid_token`, `token_expired`, `session_revoked` */
       401: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -4143,7 +4754,7 @@ export interface operations {
           'application/json': components['schemas']['Error'];
         };
       };
-      /** @description `origin_not_allowed` */
+      /** @description `origin_not_allowed`, `password_change_required`, `email_unverified`, `enrolment_required` */
       403: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -4257,7 +4868,7 @@ export interface operations {
           'application/json': components['schemas']['Error'];
         };
       };
-      /** @description `missing_token`, `invalid_token`, `token_expired` */
+      /** @description `missing_token`, `invalid_token`, `token_expired`, `session_revoked` */
       401: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -4267,7 +4878,7 @@ export interface operations {
           'application/json': components['schemas']['Error'];
         };
       };
-      /** @description `origin_not_allowed` */
+      /** @description `origin_not_allowed`, `password_change_required`, `email_unverified`, `enrolment_required` */
       403: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -4393,8 +5004,18 @@ export interface operations {
           'application/json': components['schemas']['Error'];
         };
       };
-      /** @description `missing_token`, `invalid_token`, `token_expired` */
+      /** @description `missing_token`, `invalid_token`, `token_expired`, `session_revoked` */
       401: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `password_change_required`, `email_unverified`, `enrolment_required` */
+      403: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
           [name: string]: unknown;

@@ -4,7 +4,7 @@
  * `message` is what a person reads when the place that raised it had nothing more exact to say.
  */
 export interface ErrorRule {
-  status: 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 426 | 429 | 500 | 503;
+  status: 400 | 401 | 403 | 404 | 405 | 409 | 410 | 413 | 415 | 426 | 429 | 500 | 503;
   retryable: boolean;
   message: string;
 }
@@ -12,6 +12,7 @@ export interface ErrorRule {
 export const ERRORS = {
   invalid_json: { status: 400, retryable: false, message: 'The body is not valid JSON' },
   validation_failed: { status: 400, retryable: false, message: 'The request is not valid' },
+  password_too_weak: { status: 400, retryable: false, message: 'This password is too easy to guess' },
   unknown_event: { status: 400, retryable: false, message: 'There is no such event' },
   missing_token: { status: 401, retryable: false, message: 'Sign in first: no access token was sent' },
   invalid_token: { status: 401, retryable: false, message: 'The token is not valid' },
@@ -21,8 +22,23 @@ export const ERRORS = {
     retryable: false,
     message: 'The refresh token was used before; the session has been ended. Sign in again',
   },
+  session_revoked: {
+    status: 401,
+    retryable: false,
+    message: 'This session was ended from another device: sign in again',
+  },
   invalid_credentials: { status: 401, retryable: false, message: 'Wrong account or password' },
+  mfa_required: { status: 401, retryable: false, message: 'Show your second factor too' },
+  mfa_failed: { status: 401, retryable: false, message: 'This is not the right code' },
   forbidden: { status: 403, retryable: false, message: 'You may not do this' },
+  reauthentication_required: {
+    status: 403,
+    retryable: false,
+    message: 'Show once more that it is you: POST /auth/reauthenticate',
+  },
+  email_unverified: { status: 403, retryable: false, message: 'Confirm your e-mail address first' },
+  enrolment_required: { status: 403, retryable: false, message: 'Set up a second factor first' },
+  password_change_required: { status: 403, retryable: false, message: 'Choose a password of your own first' },
   origin_not_allowed: { status: 403, retryable: false, message: 'This origin may not use your cookies' },
   not_found: { status: 404, retryable: false, message: 'There is nothing here' },
   user_not_found: { status: 404, retryable: false, message: 'There is no such user' },
@@ -36,6 +52,7 @@ export const ERRORS = {
   resync_required: { status: 409, retryable: false, message: 'This copy is of another history: load it anew' },
   cannot_leave_direct: { status: 409, retryable: false, message: 'A direct conversation cannot be left' },
   group_full: { status: 409, retryable: false, message: 'The group would have more people than a group may' },
+  link_expired: { status: 410, retryable: false, message: 'This link or code is no longer good: ask for another' },
   payload_too_large: { status: 413, retryable: false, message: 'The request is too large' },
   unsupported_media_type: { status: 415, retryable: false, message: 'Send application/json' },
   upgrade_required: { status: 426, retryable: false, message: 'This address speaks WebSocket' },
@@ -46,6 +63,9 @@ export const ERRORS = {
 } as const satisfies Record<string, ErrorRule>;
 
 export type ErrorCode = keyof typeof ERRORS;
+
+/** A second factor. */
+export type MfaMethod = 'totp' | 'recovery';
 
 /** One field that was wrong: `path` as the client wrote it, dots between levels. */
 export interface FieldError {
@@ -58,5 +78,11 @@ export interface ErrorBody {
   code: ErrorCode;
   message: string;
   errors?: FieldError[];
+  /** Of `mfa_required`: what `POST /auth/mfa` asks for. */
+  ticket?: string;
+  /** Of `mfa_required`: which second factors the account has. */
+  methods?: MfaMethod[];
+  /** Of `mfa_required`: seconds until the ticket is worth nothing. */
+  expires_in?: number;
   request_id: string;
 }

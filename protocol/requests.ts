@@ -99,6 +99,52 @@ export const UpdateUserBody = z
   })
   .meta({ id: 'UpdateUserBody' });
 
+/** Six digits as people type them: spaces do no harm. */
+const SixDigits = z
+  .string({ error: 'Code must be a string' })
+  .max(20, { error: 'Code must be six digits', abort: true })
+  .transform((code) => code.replaceAll(/\s/g, ''))
+  .pipe(z.string().regex(/^\d{6}$/, { error: 'Code must be six digits' }))
+  .meta({ example: '123456' });
+
+/** The secret of a link in a letter. */
+const LinkToken = z.string({ error: 'Token must be a string' }).max(200);
+
+export const ReauthenticateBody = z
+  .object({
+    password: GivenPassword.optional(),
+    code: SixDigits.optional().meta({ description: 'Of the authenticator app, instead of the password' }),
+  })
+  .refine(({ password, code }) => password !== undefined || code !== undefined, {
+    error: 'password or code is needed',
+  })
+  .meta({ anyOf: eachRequires('password', 'code') });
+
+export const MfaBody = z.object({
+  ticket: z.string({ error: 'Ticket must be a string' }).max(200).meta({ description: 'Of `mfa_required`' }),
+  method: z.enum(['totp', 'recovery']),
+  code: z.string({ error: 'Code must be a string' }).max(64).meta({ example: '123456' }),
+  device_token: z.string().max(2000).optional(),
+});
+
+export const ForgotPasswordBody = z.object({ email: Email });
+export const ResetPasswordBody = z.object({
+  token: LinkToken,
+  new_password: NewPassword,
+  device_token: z.string().max(2000).optional(),
+});
+
+export const VerifyEmailBody = z
+  .object({
+    token: LinkToken.optional().meta({ description: 'Of the link; nobody needs to be signed in' }),
+    code: SixDigits.optional().meta({ description: 'Of the letter; whoever types it is signed in to the account' }),
+  })
+  .refine(({ token, code }) => token !== undefined || code !== undefined, { error: 'token or code is needed' })
+  .meta({ anyOf: eachRequires('token', 'code') });
+
+export const ChangeEmailBody = z.object({ new_email: Email });
+export const ConfirmTotpBody = z.object({ code: SixDigits });
+
 export const DeleteUserBody = z.object({ password: GivenPassword }).meta({ id: 'DeleteUserBody' });
 
 const userIds = z.array(Id).max(MAX_PARTICIPANTS_AT_ONCE, {

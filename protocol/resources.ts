@@ -25,6 +25,13 @@ export const User = PublicUser.extend({
   email: z.string().meta({ example: 'alice@example.com' }),
   phone_number: z.string().optional().meta({ description: 'E.164', example: '+14155552671' }),
   role: UserRole,
+  email_verified: z.boolean().meta({ description: 'Whether the address is known to be theirs' }),
+  pending_email: z.string().optional().meta({ description: 'An address that waits to be confirmed' }),
+  has_second_factor: z.boolean(),
+  restriction: z.enum(['password', 'email', 'factor']).optional().meta({
+    description:
+      'What has to be done before anything else: choose a `password`, confirm the `email` address, set up a second `factor`',
+  }),
 }).meta({ id: 'User' });
 export type User = z.infer<typeof User>;
 
@@ -44,6 +51,46 @@ export const FirstTokens = Tokens.extend({
   }),
 }).meta({ id: 'FirstTokens' });
 export type FirstTokens = z.infer<typeof FirstTokens>;
+
+/** What an authenticator app is given, once. */
+export const TotpSetup = z
+  .object({
+    secret: z.string().meta({ description: 'Base32, for who types it', example: 'JBSWY3DPEHPK3PXP' }),
+    uri: z.string().meta({ description: 'otpauth:// address that the picture holds' }),
+    qr: z.string().meta({ description: 'The picture: an SVG' }),
+  })
+  .meta({ id: 'TotpSetup' });
+export type TotpSetup = z.infer<typeof TotpSetup>;
+
+/** Codes for who has lost the app: each is good once. They are shown this one time. */
+export const RecoveryCodes = z
+  .object({ codes: z.array(z.string().meta({ example: 'K7QM-2XWD-9HTP' })) })
+  .meta({ id: 'RecoveryCodes' });
+export type RecoveryCodes = z.infer<typeof RecoveryCodes>;
+
+/** What everybody may know of an installation before they sign in. */
+export const ServerInfo = z
+  .object({
+    name: z.string().meta({ description: 'Whose server it is', example: 'chat.example.com' }),
+    mail: z.boolean().meta({ description: 'Whether it sends mail: a lost password can be replaced by a letter' }),
+    verified_email_required: z.boolean(),
+    password: z.object({ min_length: z.int(), max_length: z.int(), strength: z.enum(['refuse', 'warn']) }),
+  })
+  .meta({ id: 'ServerInfo' });
+export type ServerInfo = z.infer<typeof ServerInfo>;
+
+/** A session, as its owner sees it in the list. */
+export const SessionInfo = z
+  .object({
+    id: Id,
+    device: z.string().meta({ description: 'What the device calls itself', example: 'Firefox on Linux' }),
+    address: z.string().optional().meta({ description: 'Where it signed in from', example: '203.0.113.7' }),
+    created_at: Milliseconds,
+    last_used_at: Milliseconds.meta({ description: 'When its tokens were exchanged last' }),
+    is_current: z.boolean().meta({ description: 'Whether it is the one that asks' }),
+  })
+  .meta({ id: 'SessionInfo' });
+export type SessionInfo = z.infer<typeof SessionInfo>;
 
 export const ConversationType = z.enum(['direct', 'group']);
 export type ConversationType = z.infer<typeof ConversationType>;

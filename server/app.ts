@@ -1,3 +1,4 @@
+import { createAudit } from './audit/create-audit.ts';
 import { createAuth } from './auth/create-auth.ts';
 import { createChat } from './chat/create-chat.ts';
 import type { Config } from './config/config.ts';
@@ -39,15 +40,17 @@ export async function startApp(
   const stop = () => lifecycle.stop(config.server.shutdown_timeout);
   try {
     const core = await openCore({ config, logger, lifecycle, onFatal, ...additions });
+    const audit = createAudit(core);
     const mail = createMail(core);
-    const sessions = createSessions(core);
+    const sessions = createSessions(core, audit);
     const users = createUsers(core, sessions);
-    const auth = createAuth(core, { ...sessions, ...users });
+    const auth = createAuth(core, { ...sessions, ...users, ...mail });
     const chat = createChat(core, users);
     const realtime = createRealtime(core, { ...auth, ...chat });
     const webhooks = createWebhooks(core);
 
     const parts: Part[] = [
+      audit,
       mail,
       sessions,
       users,

@@ -1,4 +1,4 @@
-import type { AuthService } from './auth/service.ts';
+import type { SessionChecks } from './auth/session-checks.ts';
 import type { Core } from './core.ts';
 import { AnswersUnderWay } from './http/answers-under-way.ts';
 import { Connections } from './http/connections.ts';
@@ -12,7 +12,7 @@ import { refuseUpgrade, upgrade } from './realtime/upgrade.ts';
 import { mountHttp, SOCKET_PATHS } from './routes.ts';
 
 export interface FrontDoorNeeds {
-  auth: AuthService;
+  sessionChecks: SessionChecks;
   realtime: RealtimePart;
   parts: Part[];
 }
@@ -23,7 +23,7 @@ export interface FrontDoor {
 }
 
 /** The one door of the program: every call and every socket comes through it. It opens last, and closes with the sockets. */
-export function createFrontDoor(core: Core, { auth, realtime, parts }: FrontDoorNeeds): FrontDoor {
+export function createFrontDoor(core: Core, { sessionChecks: checks, realtime, parts }: FrontDoorNeeds): FrontDoor {
   const { config, logger, lifecycle, metrics } = core;
   const proxies = new ProxyTrust(config.server.trust_proxy);
   const answers = countedAnswers(core);
@@ -36,7 +36,7 @@ export function createFrontDoor(core: Core, { auth, realtime, parts }: FrontDoor
   for (const { frames } of parts) if (frames) realtime.frameTable.add(frames);
   realtime.frameTable.requireWhole();
   const http = mountHttp(core, {
-    auth,
+    checks,
     proxies,
     parts,
     observe: (route, method, status, milliseconds) =>

@@ -1,6 +1,8 @@
 import { parseArgs } from 'node:util';
 import { runAdmin } from './admin/commands.ts';
+import { runJobs } from './admin/jobs/commands.ts';
 import { startApp } from './app.ts';
+import { createAudit } from './audit/create-audit.ts';
 import { createAuth } from './auth/create-auth.ts';
 import { type Config, ConfigError, loadConfig } from './config/config.ts';
 import { commandCore, openForCommand, version } from './core.ts';
@@ -8,7 +10,6 @@ import { CopyRefused, copyInstallation } from './database/copy.ts';
 import { renewEpoch } from './database/epoch.ts';
 import { NewerSchemaError, SchemaMigrator } from './database/migrator.ts';
 import { openPostgres, type Storage } from './database/open-storage.ts';
-import { runJobs } from './jobs/commands.ts';
 import { JobQueue } from './jobs/job-queue.ts';
 import { ParkedRepository } from './jobs/parked-repository.ts';
 import { Lifecycle } from './lifecycle.ts';
@@ -190,9 +191,9 @@ async function admin(config: Config, args: string[]): Promise<number> {
   return withDatabase(config, async (database) => {
     await new SchemaMigrator(database).up();
     const core = commandCore(config, logger, database);
-    const sessions = createSessions(core);
+    const sessions = createSessions(core, createAudit(core));
     const { users } = createUsers(core, sessions);
-    const { auth } = createAuth(core, { ...sessions, users });
+    const { auth } = createAuth(core, { ...sessions, users, ...createMail(core) });
     try {
       return await runAdmin(args, { auth, users, print, complain });
     } finally {

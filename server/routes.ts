@@ -1,5 +1,5 @@
 import { createAuthenticate } from './auth/authenticate.ts';
-import type { AuthService } from './auth/service.ts';
+import type { SessionChecks } from './auth/session-checks.ts';
 import type { Core } from './core.ts';
 import { answerUnknownRoutes, createHttpApp, type HttpOptions } from './http/http-app.ts';
 import type { ProxyTrust } from './http/proxy-trust.ts';
@@ -17,20 +17,21 @@ import { ParleyError } from './shared/errors.ts';
 export const SOCKET_PATHS = ['/ws', '/api/v1/ws'];
 
 export interface HttpNeeds extends Pick<HttpOptions, 'observe'> {
-  auth: AuthService;
+  checks: SessionChecks;
   proxies: ProxyTrust;
   parts: Part[];
 }
 
 /** Every address that a node of these roles answers over HTTP. */
-export function mountHttp(core: Core, { auth, proxies, parts, observe }: HttpNeeds): Router {
+export function mountHttp(core: Core, { checks, proxies, parts, observe }: HttpNeeds): Router {
   const { config, version, logger, lifecycle, metrics, limits, origins } = core;
   const turns = { page: new ReadTurns(PAGES), sync: new ReadTurns(SYNCS) };
   const http = createHttpApp({
     log: logger,
     origins,
     proxies,
-    authenticate: createAuthenticate(auth, origins),
+    authenticate: createAuthenticate(checks, origins),
+    requireFreshProof: (sessionId) => checks.requireFreshProof(sessionId),
     takeLimit: (name, key) => limits[name]?.take(key),
     beginRead: async (accountId, kind) => {
       await limits.reads?.take(accountId);
@@ -61,10 +62,10 @@ export function mountHttp(core: Core, { auth, proxies, parts, observe }: HttpNee
 
 function mountMonitoring(http: Router, core: Core, parts: Part[]): void {
   const { config, version, logger, lifecycle, metrics, database, redis } = core;
-  const checks = Object.assign({ database: () => database.check() }, ...parts.map((part) => part.checks));
+  const needed = Object.assign({ database: () => database.check() }, ...parts.map((part) => part.checks));
   const redisCheck = redis && { redis: () => redis.check() };
   const optionalChecks = Object.assign({}, redisCheck, ...parts.map((part) => part.optionalChecks));
-  const needs = [...Object.keys(checks), ...Object.keys(optionalChecks)];
+  const needs = [...Object.keys(needed), ...Object.keys(optionalChecks)];
   http.route(
     '/',
     monitoringRoutes({
@@ -74,7 +75,7 @@ function mountMonitoring(http: Router, core: Core, parts: Part[]): void {
       metrics,
       metricsToken: config.monitoring.metrics_token,
       roles: Object.fromEntries(config.roles.map((role) => [role, needs])),
-      checks,
+      checks: needed,
       optionalChecks,
       isDraining: () => lifecycle.isStopping,
     }),

@@ -31,6 +31,8 @@ const NOBODY: User = {
   display_name: '',
   email: '',
   role: 'user',
+  email_verified: false,
+  has_second_factor: false,
   is_active: true,
   created_at: 0,
 };

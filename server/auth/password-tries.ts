@@ -1,7 +1,7 @@
 import { createHmac, type KeyObject } from 'node:crypto';
 import type { RateLimit, RateLimits } from '../limits/rate-limits.ts';
+import { derivedKey } from '../shared/derived-key.ts';
 import { type Account, type Handle, uniqueName } from '../users/model.ts';
-import { derivedKey } from './derived-key.ts';
 import type { Asker } from './hash-queue.ts';
 
 type Limits = Pick<RateLimits, 'login_account' | 'login_account_strangers'>;

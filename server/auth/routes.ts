@@ -1,22 +1,22 @@
 import { z } from 'zod';
-import { MAX_CREDENTIALS_BYTES } from '../../protocol/limits.ts';
 import { DeleteUserBody, LoginBody, PasswordBody, RefreshBody, RegisterBody } from '../../protocol/requests.ts';
 import { FirstTokens, Tokens as TokensAnswer, User } from '../../protocol/resources.ts';
-import { answer } from '../http/declared-answers.ts';
+import { answer, Success } from '../http/declared-answers.ts';
 import type { OriginPolicy } from '../http/origin.ts';
 import { mount, publicRoute, signedInRoute } from '../http/route-kit.ts';
 import { createRouter, type HttpContext, type Router } from '../http/router.ts';
-import { addressKey } from '../limits/rate-limits.ts';
 import type { TokenClaims } from '../sessions/model.ts';
 import { ParleyError } from '../shared/errors.ts';
 import type { UsersService } from '../users/service.ts';
-import { assertMayUseCookies, bearerToken } from './authenticate.ts';
+import { assertMayUseCookies, bearerToken, visitOf } from './authenticate.ts';
 import { deviceCookie, refreshCookie, type SessionCookies, sessionCookies } from './cookies.ts';
-import type { Arrival, Arrived, AuthService, Visit } from './service.ts';
+import { credentials } from './credentials.ts';
+import type { Arrived } from './entrance.ts';
+import type { AuthService } from './service.ts';
 import type { Tokens } from './tokens.ts';
+import type { Arrival } from './visit.ts';
 
 const TAG = 'Authentication';
-const Success = z.object({ success: z.literal(true) });
 
 /** How a browser says that it keeps its tokens in cookies: they are then in no body, where scripts could read them. */
 const authMode = z.object({
@@ -27,9 +27,6 @@ const SignedInAnswer = z.object({ user: User, tokens: FirstTokens.optional() }).
   id: 'SignedIn',
   description: 'The tokens are set as cookies too, and in no body with `X-Auth-Mode: cookie`',
 });
-
-/** What calls have in common that name a password or a refresh token, or answer with tokens. */
-const credentials = { tag: TAG, maxBodyBytes: MAX_CREDENTIALS_BYTES, secret: true };
 
 const registration = {
   ...credentials,
@@ -66,7 +63,7 @@ const login = publicRoute({
     'its tries.',
   request: { headers: authMode, body: LoginBody },
   answers: { 200: answer('Signed in', SignedInAnswer) },
-  fails: ['invalid_credentials'],
+  fails: ['invalid_credentials', 'mfa_required'],
 });
 
 const refresh = publicRoute({
@@ -85,7 +82,15 @@ const refresh = publicRoute({
       z.union([TokensAnswer, Success.extend({ expires_in: z.int() })]),
     ),
   },
-  fails: ['missing_token', 'invalid_token', 'token_expired', 'token_reused', 'origin_not_allowed'],
+  fails: [
+    'missing_token',
+    'invalid_token',
+    'token_expired',
+    'token_reused',
+    'session_revoked',
+    'mfa_required',
+    'origin_not_allowed',
+  ],
 });
 
 const logout = publicRoute({
@@ -105,6 +110,7 @@ const changePassword = signedInRoute({
   method: 'post',
   path: '/api/v1/auth/password',
   operationId: 'changePassword',
+  whileRestricted: ['password', 'email', 'factor'],
   summary: 'Change your password',
   description: 'Ends every other session of yours.',
   request: { body: PasswordBody },
@@ -116,6 +122,7 @@ const getMe = signedInRoute({
   method: 'get',
   path: '/api/v1/auth/me',
   operationId: 'getMe',
+  whileRestricted: ['password', 'email', 'factor'],
   tag: TAG,
   summary: 'Who you are',
   answers: { 200: answer('You', User) },
@@ -126,6 +133,7 @@ const deleteMe = signedInRoute({
   method: 'delete',
   path: '/api/v1/users/me',
   operationId: 'deleteMe',
+  whileRestricted: ['password', 'email', 'factor'],
   tag: 'Users',
   summary: 'Delete your account',
   description: 'Signs you out everywhere and frees your address. Your messages stay, as those of a deleted user.',
@@ -224,20 +232,16 @@ export function authRoutes({ auth, users, tokens, cookies, origins }: AuthRoutes
     const { userId, sessionId } = c.var.caller;
     const visit = visitOf(c);
     await auth.confirmPassword(c.var.caller, c.req.valid('json').password, visit);
-    await users.remove(userId);
-    visit.log.info({ user_id: userId, session_id: sessionId }, 'the account was deleted');
+    await users.remove(userId, ({ record }) =>
+      record({ kind: 'account.deleted', actorId: userId, subjectId: userId, sessionId, whence: visit.whence }),
+    );
     cookies.clear(c);
     return { success: true };
   });
 
-  mount(router, getMe, (c) => users.self(c.var.caller.userId));
+  mount(router, getMe, (c) => users.self(c.var.caller.userId, c.var.caller.restriction));
 
   return router;
-}
-
-function visitOf(c: HttpContext): Visit {
-  const { address } = c.env;
-  return { address: addressKey(address), log: c.var.log.child({ address }) };
 }
 
 function wantsCookiesOnly(c: HttpContext): boolean {

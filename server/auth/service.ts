@@ -1,63 +1,33 @@
-import type { Transaction } from 'kysely';
-import type { ErrorCode } from '../../protocol/errors.ts';
 import type { User, UserRole } from '../../protocol/resources.ts';
-import type { Schema } from '../database/schema.ts';
+import type { AuditKind } from '../audit/events.ts';
 import type { RateLimits } from '../limits/rate-limits.ts';
-import type { AccountChanges, Tell } from '../sessions/account-changes.ts';
-import {
-  type CheckedSession,
-  type Grant,
-  isOpen,
-  type Session,
-  type SignedIn,
-  type TokenClaims,
-} from '../sessions/model.ts';
-import type { SessionCache } from '../sessions/session-cache.ts';
+import type { AccountChanges } from '../sessions/account-changes.ts';
+import { type Grant, hasSecondFactor, proofsOf, type TokenClaims } from '../sessions/model.ts';
 import type { SessionsService } from '../sessions/sessions.ts';
 import { invalidField, ParleyError } from '../shared/errors.ts';
-import type { Logger } from '../shared/logger.ts';
 import type { Account, Handle, NewAccount } from '../users/model.ts';
 import { toE164 } from '../users/phone.ts';
 import type { UsersService } from '../users/service.ts';
 import type { Device, DeviceTokens } from './device-tokens.ts';
+import type { Arrived, Entered, Entrance } from './entrance.ts';
 import type { Asker } from './hash-queue.ts';
+import { type MfaTickets, mfaRequired } from './mfa-tickets.ts';
 import type { PasswordTries, Try } from './password-tries.ts';
 import type { Passwords } from './passwords.ts';
 import type { Tokens } from './tokens.ts';
+import type { Arrival, Visit } from './visit.ts';
 
 export interface AuthDeps {
   users: UsersService;
   sessions: SessionsService;
+  entrance: Entrance;
+  tickets: MfaTickets;
   passwords: Passwords;
   tries: PasswordTries;
   tokens: Tokens;
   devices: DeviceTokens;
-  cache: SessionCache;
   changes: AccountChanges;
   limits: Pick<RateLimits, 'login' | 'refresh'>;
-  /** Milliseconds since the Unix epoch. */
-  now?: () => number;
-}
-
-/** Where a request comes from that signs in, or names a password. */
-export interface Visit {
-  /** The part of the client's address that counts. */
-  address: string;
-  /** Its lines hold the address and the request's id (ASVS 16.2.1). */
-  log: Logger;
-}
-
-/** A request that signs in. */
-export interface Arrival extends Visit {
-  /** What the device was given at its last log-in. */
-  deviceToken?: string;
-  /** The sessions that the browser was signed in to before, whoever's they are: they end with this one's beginning. */
-  before: TokenClaims[];
-}
-
-/** A session that begins, and by what its device is known from now on. */
-export interface Arrived extends SignedIn {
-  deviceToken: string;
 }
 
 /** Who runs the installation waits behind no stranger. */
@@ -68,77 +38,82 @@ export interface SignUp extends Omit<NewAccount, 'role'> {
   password: string;
 }
 
-/** Signing up, in and out, and who somebody is (PROTOCOL.md §3, AUTH.md). */
-export class AuthService {
-  private readonly now: () => number;
+/** What the audit trail is told of a refusal, beside its code. */
+type About = (code: string) => void;
 
-  constructor(private readonly deps: AuthDeps) {
-    this.now = deps.now ?? Date.now;
-  }
+/** Signing up, in and out, and the password (PROTOCOL.md §3, AUTH.md). */
+export class AuthService {
+  constructor(private readonly deps: AuthDeps) {}
 
   /** Makes an account and its first session, both or neither. */
   async register(signUp: SignUp, arrival: Arrival): Promise<Arrived> {
     const { account, hash } = await this.prepare(signUp, 'user', { kind: 'stranger', key: arrival.address });
-    let session: Session | undefined;
-    const user = await this.deps.users.create(account, hash, async (tx, userId, tell) => {
-      session = await this.begin(tx, tell, userId, arrival);
+    const device = await this.deviceOf(arrival);
+    let entered: Entered | undefined;
+    await this.deps.users.create(account, hash, async (change, made) => {
+      const entering = { account: made, proofs: ['password'], arrival, device, kind: 'account.created' } as const;
+      entered = await this.deps.entrance.enter(change, entering);
     });
-    arrival.log.info({ user_id: user.id, session_id: session!.id }, 'signed up');
-    return this.arrived(user, session!, await this.deviceOf(arrival));
+    return this.deps.entrance.arrive(entered!);
   }
 
   /** Makes an account without signing anybody in: for those who run the installation. */
   async createUser(signUp: SignUp, role: UserRole): Promise<User> {
     const { account, hash } = await this.prepare(signUp, role, OPERATOR);
-    return this.deps.users.create(account, hash);
+    return this.deps.users.create(account, hash, async ({ record }, { id }) => {
+      record({ kind: 'account.created', subjectId: id, whence: {}, detail: { by: 'operator', role } });
+    });
   }
 
   /**
    * Signs in. Wrong password, unknown account and closed account are one answer, after the same time (ASVS 6.3.8).
-   * Renews a hash that is not of today's kind or cost.
+   * Renews a hash that is not of today's kind or cost. Fails with `mfa_required` where a second factor is missing.
    */
   async login(handle: Handle, password: string, arrival: Arrival): Promise<Arrived> {
-    const { users, changes } = this.deps;
+    const { users, changes, entrance } = this.deps;
     const device = await this.deviceOf(arrival);
-    const { account, how, log } = await this.announce(handle, device, arrival);
-    const hash = await this.checkPassword(account, how, password, (code) => log.info({ code }, 'a log-in was refused'));
+    const { account, how, about } = await this.announce(handle, device, arrival);
+    const hash = await this.checkPassword(account, how, password, about);
     const next = await this.renewed(hash, password, account!.id);
-    const session = await changes.run(async (tx, tell) => {
-      await users.replaceHash(tx, account!.id, hash, next);
-      return this.begin(tx, tell, account!.id, arrival);
+    const entered = await changes.run(async (change) => {
+      const found = await users.replaceHash(change.tx, account!.id, hash, next);
+      return entrance.enter(change, { account: found, proofs: ['password'], arrival, device, kind: 'login' });
     });
-    log.info({ session_id: session.id }, 'signed in');
-    return this.arrived(await users.self(account!.id), session, device);
+    return entrance.arrive(entered);
   }
 
   /**
    * Exchanges a refresh token for new tokens of the same session. A token of ours counts for its session, what is none for
-   * the address: nobody's nonsense keeps those beside them from theirs.
+   * the address: nobody's nonsense keeps those beside them from theirs. A session that began before its account had a second
+   * factor gets no tokens but a ticket (`mfa_required`).
    */
-  async refresh(refreshToken: string, { address, log }: Visit): Promise<Grant> {
-    const { tokens, sessions, limits } = this.deps;
-    let about: object = {};
+  async refresh(refreshToken: string, { address, whence }: Visit): Promise<Grant> {
+    const { tokens, sessions, limits, entrance, changes } = this.deps;
+    let about: { actorId?: string; subjectId?: string; sessionId?: string } = {};
     try {
       const claims = await tokens.readRefresh(refreshToken).catch(async (error) => {
         await limits.refresh?.take(address);
         throw error;
       });
       const { userId, sessionId, generation } = claims;
-      about = { user_id: userId, session_id: sessionId };
+      about = { actorId: userId, subjectId: userId, sessionId };
       await limits.refresh?.take(`session ${sessionId}`);
-      return await this.grant(await sessions.exchange(userId, sessionId, generation));
+      await this.requireFactor(userId, sessionId);
+      return await entrance.grant(await sessions.exchange(userId, sessionId, generation));
     } catch (error) {
       const code = error instanceof ParleyError ? error.code : undefined;
-      if (code === 'token_reused') log.warn(about, 'a refresh token was used again: its session is ended');
-      else if (code) log.info({ ...about, code }, 'a refresh was refused');
+      const kind: AuditKind = code === 'token_reused' ? 'refresh.reused' : 'refresh';
+      if (code) changes.audit.refused({ kind, ...about, whence, detail: { code } });
       throw error;
     }
   }
 
   /** Ends the session that a token belongs to, also when the token has expired. */
-  async logout({ userId, sessionId }: TokenClaims, { log }: Visit): Promise<void> {
-    const ended = await this.deps.sessions.end(userId, sessionId);
-    if (ended) log.info({ user_id: userId, session_id: sessionId }, 'signed out');
+  async logout({ userId, sessionId }: TokenClaims, { whence }: Visit): Promise<void> {
+    await this.deps.changes.run(async (change) => {
+      const ended = await this.deps.sessions.endIn(change, userId, sessionId);
+      if (ended) change.record({ kind: 'logout', actorId: userId, subjectId: userId, sessionId, whence });
+    });
   }
 
   /** Changes a password and ends every session but the one that asks (ASVS 7.4.3). */
@@ -147,77 +122,72 @@ export class AuthService {
     const { userId, sessionId } = caller;
     const known = await this.confirmPassword(caller, passwords.current, visit);
     const hash = await this.deps.passwords.hash(passwords.next, { kind: 'known', key: userId });
-    await changes.run(async (tx, tell) => {
-      await users.replaceHash(tx, userId, known, hash);
-      await sessions.endAll(tx, tell, userId, sessionId);
+    await changes.run(async (change) => {
+      await users.replaceHash(change.tx, userId, known, hash);
+      await users.passwordIsOwn(change, userId);
+      await sessions.endAll(change, userId, { except: sessionId });
+      const { whence } = visit;
+      change.record({ kind: 'password.changed', actorId: userId, subjectId: userId, sessionId, whence });
     });
-    visit.log.info({ user_id: userId, session_id: sessionId }, 'the password was changed');
   }
 
-  /** Gives an account another password and ends all of its sessions: for those who run the installation. */
+  /**
+   * Gives an account another password and ends all of its sessions: for those who run the installation. Whoever gets it has to
+   * choose one of their own at once (ASVS 6.4.1).
+   */
   async resetPassword(userId: string, password: string): Promise<void> {
     const hash = await this.deps.passwords.hash(password, OPERATOR);
-    await this.deps.changes.run(async (tx, tell) => {
-      await this.deps.users.setHash(tx, userId, hash);
-      await this.deps.sessions.endAll(tx, tell, userId);
+    await this.deps.changes.run(async (change) => {
+      await this.deps.users.setHash(change, userId, hash, { mustChange: true });
+      await this.deps.sessions.endAll(change, userId);
+      change.record({ kind: 'password.reset', subjectId: userId, whence: {}, detail: { by: 'operator' } });
     });
   }
 
   /** Asks who is signed in for the password again. Answers the hash that it fits. */
-  async confirmPassword({ userId, sessionId }: TokenClaims, password: string, { log }: Visit): Promise<string> {
+  async confirmPassword({ userId, sessionId }: TokenClaims, password: string, { whence }: Visit): Promise<string> {
     const account = await this.deps.users.account(userId);
-    return this.checkPassword(account, this.deps.tries.bySession(userId, sessionId), password, (code) =>
-      log.info({ user_id: userId, session_id: sessionId, code }, 'a password was refused'),
-    );
+    return this.checkPassword(account, this.deps.tries.bySession(userId, sessionId), password, (code) => {
+      const who = { actorId: userId, subjectId: userId, sessionId };
+      this.deps.changes.audit.refused({ kind: 'password.checked', ...who, whence, detail: { code } });
+    });
   }
 
-  /**
-   * The session behind an access token. Fails with `invalid_token` or `token_expired`. That it holds may have been found
-   * up to 5 s ago; an ending that this node hears of counts at once.
-   */
-  async authenticate(accessToken: string): Promise<CheckedSession> {
-    const { userId, sessionId } = await this.deps.tokens.readAccess(accessToken);
-    const session = await this.deps.cache.get(userId, sessionId, () => this.checkSession(sessionId, userId));
-    if (session.userId !== userId) throw new ParleyError('invalid_token');
-    return session;
+  /** Shows by the password that whoever uses a session is still its owner: what is dangerous may be done for ten minutes. */
+  async reauthenticate(caller: TokenClaims, password: string, visit: Visit): Promise<void> {
+    const { userId, sessionId } = caller;
+    await this.confirmPassword(caller, password, visit);
+    await this.deps.changes.run(async (change) => {
+      const session = await this.deps.sessions.byId(sessionId);
+      if (session) await this.deps.sessions.prove(change, userId, sessionId, proofsOf(session));
+      const who = { actorId: userId, subjectId: userId, sessionId };
+      change.record({ kind: 'password.checked', ...who, whence: visit.whence });
+    });
   }
 
-  /**
-   * A session as the database has it at this moment: for sockets, which outlive their token. Fails like `authenticate`.
-   * Who knows whose it is to be says so, and both are read at once.
-   */
-  async checkSession(sessionId: string, userId?: string): Promise<CheckedSession> {
-    const account = userId === undefined ? undefined : this.deps.users.account(userId).catch(noSuchSession);
-    account?.catch(() => {}); // told below, unless the session itself is no good
-    const session = await this.deps.sessions.byId(sessionId);
-    if (!session || session.ended_at !== null) throw new ParleyError('invalid_token');
-    if (!isOpen(session, this.now())) throw new ParleyError('token_expired');
-    if (userId !== undefined && session.user_id !== userId) throw new ParleyError('invalid_token');
-    const { id, username, role, is_active } = await (account ??
-      this.deps.users.account(session.user_id).catch(noSuchSession));
-    if (!is_active) throw new ParleyError('invalid_token');
-    return { userId: id, sessionId, username: username!, role, expiresAt: session.expires_at };
-  }
-
-  /**
-   * Whether a session that was authenticated a moment ago surely has not ended since, as far as this node could have
-   * heard by now. What is heard later, from the bus or the outbox, comes as news of its own.
-   */
-  isBelieved(sessionId: string): boolean {
-    return this.deps.cache.hasLookedUp(sessionId);
+  /** Fails with `mfa_required` for a session that lacks the second factor that its account has. */
+  private async requireFactor(userId: string, sessionId: string): Promise<void> {
+    const { users, sessions, tickets, changes } = this.deps;
+    const [account, session] = await Promise.all([users.find(userId), sessions.byId(sessionId)]);
+    if (account?.has_factor !== 1 || session?.user_id !== userId) return;
+    const proofs = proofsOf(session);
+    if (session.ended_at !== null || hasSecondFactor(proofs)) return;
+    throw mfaRequired(await changes.run(({ tx }) => tickets.make(tx, { account, proofs, sessionId })));
   }
 
   /**
    * Finds whose password is about to be tried, and how that counts. A device that has signed in to the account before counts
-   * for itself, whoever else comes from its address. Its lines in the log never hold what was typed (ASVS 16.2.5, 16.3.1).
+   * for itself, whoever else comes from its address. What is written down of it never holds what was typed (ASVS 16.2.5, 16.3.1).
    */
-  private async announce(handle: Handle, device: Device | undefined, { address, log }: Arrival) {
-    const { users, tries, limits } = this.deps;
+  private async announce(handle: Handle, device: Device | undefined, { address, whence }: Arrival) {
+    const { users, tries, limits, changes } = this.deps;
+    const refused = (detail: Record<string, string | boolean>, subjectId?: string) =>
+      changes.audit.refused({ kind: 'login', subjectId, whence, detail });
     const countAddress = async () => {
       try {
         await limits.login?.take(address);
       } catch (error) {
-        if (error instanceof ParleyError) log.info({ code: error.code }, 'a log-in was refused');
+        if (error instanceof ParleyError) refused({ code: error.code });
         throw error;
       }
     };
@@ -227,28 +197,20 @@ export class AuthService {
     const isKnown = account !== undefined && device?.userIds.includes(account.id) === true;
     if (device && !isKnown) await countAddress();
     const name = tries.nameOf(account, handle);
+    const about: About = (code) => {
+      const known_device = isKnown;
+      refused(account ? { code, known_device } : { code, known_device, account_hash: name }, account?.id);
+    };
     return {
       account,
       how: isKnown ? tries.byDevice(account.id, device!.id) : tries.byStranger(name, address),
-      log: log.child({ ...(account ? { user_id: account.id } : { account_hash: name }), known_device: isKnown }),
+      about,
     };
   }
 
   /** The device that a request says it is, where that is true. */
   private async deviceOf({ deviceToken }: Arrival): Promise<Device | undefined> {
     return deviceToken === undefined ? undefined : this.deps.devices.read(deviceToken);
-  }
-
-  /** Begins a session, and ends those that its browser leaves by it. */
-  private async begin(tx: Transaction<Schema>, tell: Tell, userId: string, { before }: Arrival): Promise<Session> {
-    const { sessions } = this.deps;
-    for (const left of before) await sessions.endIn(tx, tell, left.userId, left.sessionId);
-    return sessions.start(tx, userId);
-  }
-
-  private async arrived(user: User, session: Session, device: Device | undefined): Promise<Arrived> {
-    const deviceToken = await this.deps.devices.issue(user.id, device);
-    return { user, deviceToken, ...(await this.grant(session)) };
   }
 
   private async prepare({ password, ...given }: SignUp, role: UserRole, asker: Asker) {
@@ -266,7 +228,7 @@ export class AuthService {
     account: Account | undefined,
     how: Try,
     password: string,
-    refused: (code: ErrorCode) => void,
+    refused: About,
   ): Promise<string> {
     const { tries, passwords } = this.deps;
     const hash = account?.password_hash;
@@ -293,12 +255,4 @@ export class AuthService {
       throw error;
     }
   }
-
-  private async grant(session: Session): Promise<Grant> {
-    return { tokens: await this.deps.tokens.issue(session), expiresAt: session.expires_at };
-  }
-}
-
-function noSuchSession(error: unknown): never {
-  throw error instanceof ParleyError && error.code === 'user_not_found' ? new ParleyError('invalid_token') : error;
 }

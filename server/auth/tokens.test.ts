@@ -17,6 +17,11 @@ const session: Session = {
   ended_at: null,
   generation: 3,
   rotated_at: NOW,
+  device: null,
+  address: null,
+  proofs: 'password',
+  proved_at: NOW,
+  end_reason: null,
 };
 const owner = { userId: session.user_id, sessionId: session.id };
 

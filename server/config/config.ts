@@ -205,6 +205,9 @@ const SETTINGS = {
     session_max_age: setting('SESSION_MAX_AGE', '2160h', duration('1s', '87600h')),
     password_hash: setting('PASSWORD_HASH', 'argon2id', choice(['argon2id', 'bcrypt'])),
     password_hash_concurrency: setting('PASSWORD_HASH_CONCURRENCY', 2, number(1, 64)),
+    require_verified_email: setting('REQUIRE_VERIFIED_EMAIL', false, flag),
+    require_mfa: setting('REQUIRE_MFA', 'none', choice(['none', 'admins', 'all'])),
+    audit_retention: setting('AUDIT_RETENTION', '400d', duration('1d', '3650d')),
     discover_by_email: setting('DISCOVER_BY_EMAIL', true, flag),
   },
   chat: {
@@ -281,7 +284,10 @@ export function loadConfig(env: Record<string, string | undefined> = process.env
 }
 
 /** Letters hold links: made from the host of whoever asks for one, they would lead to a host of an attacker's choice. */
-function checkMail({ mail, server }: Config): void {
+function checkMail({ mail, server, auth }: Config): void {
+  if (auth.require_verified_email && mail.url === '') {
+    throw new ConfigError('SMTP_URL must be given with REQUIRE_VERIFIED_EMAIL: addresses are confirmed by mail');
+  }
   if (mail.url !== '' && server.public_url === '') {
     throw new ConfigError('PUBLIC_URL must be given with SMTP_URL: links in letters lead there');
   }

@@ -16,6 +16,11 @@ export class CopyRefused extends Error {}
 const TABLES: Partial<Record<keyof Schema, string[]>> = {
   users: ['id'],
   sessions: ['id'],
+  account_links: ['id'],
+  mfa_tickets: ['id'],
+  totp: ['user_id'],
+  recovery_codes: ['user_id', 'hint'],
+  audit: ['id'],
   conversations: ['id'],
   participants: ['conversation_id', 'user_id'],
   messages: ['conversation_id', 'seq'],

@@ -8,6 +8,11 @@ import type { ConversationType, MessageType, ParticipantRole, UserRole } from '.
 export interface Schema {
   users: UsersTable;
   sessions: SessionsTable;
+  account_links: AccountLinksTable;
+  mfa_tickets: MfaTicketsTable;
+  totp: TotpTable;
+  recovery_codes: RecoveryCodesTable;
+  audit: AuditTable;
   conversations: ConversationsTable;
   participants: ParticipantsTable;
   messages: MessagesTable;
@@ -47,6 +52,14 @@ export interface UsersTable {
   is_active: Flag;
   created_at: Fixed<number>;
   deleted_at: number | null;
+  /** Lower case; not unique, and found by nobody: whoever typed it has not shown that it is theirs. */
+  unverified_email: Generated<string | null>;
+  /** Whether `email` is known to be theirs: 0 where the installation had no mail to ask there. */
+  email_proven: Generated<Flag>;
+  /** Whether it has a second factor, as `totp` says too. */
+  has_factor: Generated<Flag>;
+  /** Whether the password is one that an operator made, and is to be changed before anything else. */
+  must_change_password: Generated<Flag>;
 }
 
 export interface SessionsTable {
@@ -58,8 +71,90 @@ export interface SessionsTable {
   ended_at: number | null;
   /** Number of the refresh token that is valid now. */
   generation: number;
-  /** When the token before it was exchanged. */
+  /** When the token before it was exchanged: its last use. */
   rotated_at: number;
+  /** What the device called itself, such as "Firefox on Linux". */
+  device: Generated<string | null>;
+  /** Where it was signed in from. */
+  address: Generated<string | null>;
+  /** What was shown for it, comma-separated: `password`, `totp`, … */
+  proofs: Generated<string>;
+  /** When that was last shown: what is dangerous asks for it anew. */
+  proved_at: Generated<number>;
+  /** Why it ended, where its device is told: `revoked` from the list of sessions. */
+  end_reason: Generated<string | null>;
+}
+
+/** A link or a code in a letter, which shows that its reader has the address. What it says is computed from its id. */
+export interface AccountLinksTable {
+  id: Fixed<string>;
+  user_id: Fixed<string>;
+  purpose: Fixed<LinkPurpose>;
+  /** The address that it was sent to. */
+  email: Fixed<string>;
+  /** A digest of the account's password hash: a link to reset it dies with the password. */
+  password_mark: Fixed<string | null>;
+  created_at: Fixed<number>;
+  expires_at: Fixed<number>;
+  used_at: number | null;
+  /** Codes that were tried. */
+  tries: Generated<number>;
+}
+
+/** `verify`: the address of the account. `change`: an address to be the account's. `reset`: a new password. */
+export type LinkPurpose = 'verify' | 'change' | 'reset';
+
+/** A sign-in that lacks the second factor. */
+export interface MfaTicketsTable {
+  id: Fixed<string>;
+  user_id: Fixed<string>;
+  /** The session that lacks it; null where one is to begin. */
+  session_id: Fixed<string | null>;
+  /** What was shown already. */
+  proofs: Fixed<string>;
+  /** A digest of the password hash that was shown: with another password the ticket is worth nothing. */
+  password_mark: Fixed<string | null>;
+  created_at: Fixed<number>;
+  expires_at: Fixed<number>;
+  tries: Generated<number>;
+  used_at: number | null;
+}
+
+/** The secret of an authenticator app (RFC 6238). */
+export interface TotpTable {
+  user_id: Fixed<string>;
+  /** Sealed with a key that is not in the database. */
+  secret: string;
+  created_at: number;
+  /** Null until a code of it was shown. */
+  confirmed_at: number | null;
+  /** The newest time step of which a code was taken: none is taken twice. */
+  last_step: Generated<number>;
+}
+
+/** One of ten codes for who has lost the app. */
+export interface RecoveryCodesTable {
+  user_id: Fixed<string>;
+  /** How the code begins, by which it is found. */
+  hint: Fixed<string>;
+  code_hash: Fixed<string>;
+  created_at: Fixed<number>;
+  used_at: number | null;
+}
+
+/** What happened to an account. Rows are never changed. */
+export interface AuditTable {
+  id: Fixed<string>;
+  at: Fixed<number>;
+  kind: Fixed<string>;
+  outcome: Fixed<'done' | 'refused'>;
+  actor_id: Fixed<string | null>;
+  subject_id: Fixed<string | null>;
+  session_id: Fixed<string | null>;
+  address: Fixed<string | null>;
+  request_id: Fixed<string | null>;
+  /** JSON. */
+  detail: Fixed<string | null>;
 }
 
 export interface ConversationsTable {

@@ -1,4 +1,4 @@
-import type { OpenAPIHono, z } from '@hono/zod-openapi';
+import { type OpenAPIHono, z } from '@hono/zod-openapi';
 import { ERRORS, type ErrorCode } from '../../protocol/errors.ts';
 import { ErrorBodySchema } from '../../protocol/resources.ts';
 import type { HttpEnv } from './router.ts';
@@ -13,6 +13,9 @@ export interface Described<Schema extends z.ZodType = z.ZodType> {
 export function answer<Schema extends z.ZodType>(description: string, schema: Schema): Described<Schema> {
   return { description, schema };
 }
+
+/** What is answered where there is nothing more to say. */
+export const Success = z.object({ success: z.literal(true) });
 
 const seconds = { type: 'integer', minimum: 0 } as const;
 

@@ -23,6 +23,7 @@ export function answerError(thrown: unknown, c: HttpContext, failed: (code: Erro
   if (cause !== undefined) c.var.log.error({ err: cause }, 'request failed');
   const body: ErrorBody = { code: error.code, message: error.message, request_id: c.var.requestId };
   if (error.details.errors) body.errors = error.details.errors;
+  Object.assign(body, error.details.mfa);
   if (error.code === 'upgrade_required') c.header('Upgrade', 'websocket'); // RFC 9110 §15.5.22
   const { retryAfterMs = error.code === 'unavailable' ? UNAVAILABLE_MS : undefined, limit } = error.details;
   if (retryAfterMs !== undefined) {

@@ -20,6 +20,8 @@ export interface HttpOptions {
   proxies: ProxyTrust;
   /** Finds out who makes a request. */
   authenticate(c: HttpContext): Promise<Caller>;
+  /** Fails where it is too long ago that it was shown who uses a session. */
+  requireFreshProof(sessionId: string): Promise<void>;
   /** Counts one use of a limit. */
   takeLimit: TakeLimit;
   /** Waits until an account may read what can be long. */
@@ -41,6 +43,7 @@ export function createHttpApp(options: HttpOptions): Router {
     c.set('log', options.log.child({ request_id: c.var.requestId }));
     c.set('secure', options.proxies.isSecure(c.env.peer, c.req.raw.headers));
     c.set('authenticate', () => options.authenticate(c));
+    c.set('requireFreshProof', options.requireFreshProof);
     c.set('takeLimit', options.takeLimit);
     c.set('beginRead', options.beginRead);
     await next();

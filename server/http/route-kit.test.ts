@@ -34,6 +34,9 @@ const app = createHttpApp({
     if (!caller) throw new ParleyError('missing_token');
     return caller;
   },
+  requireFreshProof: async (sessionId) => {
+    if (sessionId !== 's2') throw new ParleyError('reauthentication_required');
+  },
   takeLimit: async (name, key) => {
     if (taken.filter((one) => one === `${name} ${key}`).length >= 2) throw new ParleyError('rate_limited');
     taken.push(`${name} ${key}`);
@@ -143,7 +146,9 @@ describe('a route for admins', () => {
   test('says so in the document', () => {
     const { security, responses } = document.paths['/api/v1/everything'].delete;
     expect(security).toEqual([{ bearer: [] }, { cookie: [] }]);
-    expect(responses['403'].description).toBe('`origin_not_allowed`, `forbidden`');
+    expect(responses['403'].description).toBe(
+      '`origin_not_allowed`, `forbidden`, `password_change_required`, `email_unverified`, `enrolment_required`',
+    );
     expect(Object.keys(responses)).toEqual(['200', '401', '403', '405', '429', '500', '503']);
   });
 });

@@ -6,6 +6,7 @@ import type { ErrorCode } from '../../protocol/errors.ts';
 import { MAX_BODY_BYTES } from '../../protocol/limits.ts';
 import { addressKey, type RateLimits } from '../limits/rate-limits.ts';
 import { ParleyError } from '../shared/errors.ts';
+import { RESTRICTED, type Restriction } from '../shared/restriction.ts';
 import { Answered, answerJson, type WrittenJson } from './answer.ts';
 import { type Described, declaredAnswer, declaredFailures } from './declared-answers.ts';
 import { SAFE_METHODS } from './methods.ts';
@@ -47,6 +48,10 @@ export interface Declaration<Parts extends RequestParts, Answering extends Answe
 
 /** What only routes for those who are signed in have. */
 interface SignedInOptions {
+  /** By which restrictions it may be used: whoever has something to do first may do this and that, and nothing else. */
+  whileRestricted?: readonly Restriction[];
+  /** Whether it asks that somebody showed who they are within ten minutes (ASVS 7.5.1). */
+  needsFreshProof?: boolean;
   /** Its answer is a list, or what holds one: it waits for a turn among those who read what may be long. */
   reads?: ReadKind;
 }
@@ -163,22 +168,30 @@ function securityOf({ kind, looksAtSession }: Route): Record<string, string[]>[]
 }
 
 /** Every failure that a route can answer with: by its kind, by what it takes, and its own. */
-function failuresOf({ kind, method, request, fails = [] }: Route): ErrorCode[] {
+function failuresOf({ kind, method, request, fails = [], whileRestricted = [], needsFreshProof }: Route): ErrorCode[] {
   const codes: ErrorCode[] = [];
   if (request?.body) codes.push('invalid_json');
   if (request) codes.push('validation_failed');
   if (kind !== 'public') codes.push('missing_token', 'invalid_token', 'token_expired');
   if (kind !== 'public' && !SAFE_METHODS.has(method.toUpperCase())) codes.push('origin_not_allowed');
   if (kind === 'admin') codes.push('forbidden');
+  if (kind !== 'public') codes.push('session_revoked', ...refusedBy(whileRestricted));
+  if (needsFreshProof) codes.push('reauthentication_required');
   codes.push(...fails, 'method_not_allowed');
   if (request?.body) codes.push('payload_too_large', 'unsupported_media_type');
   codes.push('rate_limited', 'internal', 'unavailable');
   return codes;
 }
 
+/** What those are told who have something to do first, on a route that not all of them may use. */
+function refusedBy(allowed: readonly Restriction[]): ErrorCode[] {
+  const restrictions = Object.keys(RESTRICTED) as Restriction[];
+  return restrictions.filter((one) => !allowed.includes(one)).map((one) => RESTRICTED[one]);
+}
+
 /** What a request passes before what it says is looked at. Who it is comes first. */
 function gates(route: Route): MiddlewareHandler<HttpEnv>[] {
-  const { kind, request, reads, maxBodyBytes = MAX_BODY_BYTES } = route;
+  const { kind, request, reads, maxBodyBytes = MAX_BODY_BYTES, whileRestricted = [], needsFreshProof } = route;
   const isSignedIn = kind !== 'public';
   const hasBody = request?.body !== undefined;
 
@@ -186,6 +199,9 @@ function gates(route: Route): MiddlewareHandler<HttpEnv>[] {
     if (isSignedIn) {
       const caller = await c.var.authenticate();
       if (kind === 'admin' && caller.role !== 'admin') throw new ParleyError('forbidden');
+      const { restriction, sessionId } = caller;
+      if (restriction && !whileRestricted.includes(restriction)) throw new ParleyError(RESTRICTED[restriction]);
+      if (needsFreshProof) await c.var.requireFreshProof(sessionId);
       c.set('caller', caller);
     }
     if (hasBody) requireJson(c.req.header('content-type'));

@@ -3,6 +3,7 @@ import type { Context } from 'hono';
 import type { RateLimits } from '../limits/rate-limits.ts';
 import { validationFailed } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
+import type { Restriction } from '../shared/restriction.ts';
 import type { Sending } from './answers-under-way.ts';
 import type { BeginRead } from './read-turns.ts';
 
@@ -12,6 +13,8 @@ export interface Caller {
   sessionId: string;
   username: string;
   role: 'user' | 'admin';
+  /** What they have to do before anything else. */
+  restriction?: Restriction;
 }
 
 export type TakeLimit = (name: keyof RateLimits, key: string) => Promise<void> | undefined;
@@ -39,6 +42,8 @@ export interface HttpEnv {
     secure: boolean;
     /** Finds out who asks, or fails with 401 or `origin_not_allowed`. */
     authenticate: () => Promise<Caller>;
+    /** Fails with `reauthentication_required` where it is too long ago that it was shown who uses the session. */
+    requireFreshProof: (sessionId: string) => Promise<void>;
     /** Set on routes for those who are signed in. */
     caller: Caller;
     /** Counts one use of a limit, by an address or an account. Fails with `rate_limited` where there were too many. */

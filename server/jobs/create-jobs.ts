@@ -1,6 +1,6 @@
 import type { Core } from '../core.ts';
+import { RetryPolicy } from '../shared/retry-policy.ts';
 import { sweep } from '../shared/sweep.ts';
-import { RetryPolicy } from '../worker/retry-policy.ts';
 import { Duties, type Duty } from './duties.ts';
 import { DutyRepository } from './duty-repository.ts';
 import type { AnyKinds, JobHandlers } from './handlers.ts';

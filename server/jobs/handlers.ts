@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { Outcome } from '../worker/jobs.ts';
+import type { Outcome } from '../shared/outcome.ts';
 
 /**
  * The kinds of jobs, and what each carries: `{ mail: MailJob; thumbnail: ThumbnailJob }`. A feature that has jobs names

@@ -1,5 +1,5 @@
 import type { Logger } from '../shared/logger.ts';
-import type { RetryPolicy } from '../worker/retry-policy.ts';
+import type { RetryPolicy } from '../shared/retry-policy.ts';
 import type { AnyKinds, JobHandlers } from './handlers.ts';
 import type { JobQueue } from './job-queue.ts';
 import type { ClaimedJob, JobRepository, QueueCounts } from './job-repository.ts';

@@ -1,5 +1,5 @@
 import type { Logger } from '../shared/logger.ts';
-import type { Outcome } from '../worker/jobs.ts';
+import type { Outcome } from '../shared/outcome.ts';
 import { untilAborted, WentOn } from './deadline.ts';
 import type { JobHandler } from './handlers.ts';
 import type { ClaimedJob } from './job-repository.ts';

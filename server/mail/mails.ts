@@ -4,7 +4,7 @@ import type { Executor } from '../database/database.ts';
 import type { JobHandler } from '../jobs/handlers.ts';
 import type { JobQueue } from '../jobs/job-queue.ts';
 import { ParleyError } from '../shared/errors.ts';
-import type { Outcome } from '../worker/jobs.ts';
+import type { Outcome } from '../shared/outcome.ts';
 import { isLanguage, isLetter, type Language, type LetterName, type LetterParameters, write } from './letters/index.ts';
 import type { Smtp } from './smtp.ts';
 
@@ -51,15 +51,10 @@ export class Mails {
     if (!this.isPossible) throw new ParleyError('mail_unavailable');
   }
 
-  /** Sends a letter once `tx` is committed. Call `wake` then. */
+  /** Sends a letter once `tx` is committed: the queue looks for what is due twice a second. */
   async send<Name extends LetterName>(tx: Executor, letter: LetterTo<Name>): Promise<void> {
     this.requirePossible();
     await this.deps.queue.enqueue(tx, { kind: MAIL, payload: { ...letter }, priority: 'high' });
-  }
-
-  /** A hint: letters were committed. */
-  wake(): void {
-    this.deps.queue.wake();
   }
 
   /** Tries to send a letter at once, past the queue: for an operator who wants to know whether mail works. */

@@ -1,7 +1,7 @@
 import { createTransport } from 'nodemailer';
 import type { Config } from '../config/config.ts';
-import type { Outcome } from '../worker/jobs.ts';
-import type { WrittenLetter } from './letter.ts';
+import type { Outcome } from '../shared/outcome.ts';
+import type { WrittenLetter } from './letters/letter.ts';
 
 /** Connections to the mail server that one node keeps, at most. */
 const CONNECTIONS = 2;

@@ -1,4 +1,4 @@
-import type { AuthService } from '../auth/service.ts';
+import type { SessionChecks } from '../auth/session-checks.ts';
 import { OutboxReader } from '../bus/outbox-reader.ts';
 import type { Core } from '../core.ts';
 import type { Part } from '../part.ts';
@@ -17,7 +17,7 @@ import type { UpgradeDeps } from './upgrade.ts';
 const OUTBOX_SWEEP_MS = 60_000;
 
 export interface RealtimeNeeds {
-  auth: AuthService;
+  sessionChecks: SessionChecks;
   source: ConversationSource;
   /** Fails with `conversation_not_found` for who is not in a conversation. */
   requireMembership: ConnectionDeps['requireMembership'];
@@ -32,7 +32,10 @@ export interface RealtimePart extends Part {
 }
 
 /** Sockets, and what they are told: conversations live, who types, who is there. */
-export function createRealtime(core: Core, { auth, source, requireMembership }: RealtimeNeeds): RealtimePart {
+export function createRealtime(
+  core: Core,
+  { sessionChecks: checks, source, requireMembership }: RealtimeNeeds,
+): RealtimePart {
   const { config, logger, lifecycle, metrics, database, bus, redis, limits, epoch, origins } = core;
   const hub = new Hub({ bus, log: logger, epoch, ...source });
   const outbox = new OutboxReader(database, bus, hub, logger);
@@ -43,7 +46,7 @@ export function createRealtime(core: Core, { auth, source, requireMembership }: 
     hub,
     presence,
     typing,
-    auth,
+    checks,
     log: logger,
     heartbeatMs: config.websocket.heartbeat,
     maxMessageLength: config.chat.max_message_length,
@@ -77,7 +80,7 @@ export function createRealtime(core: Core, { auth, source, requireMembership }: 
   };
   return {
     realtime,
-    handshakes: { auth, hub, origins, queryToken: config.websocket.query_token, connection },
+    handshakes: { checks, hub, origins, queryToken: config.websocket.query_token, connection },
     frameTable,
     frames: realtimeFrames({ typing, presence, limits }),
     duties: [{ name: 'outbox', everyMs: OUTBOX_SWEEP_MS, run: (signal) => outbox.sweep(signal) }],

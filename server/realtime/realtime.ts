@@ -1,7 +1,7 @@
 import type { Server, WebSocketHandler } from 'bun';
 import { CLOSE } from '../../protocol/close-codes.ts';
 import { MAX_BACKLOG_BYTES, MAX_FRAME_BYTES } from '../../protocol/limits.ts';
-import type { AuthService } from '../auth/service.ts';
+import type { SessionChecks } from '../auth/session-checks.ts';
 import { ParleyError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { Connection } from './connection.ts';
@@ -13,7 +13,7 @@ export interface RealtimeOptions {
   hub: Hub;
   presence: Presence;
   typing: TypingSignals;
-  auth: Pick<AuthService, 'checkSession' | 'isBelieved'>;
+  checks: Pick<SessionChecks, 'checkSession' | 'isBelieved'>;
   log: Logger;
   /** Time between pings, in milliseconds; two of them in silence end a socket. */
   heartbeatMs: number;
@@ -89,7 +89,7 @@ export class Realtime {
       });
     }
     // It may have ended while the handshake was under way, before this socket could hear of it.
-    if (!this.options.auth.isBelieved(connection.options.sessionId)) this.checkSession(connection);
+    if (!this.options.checks.isBelieved(connection.options.sessionId)) this.checkSession(connection);
   }
 
   private close(connection: Connection): void {
@@ -114,10 +114,11 @@ export class Realtime {
 
   /** Closes the socket of a session that is over; one that was refreshed meanwhile goes on. */
   private checkSession(connection: Connection): void {
-    const { auth, log } = this.options;
-    auth.checkSession(connection.options.sessionId).then(
+    const { checks, log } = this.options;
+    checks.checkSession(connection.options.sessionId).then(
       (session) => {
-        connection.options.expiresAt = session.expiresAt;
+        if (session.restriction) connection.close(CLOSE.SESSION_OVER);
+        else connection.options.expiresAt = session.expiresAt;
       },
       (error) => {
         if (error instanceof ParleyError && error.status === 401) connection.close(CLOSE.SESSION_OVER);

@@ -2,10 +2,11 @@ import type { Server } from 'bun';
 import { MAX_SOCKETS_PER_USER, SUBPROTOCOL, TOKEN_SUBPROTOCOL_PREFIX } from '../../protocol/limits.ts';
 import { assertMayUseCookies, bearerToken } from '../auth/authenticate.ts';
 import { accessCookie } from '../auth/cookies.ts';
-import type { AuthService } from '../auth/service.ts';
+import type { SessionChecks } from '../auth/session-checks.ts';
 import type { OriginPolicy } from '../http/origin.ts';
 import type { Handshake } from '../http/serve.ts';
 import { ParleyError } from '../shared/errors.ts';
+import { RESTRICTED } from '../shared/restriction.ts';
 import { Connection, type ConnectionDeps } from './connection.ts';
 import type { Hub } from './hub.ts';
 
@@ -13,7 +14,7 @@ import type { Hub } from './hub.ts';
 const RETRY_MS = 30_000;
 
 export interface UpgradeDeps {
-  auth: AuthService;
+  checks: Pick<SessionChecks, 'authenticate'>;
   hub: Hub;
   origins: OriginPolicy;
   /** Whether `?token=` opens a socket. */
@@ -34,7 +35,8 @@ export async function upgrade(
 ): Promise<void> {
   if (deps.connection.isDraining()) throw new ParleyError('unavailable', 'This server is about to restart');
   const protocols = offeredProtocols(request.headers);
-  const session = await deps.auth.authenticate(findToken(deps, request.headers, protocols, url));
+  const session = await deps.checks.authenticate(findToken(deps, request.headers, protocols, url));
+  if (session.restriction) throw new ParleyError(RESTRICTED[session.restriction]);
 
   const user = await deps.hub.prepare(session.userId, session.username);
   if (user.uses > MAX_SOCKETS_PER_USER) {

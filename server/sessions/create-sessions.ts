@@ -1,3 +1,4 @@
+import type { AuditTrail } from '../audit/trail.ts';
 import type { Core } from '../core.ts';
 import type { Part } from '../part.ts';
 import { AccountChanges } from './account-changes.ts';
@@ -18,8 +19,8 @@ export interface Sessions extends Part {
 }
 
 /** Sessions: what it means to be signed in, below accounts and the ways of signing in. */
-export function createSessions({ config, database, bus, redis }: Core): Sessions {
-  const changes = new AccountChanges(database, bus);
+export function createSessions({ config, database, bus, redis }: Core, { audit }: { audit: AuditTrail }): Sessions {
+  const changes = new AccountChanges(database, bus, audit);
   const repository = new SessionsRepository(database);
   const sessions = new SessionsService({ repository, changes, config: config.auth });
   return {

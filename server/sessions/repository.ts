@@ -1,6 +1,14 @@
 import type { Database, Executor } from '../database/database.ts';
 import { prepared } from '../database/prepared.ts';
-import type { Session } from './model.ts';
+import type { EndReason, Session } from './model.ts';
+
+/** Sessions that one list shows, at most. */
+const MAX_LISTED = 500;
+
+interface End {
+  now: number;
+  reason?: EndReason;
+}
 
 /** The table `sessions`. */
 export class SessionsRepository {
@@ -33,10 +41,10 @@ export class SessionsRepository {
   }
 
   /** Ends one session of a user where it is still open, and says whether it was. */
-  async end(tx: Executor, userId: string, id: string, now: number): Promise<boolean> {
+  async end(tx: Executor, userId: string, id: string, end: End): Promise<boolean> {
     const ended = await tx
       .updateTable('sessions')
-      .set({ ended_at: now })
+      .set({ ended_at: end.now, end_reason: end.reason ?? null })
       .where('id', '=', id)
       .where('user_id', '=', userId)
       .where('ended_at', 'is', null)
@@ -46,15 +54,54 @@ export class SessionsRepository {
   }
 
   /** Ends a user's open sessions but `except`, and answers which they were. */
-  async endAll(tx: Executor, userId: string, now: number, except?: string): Promise<string[]> {
+  async endAll(tx: Executor, userId: string, end: End, except?: string): Promise<string[]> {
     let query = tx
       .updateTable('sessions')
-      .set({ ended_at: now })
+      .set({ ended_at: end.now, end_reason: end.reason ?? null })
       .where('user_id', '=', userId)
       .where('ended_at', 'is', null);
     if (except !== undefined) query = query.where('id', '!=', except);
     const ended = await query.returning('id').execute();
     return ended.map(({ id }) => id);
+  }
+
+  /** The open sessions of a user, the one used last first. */
+  listOpen(userId: string, now: number): Promise<Session[]> {
+    return this.database.read
+      .selectFrom('sessions')
+      .selectAll()
+      .where('user_id', '=', userId)
+      .where('ended_at', 'is', null)
+      .where('expires_at', '>', now)
+      .orderBy('rotated_at', 'desc')
+      .orderBy('id', 'desc')
+      .limit(MAX_LISTED)
+      .execute();
+  }
+
+  /** Whether a user had a session on a device of this name at this address, as far as rows are kept. */
+  async isFamiliar(tx: Executor, userId: string, device: string, address: string): Promise<boolean> {
+    const [seen] = await tx
+      .selectFrom('sessions')
+      .select('id')
+      .where('user_id', '=', userId)
+      .where('device', '=', device)
+      .where('address', '=', address)
+      .limit(1)
+      .execute();
+    return seen !== undefined;
+  }
+
+  /** Writes down what was shown for an open session, and when. */
+  prove(tx: Executor, id: string, { proofs, now }: { proofs: string; now: number }): Promise<Session | undefined> {
+    return tx
+      .updateTable('sessions')
+      .set({ proofs, proved_at: now })
+      .where('id', '=', id)
+      .where('ended_at', 'is', null)
+      .where('expires_at', '>', now)
+      .returningAll()
+      .executeTakeFirst();
   }
 
   /** Deletes up to `limit` sessions that expired before `before`. */

@@ -1,10 +1,9 @@
-import type { Transaction } from 'kysely';
 import type { Config } from '../config/config.ts';
-import type { Schema } from '../database/schema.ts';
+import type { Executor } from '../database/database.ts';
 import { ParleyError } from '../shared/errors.ts';
 import { sweep } from '../shared/sweep.ts';
-import type { AccountChanges, Tell } from './account-changes.ts';
-import { isOpen, REPEAT_GRACE_MS, type Session } from './model.ts';
+import type { AccountChanges, Change } from './account-changes.ts';
+import { type EndReason, type Proof, REPEAT_GRACE_MS, requireOpen, type Session, type SessionStart } from './model.ts';
 import type { SessionsRepository } from './repository.ts';
 
 /** Sessions stay this long after they expired: an exchange that is under way still finds its row. */
@@ -19,6 +18,12 @@ export interface SessionsDeps {
   now?: () => number;
 }
 
+interface EndAll {
+  /** The one that stays. */
+  except?: string;
+  reason?: EndReason;
+}
+
 /** How sessions begin, go on and end (ASVS 7.2–7.4). Whose they are and why is for others to know. */
 export class SessionsService {
   private readonly now: () => number;
@@ -31,8 +36,8 @@ export class SessionsService {
     return this.deps.repository.byId(id);
   }
 
-  /** Begins a session, in the transaction that found its user entitled to one. */
-  async start(tx: Transaction<Schema>, userId: string): Promise<Session> {
+  /** Begins a session, in the change that found its user entitled to one. */
+  async start({ tx }: Change, userId: string, { proofs, device, address }: SessionStart): Promise<Session> {
     const now = this.now();
     const session: Session = {
       id: Bun.randomUUIDv7(),
@@ -42,6 +47,11 @@ export class SessionsService {
       ended_at: null,
       generation: 1,
       rotated_at: now,
+      device: device ?? null,
+      address: address ?? null,
+      proofs: proofs.join(','),
+      proved_at: now,
+      end_reason: null,
     };
     await this.deps.repository.insert(tx, session);
     return session;
@@ -61,8 +71,7 @@ export class SessionsService {
     if (exchanged) return exchanged;
 
     const session = await this.deps.repository.byId(id);
-    if (!session || session.ended_at !== null) throw new ParleyError('invalid_token');
-    if (!isOpen(session, now)) throw new ParleyError('token_expired');
+    requireOpen(session, now);
     const isRepeat = session.generation === generation + 1 && now - session.rotated_at <= REPEAT_GRACE_MS;
     if (isRepeat) return session;
     if (session.generation <= generation) throw new ParleyError('invalid_token');
@@ -72,20 +81,48 @@ export class SessionsService {
 
   /** Ends one session, and says whether it did: one that is over already stays as it is. */
   end(userId: string, id: string): Promise<boolean> {
-    return this.deps.changes.run((tx, tell) => this.endIn(tx, tell, userId, id));
+    return this.deps.changes.run((change) => this.endIn(change, userId, id));
   }
 
-  /** Ends one session in the transaction of what makes it end. */
-  async endIn(tx: Transaction<Schema>, tell: Tell, userId: string, id: string): Promise<boolean> {
-    const ended = await this.deps.repository.end(tx, userId, id, this.now());
+  /** Ends one session in the change that makes it end. */
+  async endIn({ tx, tell }: Change, userId: string, id: string, reason?: EndReason): Promise<boolean> {
+    const ended = await this.deps.repository.end(tx, userId, id, { now: this.now(), reason });
     if (ended) tell({ kind: 'sessions_ended', user_id: userId, session_ids: [id] });
     return ended;
   }
 
-  /** Ends all of a user's sessions but `except`, in the transaction of what makes them end. */
-  async endAll(tx: Transaction<Schema>, tell: Tell, userId: string, except?: string): Promise<void> {
-    const ended = await this.deps.repository.endAll(tx, userId, this.now(), except);
+  /** Ends all of a user's sessions but `except`, in the change that makes them end. Answers how many. */
+  async endAll({ tx, tell }: Change, userId: string, { except, reason }: EndAll = {}): Promise<number> {
+    const ended = await this.deps.repository.endAll(tx, userId, { now: this.now(), reason }, except);
     if (ended.length > 0) tell({ kind: 'sessions_ended', user_id: userId, session_ids: ended });
+    return ended.length;
+  }
+
+  /** Whether a user has signed in on such a device and from there before. */
+  isFamiliar(
+    tx: Executor,
+    userId: string,
+    { device, address }: { device: string; address?: string },
+  ): Promise<boolean> {
+    return this.deps.repository.isFamiliar(tx, userId, device, address ?? '');
+  }
+
+  /** The sessions of a user that hold at this moment, the one used last first. */
+  list(userId: string): Promise<Session[]> {
+    return this.deps.repository.listOpen(userId, this.now());
+  }
+
+  /** Writes down what was shown for an open session a moment ago. Answers the session, where it is still open. */
+  async prove(
+    { tx, tell }: Change,
+    userId: string,
+    id: string,
+    proofs: readonly Proof[],
+  ): Promise<Session | undefined> {
+    const session = await this.deps.repository.prove(tx, id, { proofs: proofs.join(','), now: this.now() });
+    // What is kept of it in memory may lack what it may do from now on.
+    if (session) tell({ kind: 'user_changed', user_id: userId });
+    return session;
   }
 
   /** Deletes the rows of sessions that are long over, and says how many; to be called now and then. */

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { ERRORS, type ErrorCode, type FieldError } from '../../protocol/errors.ts';
+import { ERRORS, type ErrorCode, type FieldError, type MfaMethod } from '../../protocol/errors.ts';
 import { MAX_NAMED_ERRORS } from '../../protocol/limits.ts';
 
 export interface ErrorDetails {
@@ -9,6 +9,8 @@ export interface ErrorDetails {
   retryAfterMs?: number;
   /** `RateLimit-*` of the limit that was hit. */
   limit?: { points: number; remaining: number };
+  /** What opens the session that waits for a second factor (`mfa_required`). */
+  mfa?: { ticket: string; methods: MfaMethod[]; expires_in: number };
   /** What went wrong inside: logged, never sent. */
   cause?: unknown;
 }

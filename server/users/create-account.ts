@@ -1,15 +1,13 @@
-import type { Transaction } from 'kysely';
 import type { User } from '../../protocol/resources.ts';
 import { violatedColumns } from '../database/database.ts';
-import type { Schema } from '../database/schema.ts';
-import type { AccountChanges, Tell } from '../sessions/account-changes.ts';
+import type { AccountChanges, Change } from '../sessions/account-changes.ts';
 import { ParleyError } from '../shared/errors.ts';
 import { type Account, candidateUsernames, type NewAccount, nameKey } from './model.ts';
 import { presentUser } from './presenter.ts';
 import type { UsersRepository } from './repository.ts';
 
-/** What belongs to a new account and happens in the transaction that makes it. */
-export type Also = (tx: Transaction<Schema>, userId: string, tell: Tell) => Promise<void>;
+/** What belongs to a new account and happens in the change that makes it. */
+export type Also = (change: Change, account: Account) => Promise<void>;
 
 interface Deps {
   repository: UsersRepository;
@@ -29,9 +27,9 @@ export async function createAccount({ repository, changes }: Deps, creation: Cre
   for (const username of candidateUsernames(creation.account)) {
     const row = newRow(creation, username);
     try {
-      await changes.run(async (tx, tell) => {
-        await repository.insert(tx, row);
-        await creation.also?.(tx, row.id, tell);
+      await changes.run(async (change) => {
+        await repository.insert(change.tx, row);
+        await creation.also?.(change, row);
       });
       return presentUser(row);
     } catch (error) {
@@ -84,5 +82,9 @@ function newRow({ account, passwordHash, now }: Creation, username: string): Acc
     is_active: 1,
     created_at: now,
     deleted_at: null,
+    unverified_email: null,
+    email_proven: 0,
+    has_factor: 0,
+    must_change_password: 0,
   };
 }

@@ -101,19 +101,29 @@ export class UsersRepository {
   }
 
   /**
-   * Replaces the hash of an active account where it is still `known`, and says whether it was. Replacing a hash by itself
+   * Replaces the hash of an active account where it is still `known`, and answers the account then. Replacing a hash by itself
    * locks the row: what follows in the transaction is right for the password that was verified before it.
    */
-  async replaceHash(tx: Executor, id: string, known: string, next: string): Promise<boolean> {
-    const replaced = await tx
+  replaceHash(tx: Executor, id: string, known: string, next: string): Promise<Account | undefined> {
+    return tx
       .updateTable('users')
       .set({ password_hash: next })
       .where('id', '=', id)
       .where('password_hash', '=', known)
       .where('is_active', '=', 1)
+      .returningAll()
+      .executeTakeFirst();
+  }
+
+  /** Takes away that the password is to be changed, where that is so. */
+  passwordIsOwn(tx: Executor, id: string): Promise<{ id: string }[]> {
+    return tx
+      .updateTable('users')
+      .set({ must_change_password: 0 })
+      .where('id', '=', id)
+      .where('must_change_password', '=', 1)
       .returning('id')
       .execute();
-    return replaced.length > 0;
   }
 
   /** Active users whose username begins with `prefix`, by username. */

@@ -5,10 +5,11 @@ import type { Bus } from '../bus/bus.ts';
 import type { Config } from '../config/config.ts';
 import type { Executor } from '../database/database.ts';
 import type { RateLimits } from '../limits/rate-limits.ts';
-import type { AccountChanges } from '../sessions/account-changes.ts';
+import type { AccountChanges, Change } from '../sessions/account-changes.ts';
 import type { SessionsService } from '../sessions/sessions.ts';
 import { ParleyError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
+import type { Restriction } from '../shared/restriction.ts';
 import { type Also, assertFree, createAccount, takenOr } from './create-account.ts';
 import { type Account, type Handle, type NewAccount, nameKey, type ProfileChanges, uniqueName } from './model.ts';
 import { presentPublicUser, presentUser } from './presenter.ts';
@@ -93,8 +94,8 @@ export class UsersService {
   }
 
   /** A user as they see themselves. */
-  async self(id: string): Promise<User> {
-    return presentUser(await this.account(id));
+  async self(id: string, restriction?: Restriction): Promise<User> {
+    return presentUser(await this.account(id), restriction);
   }
 
   /** People by the beginning of a name, or one by the whole of an address. */
@@ -124,17 +125,20 @@ export class UsersService {
 
   /**
    * Makes an account nobody's: its names, address and number are free again, its sessions end. The row stays, for the
-   * messages that name it. The caller has asked for the password.
+   * messages that name it. The caller has asked for the password, and writes down what was
+   * done.
    */
-  async remove(id: string): Promise<void> {
-    await this.deps.changes.run(async (tx, tell) => {
+  async remove(id: string, record: (change: Change) => void): Promise<void> {
+    await this.deps.changes.run(async (change) => {
+      const { tx, tell } = change;
       const removed = await this.deps.repository.update(tx, id, {
         ...ANONYMOUS,
         is_active: 0,
         deleted_at: this.now(),
       });
       if (!removed) throw new ParleyError('user_not_found');
-      await this.deps.sessions.endAll(tx, tell, id);
+      await this.deps.sessions.endAll(change, id);
+      record(change);
       tell({ kind: 'user_changed', user_id: id });
     });
     for (const listener of this.deletionListeners) {
@@ -145,9 +149,15 @@ export class UsersService {
 
   /** An account that is not deleted. Fails with `user_not_found`. */
   async account(id: string): Promise<Account> {
-    const account = await this.deps.repository.byId(id);
-    if (!account || account.deleted_at !== null) throw new ParleyError('user_not_found');
+    const account = await this.find(id);
+    if (!account) throw new ParleyError('user_not_found');
     return account;
+  }
+
+  /** An account that is not deleted, or undefined. */
+  async find(id: string): Promise<Account | undefined> {
+    const account = await this.deps.repository.byId(id);
+    return account?.deleted_at === null ? account : undefined;
   }
 
   /** The account that a handle names, or undefined; the first of its fields that is given counts. */
@@ -168,38 +178,58 @@ export class UsersService {
 
   /**
    * Replaces the hash of a password, in a transaction, where the account is active and its hash still the `known` one.
-   * Fails with `invalid_credentials` where it is not: the password was changed, or the account closed, in the meantime.
+   * Answers the account. Fails with `invalid_credentials` where it is not: the password was changed, or the account closed, in
+   * the meantime.
    */
-  async replaceHash(tx: Executor, id: string, known: string, next: string): Promise<void> {
-    const replaced = await this.deps.repository.replaceHash(tx, id, known, next);
-    if (!replaced) throw new ParleyError('invalid_credentials');
+  async replaceHash(tx: Executor, id: string, known: string, next: string): Promise<Account> {
+    const account = await this.deps.repository.replaceHash(tx, id, known, next);
+    if (!account) throw new ParleyError('invalid_credentials');
+    return account;
   }
 
-  /** Sets a hash whatever was there before. */
-  async setHash(tx: Executor, id: string, hash: string): Promise<void> {
-    const updated = await this.deps.repository.update(tx, id, { password_hash: hash });
-    if (!updated) throw new ParleyError('user_not_found');
+  /** Sets a hash whatever was there before. `mustChange`: its owner is to choose another before anything else. */
+  async setHash({ tx, tell }: Change, id: string, hash: string, { mustChange = false } = {}): Promise<Account> {
+    const changes = { password_hash: hash, must_change_password: mustChange ? 1 : 0 } as const;
+    const account = await this.deps.repository.update(tx, id, changes);
+    if (!account) throw new ParleyError('user_not_found');
+    tell({ kind: 'user_changed', user_id: id });
+    return account;
+  }
+
+  /** The password is one that its owner chose: nothing has to be changed before anything else. */
+  async passwordIsOwn({ tx, tell }: Change, id: string): Promise<void> {
+    const [freed] = await this.deps.repository.passwordIsOwn(tx, id);
+    if (freed) tell({ kind: 'user_changed', user_id: id });
   }
 
   setRole(id: string, role: UserRole): Promise<User> {
-    return this.change(id, { role });
+    return this.change(id, { role }, ({ record }) =>
+      record({ kind: 'account.role', subjectId: id, whence: {}, detail: { by: 'operator', role } }),
+    );
   }
 
   /** Closes an account to its owner: no session, no new one. Others still see it, as not active. */
   async deactivate(id: string): Promise<void> {
-    await this.deps.changes.run(async (tx, tell) => {
+    await this.deps.changes.run(async (change) => {
+      const { tx, tell, record } = change;
       const closed = await this.deps.repository.update(tx, id, { is_active: 0 });
       if (!closed) throw new ParleyError('user_not_found');
-      await this.deps.sessions.endAll(tx, tell, id);
+      await this.deps.sessions.endAll(change, id);
+      record({ kind: 'account.deactivated', subjectId: id, whence: {}, detail: { by: 'operator' } });
       tell({ kind: 'user_changed', user_id: id });
     });
   }
 
-  private change(id: string, changes: Parameters<UsersRepository['update']>[2]): Promise<User> {
-    return this.deps.changes.run(async (tx, tell) => {
-      const account = await this.deps.repository.update(tx, id, changes);
+  private change(
+    id: string,
+    changes: Parameters<UsersRepository['update']>[2],
+    also: (change: Change) => void = () => {},
+  ): Promise<User> {
+    return this.deps.changes.run(async (change) => {
+      const account = await this.deps.repository.update(change.tx, id, changes);
       if (!account) throw new ParleyError('user_not_found');
-      tell({ kind: 'user_changed', user_id: id });
+      also(change);
+      change.tell({ kind: 'user_changed', user_id: id });
       return presentUser(account);
     });
   }
@@ -217,4 +247,7 @@ const ANONYMOUS = {
   avatar_url: null,
   status: null,
   role: 'user',
+  unverified_email: null,
+  has_factor: 0,
+  must_change_password: 0,
 } as const;

@@ -1,5 +1,6 @@
 import { type ConversationEvent, type EventKind, kindsOf } from '../chat/events/event.ts';
-import type { Consumer, Outcome } from '../worker/jobs.ts';
+import type { Outcome } from '../shared/outcome.ts';
+import type { Consumer } from '../worker/jobs.ts';
 import { publicAddresses, RefusedAddress } from './addresses.ts';
 import { isWebhookEvent, type Payload, payloadOf, type WebhookEvent } from './payload.ts';
 import { type PostAnswer, post } from './post.ts';

@@ -5,8 +5,9 @@ import { eventually } from '../../tests/support/eventually.ts';
 import type { ConversationEvent, Position } from '../chat/events/event.ts';
 import { SchemaMigrator } from '../database/migrator.ts';
 import type { Actor } from '../shared/actor.ts';
+import type { Outcome } from '../shared/outcome.ts';
 import { buildWorkers } from './create-worker.ts';
-import type { Consumer, Outcome } from './jobs.ts';
+import type { Consumer } from './jobs.ts';
 import { ParkedJobsRepository } from './parked-jobs-repository.ts';
 import type { Workers } from './workers.ts';
 

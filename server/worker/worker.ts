@@ -3,10 +3,11 @@ import type { EventHead } from '../chat/events/event-head.ts';
 import type { PlacedEvent } from '../chat/events/event-page.ts';
 import type { EventFeed } from '../chat/events/feed.ts';
 import type { Logger } from '../shared/logger.ts';
-import type { Consumer, Hint, JobSource, Outcome } from './jobs.ts';
+import type { Outcome } from '../shared/outcome.ts';
+import type { RetryPolicy } from '../shared/retry-policy.ts';
+import type { Consumer, Hint, JobSource } from './jobs.ts';
 import { headOfParked, type ParkedJob } from './model.ts';
 import type { Claim, JobCounts, JobRepository } from './repository.ts';
-import type { RetryPolicy } from './retry-policy.ts';
 
 /** How often what is due is looked for, and how long a hint is waited for at most, in milliseconds. */
 const DUE_POLL_MS = 500;

@@ -45,6 +45,8 @@ describe('signing up', () => {
       phone_number: '+14155552671',
       display_name: 'Ada Lovelace',
       role: 'user',
+      email_verified: false,
+      has_second_factor: false,
       is_active: true,
     });
     expect(body.user.id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);

@@ -3,7 +3,7 @@ import { startApp } from '../../server/app.ts';
 import { loadConfig } from '../../server/config/config.ts';
 import type { Core } from '../../server/core.ts';
 import { createLogger } from '../../server/shared/logger.ts';
-import type { Outcome } from '../../server/worker/jobs.ts';
+import type { Outcome } from '../../server/shared/outcome.ts';
 
 /**
  * The program as it is, with one kind of job more: `tell` asks the URL that it carries, and is done when that answers 200.

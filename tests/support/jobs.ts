@@ -7,8 +7,8 @@ import type { AnyKinds, JobHandler, JobHandlers, JobRun } from '../../server/job
 import { JobQueue, type NewJob } from '../../server/jobs/job-queue.ts';
 import { JobRepository } from '../../server/jobs/job-repository.ts';
 import { JobRunner } from '../../server/jobs/job-runner.ts';
-import type { Outcome } from '../../server/worker/jobs.ts';
-import { RetryPolicy } from '../../server/worker/retry-policy.ts';
+import type { Outcome } from '../../server/shared/outcome.ts';
+import { RetryPolicy } from '../../server/shared/retry-policy.ts';
 import { eventually } from './eventually.ts';
 
 /** The one kind of the tests. */

@@ -1,5 +1,6 @@
 import type { ConversationEvent } from '../../server/chat/events/event.ts';
-import type { Consumer, Outcome } from '../../server/worker/jobs.ts';
+import type { Outcome } from '../../server/shared/outcome.ts';
+import type { Consumer } from '../../server/worker/jobs.ts';
 
 /** Posts every event as it is, for tests that need another consumer than the product has. */
 export class PostingConsumer implements Consumer {

@@ -1,7 +1,9 @@
-import { type Letter, type WrittenLetter, writeLetter } from '../letter.ts';
 import { de } from './de.ts';
 import { en } from './en.ts';
-import type { Phrases, Sender } from './phrases.ts';
+import { type Letter, type WrittenLetter, writeLetter } from './letter.ts';
+import type { LetterName, LetterParameters, Phrases, Sender } from './phrases.ts';
+
+export type { LetterName, LetterParameters };
 
 /** The languages that letters are written in, by their subtags (BCP 47). The first one is for everybody else. */
 const LANGUAGES = { en, de } as const satisfies Record<string, Phrases>;
@@ -12,12 +14,6 @@ export const DEFAULT_LANGUAGE: Language = 'en';
 export function isLanguage(text: string): text is Language {
   return Object.hasOwn(LANGUAGES, text);
 }
-
-/** What a letter of each kind is told beside who sends it. */
-export interface LetterParameters {
-  test: Record<never, never>;
-}
-export type LetterName = keyof LetterParameters;
 
 export function isLetter(text: string): text is LetterName {
   return Object.hasOwn(en, text);

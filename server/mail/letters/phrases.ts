@@ -1,4 +1,4 @@
-import type { Letter } from '../letter.ts';
+import type { Letter } from './letter.ts';
 
 /** What every letter knows. */
 export interface Sender {
@@ -6,7 +6,24 @@ export interface Sender {
   host: string;
 }
 
+export type NewSignIn = {
+  device: string;
+  address: string;
+  /** Milliseconds since the Unix epoch. */
+  at: number;
+};
+
+/** What a letter of each kind is told beside who sends it. */
+export interface LetterParameters {
+  test: Record<string, never>;
+  newSignIn: NewSignIn;
+}
+export type LetterName = keyof LetterParameters;
+
 /** The letters of one language. Each is a plain function: what it is given is shown as text, whatever it holds. */
-export interface Phrases {
-  test(sender: Sender): Letter;
+export type Phrases = { [Name in LetterName]: (parameters: LetterParameters[Name] & Sender) => Letter };
+
+/** A moment as a letter says it: the reader's time zone is not known, so that it is said which one it is. */
+export function moment(at: number, language: string): string {
+  return new Intl.DateTimeFormat(language, { dateStyle: 'long', timeStyle: 'short', timeZone: 'UTC' }).format(at);
 }

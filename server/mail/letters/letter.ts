@@ -35,7 +35,7 @@ function asText({ paragraphs, action, code, footer }: Letter): string {
  * by themselves leave it alone. Styles stand on the elements, since some programs drop those of the head.
  */
 function asHtml({ subject, paragraphs, action, code, footer }: Letter, language: string): string {
-  const parts = paragraphs.map((text) => `<p style="margin:0 0 16px">${Bun.escapeHTML(text)}</p>`);
+  const parts = paragraphs.map((text) => `<p style="margin:0 0 16px;white-space:pre-line">${Bun.escapeHTML(text)}</p>`);
   if (action) {
     const [url, label] = [Bun.escapeHTML(action.url), Bun.escapeHTML(action.label)];
     parts.push(

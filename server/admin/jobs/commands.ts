@@ -1,9 +1,9 @@
-import { Id } from '../../protocol/schemas.ts';
-import { type Command, type Options, type Output, runCommand, UsageError } from '../shared/command-line.ts';
-import type { ParkedJob } from '../worker/model.ts';
-import type { ParkedJobsRepository } from '../worker/parked-jobs-repository.ts';
-import { lineOf, linesOf } from './describe-job.ts';
-import type { ParkedRepository } from './parked-repository.ts';
+import { Id } from '../../../protocol/schemas.ts';
+import { lineOf, linesOf } from '../../jobs/describe-job.ts';
+import type { ParkedRepository } from '../../jobs/parked-repository.ts';
+import { type Command, type Options, type Output, runCommand, UsageError } from '../../shared/command-line.ts';
+import type { ParkedJob } from '../../worker/model.ts';
+import type { ParkedJobsRepository } from '../../worker/parked-jobs-repository.ts';
 
 export interface JobsDeps extends Output {
   /** Messages that a consumer gave up on. */

@@ -84,6 +84,21 @@ test('an answer tells nothing back of the request that TRACE would', async () =>
   expect(text).not.toContain('told-to-nobody');
 });
 
+test('a parameter that is given twice is refused, wherever one is meant, and a body’s says nothing in the query', async () => {
+  for (const path of [
+    '/users?limit=1&limit=2',
+    '/users?query=a&query=b',
+    '/sync?cursor=a&cursor=b',
+    '/sync?limit=1&limit=1',
+  ]) {
+    const { status, body } = await alice.call('GET', path);
+    expect({ path, status, code: body.code }).toEqual({ path, status: 400, code: 'validation_failed' });
+  }
+  const { body } = await alice.call('PATCH', '/users/me?status=of+the+query', { status: 'of the body' });
+  expect(body.status).toBe('of the body');
+  expect((await alice.call('PATCH', '/users/me?status=of+the+query', {})).body.status).toBe('of the body');
+});
+
 describe('a message whose end is not certain', () => {
   const HIDDEN = 'GET /hidden HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n\r\n';
   const POST = 'POST /api/v1/auth/logout HTTP/1.1\r\nHost: HOST\r\n';

@@ -110,7 +110,7 @@ const SECTIONS: Record<string, [level1: number[], level2: number[]]> = {
   '17.2': [[], [1, 2, 3, 4]],
   '17.3': [[], [1, 2]],
 };
-/** What stands between backticks and is a file's name. */
+/** The name of a file, between backticks. */
 const PATH = /(?<=`)(?:[\w.-]+\/[\w./-]+|[\w.-]+\.(?:ts|md|json|yaml)|Dockerfile|Makefile|\.dockerignore)(?=`)/g;
 const STATES = ['met', 'partly', 'not', 'does not apply'] as const;
 type State = (typeof STATES)[number];

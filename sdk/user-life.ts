@@ -139,7 +139,7 @@ function prefixOf(userId: string): string {
   return `${USERS}${userId}/`;
 }
 
-/** What waits keeps which message it answers, and no longer what that says. */
+/** A message that waits keeps which one it answers, and no longer what that says. */
 function withoutQuote(item: Outgoing): Outgoing {
   const { reply_to } = item;
   return reply_to ? { ...item, reply_to: { ...reply_to, sender_username: '', excerpt: '' } } : item;

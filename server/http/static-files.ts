@@ -57,7 +57,7 @@ function answerFile(path: string, caching: string): (c: HttpContext) => Promise<
   };
 }
 
-/** What Bun does not know, and the encoding of XML, which it does not say (ASVS 4.1.1). */
+/** The types that Bun does not know, and the encoding of XML, which it does not say (ASVS 4.1.1). */
 function typeOf(path: string, type: string): string {
   if (path.endsWith('.webmanifest')) return 'application/manifest+json';
   return type === 'image/svg+xml' ? `${type};charset=utf-8` : type;

@@ -126,7 +126,7 @@ test.each(['info', 'trace'])('no token, password or message is ever logged, at %
   expect(telling.exec(lines)?.[0]).toBeUndefined();
 });
 
-test('what is refused is logged with why, and with who asked where that is known', async () => {
+test('a refusal is logged with its reason, and with who asked where that is known', async () => {
   const server = await startServer({ RATE_LIMITS: 'on', LIMIT_PROFILE: '1/1h' });
   const [alice, bob] = await signUpAll(server, 'alice', 'bob');
   const group = await bob.group([alice], 'Crew');
@@ -150,7 +150,7 @@ test('what is refused is logged with why, and with who asked where that is known
   }
 });
 
-test('what a client writes stays inside its field of its line', async () => {
+test('the text of a client stays inside its field of its line', async () => {
   const server = await startServer();
   const forged = '{"level":60,"msg":"cannot go on"}';
   const paths = [`/%0A${encodeURIComponent(forged)}`, `/%0D%0A%1B%5B31m`, '/%E2%80%A8%C2%85', `/%22%7D%0A${forged}`];

@@ -602,7 +602,8 @@ describe('sessions', () => {
     wire.up();
     await Promise.all(over);
     await eventually('it is wiped', async () => !(await kept()).includes('heard before the end'));
-    const left = await storage.list('');
+    expect(await storage.get('session')).toBeUndefined();
+    const left = await storage.list('user/');
     expect(left.map(([key]) => key)).toEqual([expect.stringContaining('/outbox/')]);
     expect(left[0]![1]).toMatchObject({ content: 'an answer that waits', reply_to: { id: quoted.id } });
     expect(JSON.stringify(left)).not.toContain(bob.user.username);

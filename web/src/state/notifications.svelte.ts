@@ -36,7 +36,7 @@ class Notifications {
     parley.on('signed_out', () => this.#takeBack());
   }
 
-  /** What is told holds what messages say, and nobody is signed in any more. */
+  /** They hold what messages say, and nobody is signed in any more. */
   #takeBack(): void {
     this.announced = '';
     for (const shown of this.#shown) shown.close();

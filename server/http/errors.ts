@@ -19,6 +19,7 @@ function fromHttpException({ status }: HTTPException): ParleyError | undefined {
 export function answerError(thrown: unknown, c: HttpContext, failed: (code: ErrorCode) => void): Response {
   const error = (thrown instanceof HTTPException && fromHttpException(thrown)) || toParleyError(thrown);
   failed(error.code);
+  c.set('failure', error.code);
   const cause = error.details.cause ?? (error.code === 'internal' ? thrown : undefined);
   if (cause !== undefined) c.var.log.error({ err: cause }, 'request failed');
   const body: ErrorBody = { code: error.code, message: error.message, request_id: c.var.requestId };

@@ -185,8 +185,8 @@ function gates(route: Route): MiddlewareHandler<HttpEnv>[] {
   const gate: MiddlewareHandler<HttpEnv> = async (c, next) => {
     if (isSignedIn) {
       const caller = await c.var.authenticate();
+      c.set('caller', caller); // the line of a refused request says whose it was, too
       if (kind === 'admin' && caller.role !== 'admin') throw new ParleyError('forbidden');
-      c.set('caller', caller);
     }
     if (hasBody) requireJson(c.req.header('content-type'));
     return reads ? readInTurn(c, reads, next) : next();

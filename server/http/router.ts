@@ -1,5 +1,6 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context } from 'hono';
+import type { ErrorCode } from '../../protocol/errors.ts';
 import type { RateLimits } from '../limits/rate-limits.ts';
 import { validationFailed } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
@@ -39,6 +40,8 @@ export interface HttpEnv {
     secure: boolean;
     /** Finds out who asks, or fails with 401 or `origin_not_allowed`. */
     authenticate: () => Promise<Caller>;
+    /** The code of the failure that is answered: which of its gates refused a request (ASVS 16.3.2, 16.3.3). */
+    failure?: ErrorCode;
     /** Set on routes for those who are signed in. */
     caller: Caller;
     /** Counts one use of a limit, by an address or an account. Fails with `rate_limited` where there were too many. */

@@ -138,7 +138,8 @@ export async function serveHttp<Data>(options: ServeOptions<Data>): Promise<List
 function answerUncaught(error: unknown, log: Logger): Response {
   const body: ErrorBody = { code: 'internal', message: ERRORS.internal.message, request_id: crypto.randomUUID() };
   log.error({ err: error, request_id: body.request_id }, 'request failed');
-  return Response.json(body, { status: ERRORS.internal.status, headers: { 'X-Request-Id': body.request_id } });
+  const headers = { 'X-Request-Id': body.request_id, 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' };
+  return Response.json(body, { status: ERRORS.internal.status, headers });
 }
 
 function streamOf(body: Uint8Array<ArrayBuffer>): ReadableStream<Uint8Array> {

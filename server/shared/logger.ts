@@ -12,7 +12,7 @@ export function createLogger(config: Config['monitoring']): Logger {
   const options = { level: config.log_level, base: undefined, timestamp: pino.stdTimeFunctions.isoTime };
   const usePretty = config.log_format === 'pretty' || (config.log_format === 'auto' && process.stdout.isTTY);
   if (!usePretty) return pino(options, new GatheredLines());
-  return pino(options, pretty({ colorize: true, translateTime: 'SYS:HH:MM:ss', ignore: 'pid,hostname', sync: true }));
+  return pino(options, pretty({ colorize: true, translateTime: 'SYS:HH:MM:ss o', ignore: 'pid,hostname', sync: true }));
 }
 
 /**

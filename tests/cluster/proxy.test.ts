@@ -70,10 +70,31 @@ describe.skipIf(!able)('requests that no node answers well cost nobody else an a
     await attack({ port, isSecure: false });
   });
 
-  test('behind the proxy of docs/OPERATIONS.md', async () => {
-    const port = fixedPort();
-    proxies.push(await startDocumented(port, nodes));
+  test('behind the proxy of docs/OPERATIONS.md, which speaks TLS and nothing that is broken', async () => {
+    const [port, clear] = [fixedPort(), fixedPort()];
+    proxies.push(await startDocumented({ port, clear, nodes }));
     await attack({ port, isSecure: true });
+
+    const speaks = (...how: string[]) =>
+      Bun.spawnSync(['openssl', 's_client', '-connect', `127.0.0.1:${port}`, ...how], { stdin: null, stderr: 'ignore' })
+        .success;
+    expect([speaks('-tls1_3'), speaks('-tls1_2'), speaks('-tls1_2', '-cipher', 'ECDHE+AESGCM')]).toEqual([
+      true,
+      true,
+      true,
+    ]);
+    // Without forward secrecy, with CBC, and older than TLS 1.2.
+    for (const cipher of ['AES128-GCM-SHA256', 'ECDHE-RSA-AES128-SHA'])
+      expect(speaks('-tls1_2', '-cipher', cipher)).toBe(false);
+    expect(speaks('-tls1_1', '-cipher', 'DEFAULT@SECLEVEL=0')).toBe(false);
+
+    const inTheClear = (path: string) => fetch(`http://127.0.0.1:${clear}${path}`, { redirect: 'manual' });
+    const page = await inTheClear('/c/1?x=1');
+    expect([page.status, page.headers.get('location')]).toEqual([301, 'https://chat.example.com/c/1?x=1']);
+    for (const path of ['/api/v1/auth/me', '/ws', '/ws?token=secret', '/api/signup']) {
+      const { status, headers } = await inTheClear(path);
+      expect({ path, status, location: headers.get('location') }).toEqual({ path, status: 403, location: null });
+    }
   });
 
   test('and what the template refuses has the shape of every failure', async () => {
@@ -134,9 +155,16 @@ function sendRaw({ port, isSecure }: Address, text: string): Promise<string> {
   });
 }
 
-/** The example as it is printed, with this machine's addresses and a certificate that nobody signed. */
-async function startDocumented(port: number, nodes: string[]): Promise<{ stop(): Promise<unknown> }> {
-  const [, example = ''] = /```nginx\n(.+?)```/s.exec(readFileSync(OPERATIONS, 'utf8')) ?? [];
+interface Documented {
+  /** Where it speaks TLS, and where not. */
+  port: number;
+  clear: number;
+  nodes: string[];
+}
+
+/** The examples as they are printed, with this machine's addresses and a certificate that nobody signed. */
+async function startDocumented({ port, clear, nodes }: Documented): Promise<{ stop(): Promise<unknown> }> {
+  const examples = [...readFileSync(OPERATIONS, 'utf8').matchAll(/```nginx\n(.+?)```/gs)].map(([, text]) => text);
   const folder = join(temporaryFolder(), 'documented');
   mkdirSync(folder);
   Bun.spawnSync(
@@ -151,13 +179,14 @@ async function startDocumented(port: number, nodes: string[]): Promise<{ stop():
   );
   const place = new Map([
     ['443 ssl', `127.0.0.1:${port} ssl`],
+    ['listen 80;', `listen 127.0.0.1:${clear};`],
     ['10.0.0.11:8080', nodes[0]!],
     ['10.0.0.12:8080', nodes[1]!],
     ['/etc/letsencrypt/live/chat.example.com/fullchain.pem', join(folder, 'cert')],
     ['/etc/letsencrypt/live/chat.example.com/privkey.pem', join(folder, 'key')],
     ['/var/log/nginx/access.log', join(folder, 'access.log')],
   ]);
-  let filledIn = example;
+  let filledIn = examples.join('\n');
   for (const [printed, own] of place) {
     expect(filledIn).toContain(printed);
     filledIn = filledIn.replaceAll(printed, own);

@@ -40,6 +40,9 @@ test('every request has one line, with its id, and what a reader of logs looks f
   const line = (id: string | null | undefined) => lines.find(({ request_id }) => request_id === id);
   expect(line(asked[1]![3])).toMatchObject({ user_id: person.id, address: '198.51.100.1', ms: expect.any(Number) });
   expect(line(asked[3]![3])).not.toHaveProperty('user_id');
+  const codes = asked.map(([, , , id]) => line(id)!.code);
+  const refusals = ['missing_token', 'invalid_json', 'not_found', 'upgrade_required', 'missing_token'];
+  expect(codes).toEqual([undefined, undefined, undefined, ...refusals, undefined]);
   expect(line(asked.at(-1)![3])).toMatchObject({ user_id: person.id, address: '198.51.100.2' });
   for (const { time } of lines) expect(String(time)).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
 });
@@ -121,6 +124,42 @@ test.each(['info', 'trace'])('no token, password or message is ever logged, at %
   }
   const telling = /eyJ[\w-]{10,}\.|\$argon2|\$2[aby]\$|"(password|content|authorization|cookie)"/i;
   expect(telling.exec(lines)?.[0]).toBeUndefined();
+});
+
+test('a refusal is logged with its reason, and with who asked where that is known', async () => {
+  const server = await startServer({ RATE_LIMITS: 'on', LIMIT_PROFILE: '1/1h' });
+  const [alice, bob] = await signUpAll(server, 'alice', 'bob');
+  const group = await bob.group([alice], 'Crew');
+  const refused: [string, string | undefined, string | null][] = [];
+  const ask = async (code: string, who: typeof alice | undefined, method: string, path: string, body?: unknown) => {
+    const answer = await request(server, method, path, { body, token: who?.tokens.access_token });
+    expect(answer.body.code).toBe(code);
+    refused.push([code, who?.id, answer.headers.get('x-request-id')]);
+  };
+  await ask('forbidden', alice, 'PATCH', `/conversations/${group}`, { name: 'Taken over' });
+  await ask('conversation_not_found', alice, 'GET', `/conversations/${crypto.randomUUID()}`);
+  await ask('validation_failed', alice, 'PATCH', '/users/me', { status: 5 });
+  await request(server, 'PATCH', '/users/me', { body: { status: 'once' }, token: alice.tokens.access_token });
+  await ask('rate_limited', alice, 'PATCH', '/users/me', { status: 'twice' });
+  await ask('invalid_token', undefined, 'POST', '/auth/refresh', { refresh_token: 'nonsense' });
+  await server.stop();
+  for (const [code, user_id, request_id] of refused) {
+    const [line, ...others] = requestsOf(server).filter((one) => one.request_id === request_id);
+    expect(others).toEqual([]);
+    expect(line).toMatchObject({ code, address: expect.any(String), ...(user_id && { user_id }) });
+  }
+});
+
+test('the text of a client stays inside its field of its line', async () => {
+  const server = await startServer();
+  const forged = '{"level":60,"msg":"cannot go on"}';
+  const paths = [`/%0A${encodeURIComponent(forged)}`, `/%0D%0A%1B%5B31m`, '/%E2%80%A8%C2%85', `/%22%7D%0A${forged}`];
+  for (const path of paths) await fetch(server.url + path);
+  await server.stop();
+  const written = requestsOf(server).map(({ path }) => String(path));
+  expect(written).toHaveLength(paths.length);
+  // The forged one would be of level 60.
+  expect(server.lines.filter(({ level }) => Number(level) > 30)).toEqual([]);
 });
 
 test('a level leaves out what is below it', async () => {

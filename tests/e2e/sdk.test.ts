@@ -27,6 +27,8 @@ async function restartable(): Promise<TestServer> {
 
 const numbers = (count: number) => Array.from({ length: count }, (_, index) => `message ${index + 1}`);
 
+const changing = (current_password: string) => ({ current_password, new_password: 'another password' });
+
 describe('talking', () => {
   test('a message is pending, sent, delivered and read, and keeps its key', async () => {
     const id = await alice.direct(bob);
@@ -563,14 +565,62 @@ describe('sessions', () => {
     hers.on('signed_out', ({ reason }) => over.resolve(reason));
     wire.down();
     await hers.send(id, 'not lost').saved;
-    const body = { current_password: carol.password, new_password: 'another password' };
-    expect((await carol.call('POST', '/auth/password', body)).status).toBe(200);
+    expect((await carol.call('POST', '/auth/password', changing(carol.password))).status).toBe(200);
     wire.up();
     await over.promise;
     expect(hers.state.get()).toBe('signed_out');
     await hers.login({ email: carol.user.email, password: 'another password' });
     await hers.connect();
     await eventually('the message', async () => (await bob.history(id)).some(({ content }) => content === 'not lost'));
+  });
+
+  test('a session that ends elsewhere leaves nothing on its device that came from the server, in all tabs', async () => {
+    const carol = await signUp(server, 'carol');
+    const id = await carol.direct(bob);
+    await bob.send(id, 'heard before the end');
+    const storage = new MemoryStorage();
+    const wire = new Wire();
+    const one = await online(carol, { storage, WebSocket: wire.WebSocket });
+    const two = client(server, { storage });
+    await two.resume();
+    await two.connect();
+    for (const tab of [one, two]) {
+      await tab.conversations.open(id);
+      await holds(tab, id, 'heard before the end');
+    }
+    const kept = async () => JSON.stringify(await storage.list(''));
+    await eventually('it is stored', async () => (await kept()).includes('heard before the end'));
+    const over = [one, two].map((tab) => {
+      return new Promise<string>((resolve) => void tab.on('signed_out', ({ reason }) => resolve(reason)));
+    });
+    wire.down();
+    const quoted = one.store.messages(id).get().at(-1)!;
+    await one.messages.send(id, 'an answer that waits', { replyTo: quoted.id }).saved;
+    expect(await kept()).toContain('an answer that waits');
+
+    expect((await carol.call('POST', '/auth/password', changing(carol.password))).status).toBe(200);
+    wire.up();
+    await Promise.all(over);
+    await eventually('it is wiped', async () => !(await kept()).includes('heard before the end'));
+    expect(await storage.get('session')).toBeUndefined();
+    const left = await storage.list('user/');
+    expect(left.map(([key]) => key)).toEqual([expect.stringContaining('/outbox/')]);
+    expect(left[0]![1]).toMatchObject({ content: 'an answer that waits', reply_to: { id: quoted.id } });
+    expect(JSON.stringify(left)).not.toContain(bob.user.username);
+    for (const tab of [one, two]) {
+      expect(tab.store.conversations.get()).toEqual([]);
+      expect(tab.store.messages(id).get()).toEqual([]);
+    }
+
+    // The same person again: all of it is fetched anew, and the answer finds what it answers.
+    await one.login({ email: carol.user.email, password: changing('').new_password });
+    await one.connect();
+    await one.conversations.open(id);
+    await eventually('the answer', async () => {
+      return (await bob.history(id)).some(({ reply_to }) => reply_to?.excerpt === 'heard before the end');
+    });
+    await until('all of it', one.store.messages(id), () => contents(one, id).length === 2);
+    expect(contents(one, id)).toEqual(['heard before the end', 'an answer that waits']);
   });
 
   test('another user of the same device finds nothing of the first', async () => {

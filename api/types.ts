@@ -107,7 +107,7 @@ export interface paths {
     put?: never;
     /**
      * Sign in
-     * @description By e-mail address, username or phone number. An unknown account is answered like a wrong password.
+     * @description By e-mail address, username or phone number. An unknown account is answered like a wrong password. A browser’s session of before ends. A `device_token`, or the cookie, of an earlier log-in to the account keeps strangers from using up its tries.
      */
     post: operations['login'];
     delete?: never;
@@ -645,6 +645,17 @@ export interface components {
       }[];
       request_id: string;
     };
+    FirstTokens: {
+      access_token: string;
+      refresh_token: string;
+      /**
+       * @description Seconds until the access token expires
+       * @example 900
+       */
+      expires_in: number;
+      /** @description Send it with the next log-in from this device: what strangers try there does not count for it */
+      device_token: string;
+    };
     Head: {
       /**
        * Format: uuid
@@ -687,6 +698,8 @@ export interface components {
           username?: string;
           phone_number?: string;
           password: string;
+          /** @description `device_token` of an earlier log-in from this device; browsers have it as a cookie */
+          device_token?: string;
         }
       | unknown
       | unknown
@@ -904,6 +917,8 @@ export interface components {
        */
       phone_number?: string;
       display_name?: string;
+      /** @description `device_token` of an earlier log-in from this device; browsers have it as a cookie */
+      device_token?: string;
     };
     ReplyTo: {
       /**
@@ -940,7 +955,7 @@ export interface components {
     /** @description The tokens are set as cookies too, and in no body with `X-Auth-Mode: cookie` */
     SignedIn: {
       user: components['schemas']['User'];
-      tokens?: components['schemas']['Tokens'];
+      tokens?: components['schemas']['FirstTokens'];
     };
     Sync: {
       /** @description Which history this is: another one, and all copies are dropped */

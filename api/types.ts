@@ -645,17 +645,6 @@ export interface components {
       }[];
       request_id: string;
     };
-    FirstTokens: {
-      access_token: string;
-      refresh_token: string;
-      /**
-       * @description Seconds until the access token expires
-       * @example 900
-       */
-      expires_in: number;
-      /** @description Send it with the next log-in from this device: what strangers try there does not count for it */
-      device_token: string;
-    };
     Head: {
       /**
        * Format: uuid
@@ -698,7 +687,7 @@ export interface components {
           username?: string;
           phone_number?: string;
           password: string;
-          /** @description `device_token` of an earlier log-in from this device; browsers have it as a cookie */
+          /** @description `device_token` of the last log-in from this device; empty where there is none yet, to be given one. Browsers have it as a cookie */
           device_token?: string;
         }
       | unknown
@@ -917,7 +906,7 @@ export interface components {
        */
       phone_number?: string;
       display_name?: string;
-      /** @description `device_token` of an earlier log-in from this device; browsers have it as a cookie */
+      /** @description `device_token` of the last log-in from this device; empty where there is none yet, to be given one. Browsers have it as a cookie */
       device_token?: string;
     };
     ReplyTo: {
@@ -955,7 +944,9 @@ export interface components {
     /** @description The tokens are set as cookies too, and in no body with `X-Auth-Mode: cookie` */
     SignedIn: {
       user: components['schemas']['User'];
-      tokens?: components['schemas']['FirstTokens'];
+      tokens?: components['schemas']['Tokens'];
+      /** @description Where the request had one: send this with the next log-in from the same device */
+      device_token?: string;
     };
     Sync: {
       /** @description Which history this is: another one, and all copies are dropped */

@@ -37,14 +37,6 @@ export const Tokens = z
   .meta({ id: 'Tokens' });
 export type Tokens = z.infer<typeof Tokens>;
 
-/** What a log-in gives beside the session's tokens. */
-export const FirstTokens = Tokens.extend({
-  device_token: z.string().meta({
-    description: 'Send it with the next log-in from this device: what strangers try there does not count for it',
-  }),
-}).meta({ id: 'FirstTokens' });
-export type FirstTokens = z.infer<typeof FirstTokens>;
-
 export const ConversationType = z.enum(['direct', 'group']);
 export type ConversationType = z.infer<typeof ConversationType>;
 

@@ -2,7 +2,7 @@ import { backoff } from './backoff.ts';
 import { ParleyError } from './errors.ts';
 import type { Http } from './http.ts';
 import type { Locks } from './locks.ts';
-import type { FirstTokens, Tokens, User } from './protocol.ts';
+import type { Tokens, User } from './protocol.ts';
 import type { Batch, Storage } from './storage/storage.ts';
 
 /** `token`: the SDK keeps the tokens. `cookie`: the browser does, and no script sees them. */
@@ -30,7 +30,7 @@ interface Held {
   expires_at: number;
 }
 
-type Grant = { user: User; tokens?: FirstTokens };
+type Grant = { user: User; tokens?: Tokens; device_token?: string };
 
 export interface SessionOptions {
   http: Http;
@@ -180,9 +180,12 @@ export class Session {
 
   private async begin(path: string, credentials: Registration | Credentials): Promise<User> {
     const { http, storage } = this.options;
-    const body = { ...credentials, device_token: await storage.get(DEVICE_KEY).catch(() => undefined) };
-    const { user, tokens } = await http.request<Grant>('POST', path, { body, headers: this.modeHeaders() });
-    await storage.write({ [LEAVING_KEY]: undefined, [DEVICE_KEY]: tokens?.device_token });
+    const body = { ...credentials, device_token: (await storage.get(DEVICE_KEY).catch(() => {})) ?? '' };
+    const { user, tokens, device_token } = await http.request<Grant>('POST', path, {
+      body,
+      headers: this.modeHeaders(),
+    });
+    await storage.write({ [LEAVING_KEY]: undefined, [DEVICE_KEY]: device_token });
     await this.keep(heldOf(user, tokens));
     return user;
   }

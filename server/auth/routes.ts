@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { MAX_CREDENTIALS_BYTES } from '../../protocol/limits.ts';
 import { DeleteUserBody, LoginBody, PasswordBody, RefreshBody, RegisterBody } from '../../protocol/requests.ts';
-import { FirstTokens, Tokens as TokensAnswer, User } from '../../protocol/resources.ts';
+import { Tokens as TokensAnswer, User } from '../../protocol/resources.ts';
 import { answer } from '../http/declared-answers.ts';
 import type { OriginPolicy } from '../http/origin.ts';
 import { mount, publicRoute, signedInRoute } from '../http/route-kit.ts';
@@ -23,10 +23,19 @@ const authMode = z.object({
   'x-auth-mode': z.string().optional().meta({ description: '`cookie` leaves the tokens out of the body' }),
 });
 
-const SignedInAnswer = z.object({ user: User, tokens: FirstTokens.optional() }).meta({
-  id: 'SignedIn',
-  description: 'The tokens are set as cookies too, and in no body with `X-Auth-Mode: cookie`',
-});
+const SignedInAnswer = z
+  .object({
+    user: User,
+    tokens: TokensAnswer.optional(),
+    device_token: z
+      .string()
+      .optional()
+      .meta({ description: 'Where the request had one: send this with the next log-in from the same device' }),
+  })
+  .meta({
+    id: 'SignedIn',
+    description: 'The tokens are set as cookies too, and in no body with `X-Auth-Mode: cookie`',
+  });
 
 /** What calls have in common that name a password or a refresh token, or answer with tokens. */
 const credentials = { tag: TAG, maxBodyBytes: MAX_CREDENTIALS_BYTES, secret: true };
@@ -145,10 +154,12 @@ export interface AuthRoutesDeps {
 export function authRoutes({ auth, users, tokens, cookies, origins }: AuthRoutesDeps): Router {
   const router = createRouter();
 
-  const signedIn = (c: HttpContext, { user, deviceToken, ...grant }: Arrived) => {
+  /** A token of the device is in the answer for those who know of it: they sent one, be it empty. */
+  const signedIn = (c: HttpContext, { user, deviceToken, ...grant }: Arrived, given: string | undefined) => {
     cookies.set(c, grant);
     cookies.setDevice(c, deviceToken);
-    return wantsCookiesOnly(c) ? { user } : { user, tokens: { ...grant.tokens, device_token: deviceToken } };
+    if (wantsCookiesOnly(c)) return { user };
+    return { user, tokens: grant.tokens, ...(given !== undefined && { device_token: deviceToken }) };
   };
 
   /** What a request that signs in brings with it. Cookies that its page may not use count as if they were not there. */
@@ -157,7 +168,7 @@ export function authRoutes({ auth, users, tokens, cookies, origins }: AuthRoutes
     const mayUseCookies = origins.mayUseCookies(headers);
     return {
       ...visitOf(c),
-      deviceToken: given ?? (mayUseCookies ? deviceCookie(headers) : undefined),
+      deviceToken: given || (mayUseCookies ? deviceCookie(headers) : undefined),
       before: mayUseCookies ? await sessionsOfCookies(headers) : [],
     };
   };
@@ -165,13 +176,13 @@ export function authRoutes({ auth, users, tokens, cookies, origins }: AuthRoutes
   for (const route of [register, signUp]) {
     mount(router, route, async (c) => {
       const { device_token, ...signUp } = c.req.valid('json');
-      return signedIn(c, await auth.register(signUp, await arrivalOf(c, device_token)));
+      return signedIn(c, await auth.register(signUp, await arrivalOf(c, device_token)), device_token);
     });
   }
 
   mount(router, login, async (c) => {
     const { password, device_token, ...handle } = c.req.valid('json');
-    return signedIn(c, await auth.login(handle, password, await arrivalOf(c, device_token)));
+    return signedIn(c, await auth.login(handle, password, await arrivalOf(c, device_token)), device_token);
   });
 
   mount(router, refresh, async (c) => {

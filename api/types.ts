@@ -107,7 +107,7 @@ export interface paths {
     put?: never;
     /**
      * Sign in
-     * @description By e-mail address, username or phone number. An unknown account is answered like a wrong password.
+     * @description By e-mail address, username or phone number. An unknown account is answered like a wrong password. A browser’s session of before ends. A `device_token`, or the cookie, of an earlier log-in to the account keeps strangers from using up its tries.
      */
     post: operations['login'];
     delete?: never;
@@ -687,6 +687,8 @@ export interface components {
           username?: string;
           phone_number?: string;
           password: string;
+          /** @description `device_token` of the last log-in from this device; empty where there is none yet, to be given one. Browsers have it as a cookie */
+          device_token?: string;
         }
       | unknown
       | unknown
@@ -904,6 +906,8 @@ export interface components {
        */
       phone_number?: string;
       display_name?: string;
+      /** @description `device_token` of the last log-in from this device; empty where there is none yet, to be given one. Browsers have it as a cookie */
+      device_token?: string;
     };
     ReplyTo: {
       /**
@@ -941,6 +945,8 @@ export interface components {
     SignedIn: {
       user: components['schemas']['User'];
       tokens?: components['schemas']['Tokens'];
+      /** @description Where the request had one: send this with the next log-in from the same device */
+      device_token?: string;
     };
     Sync: {
       /** @description Which history this is: another one, and all copies are dropped */

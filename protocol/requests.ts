@@ -53,6 +53,12 @@ export const Username = z
 export const DisplayName = text('Display name', DISPLAY_NAME_LENGTH.min, DISPLAY_NAME_LENGTH.max);
 export const GroupName = text('Name', GROUP_NAME_LENGTH.min, GROUP_NAME_LENGTH.max);
 
+/** What this device was given when it last signed in. One that does not hold is as good as none. */
+const deviceToken = z.string().max(4096).optional().meta({
+  description:
+    '`device_token` of the last log-in from this device; empty where there is none yet, to be given one. Browsers have it as a cookie',
+});
+
 export const RegisterBody = z
   .object({
     email: Email,
@@ -60,6 +66,7 @@ export const RegisterBody = z
     username: Username.optional().meta({ description: 'Made from the e-mail address when left out' }),
     phone_number: z.string().max(32).optional().meta({ description: 'E.164', example: '+14155552671' }),
     display_name: DisplayName.optional(),
+    device_token: deviceToken,
   })
   .meta({ id: 'RegisterBody' });
 
@@ -69,6 +76,7 @@ export const LoginBody = z
     username: z.string().max(254).optional(),
     phone_number: z.string().max(32).optional(),
     password: GivenPassword,
+    device_token: deviceToken,
   })
   .refine((body) => body.email !== undefined || body.username !== undefined || body.phone_number !== undefined, {
     error: 'Give an email, a username or a phone_number',

@@ -98,7 +98,7 @@ export class UserLife {
     const { session } = this.options;
     if (!session.user) return;
     this.leave();
-    await session.forget();
+    await session.leave();
   }
 
   /** Forgets the user, in memory. */

@@ -3,6 +3,8 @@ import type { Part } from '../part.ts';
 import type { Sessions } from '../sessions/create-sessions.ts';
 import type { UsersService } from '../users/service.ts';
 import { SessionCookies } from './cookies.ts';
+import { DeviceTokens } from './device-tokens.ts';
+import { PasswordTries } from './password-tries.ts';
 import { Passwords } from './passwords.ts';
 import { authRoutes } from './routes.ts';
 import { loadSecret } from './secret.ts';
@@ -14,14 +16,21 @@ export function createAuth(
   core: Core,
   { users, sessions, changes, cache }: Sessions & { users: UsersService },
 ): Part & { auth: AuthService } {
-  const { config, logger, limits, origins } = core;
-  const tokens = new Tokens({
-    secret: loadSecret(config.auth, config.data.dir),
-    previousSecret: config.auth.jwt_secret_previous,
-    accessExpiryMs: config.auth.jwt_access_expiry,
+  const { config, limits, origins } = core;
+  const secret = loadSecret(config.auth, config.data.dir);
+  const secrets = { secret, previousSecret: config.auth.jwt_secret_previous };
+  const tokens = new Tokens({ ...secrets, accessExpiryMs: config.auth.jwt_access_expiry });
+  const auth = new AuthService({
+    users,
+    sessions,
+    passwords: new Passwords(config.auth),
+    tries: new PasswordTries(limits, secret),
+    tokens,
+    devices: new DeviceTokens(secrets),
+    cache,
+    changes,
+    limits,
   });
-  const passwords = new Passwords(config.auth);
-  const auth = new AuthService({ users, sessions, passwords, tokens, cache, changes, limits, log: logger });
   const cookies = new SessionCookies(config.server.public_url);
   return { auth, routes: [authRoutes({ auth, users, tokens, cookies, origins })] };
 }

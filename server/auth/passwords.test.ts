@@ -4,34 +4,36 @@ import { Passwords } from './passwords.ts';
 const argon2id = new Passwords({ password_hash: 'argon2id', password_hash_concurrency: 2 });
 const bcrypt = new Passwords({ password_hash: 'bcrypt', password_hash_concurrency: 1 });
 
+const asker = { kind: 'stranger', key: '203.0.113.7' } as const;
+
 describe('passwords', () => {
   test('of either kind verify, whichever is configured', async () => {
-    const hashes = [await argon2id.hash('correct horse'), await bcrypt.hash('correct horse')];
+    const hashes = [await argon2id.hash('correct horse', asker), await bcrypt.hash('correct horse', asker)];
     expect(hashes[0]).toStartWith('$argon2id$v=19$m=19456,t=2,p=1$');
     expect(hashes[1]).toStartWith('$2b$10$');
     for (const hash of hashes) {
       for (const passwords of [argon2id, bcrypt]) {
-        expect(await passwords.verify('correct horse', hash)).toBe(true);
-        expect(await passwords.verify('wrong horse', hash)).toBe(false);
+        expect(await passwords.verify('correct horse', hash, asker)).toBe(true);
+        expect(await passwords.verify('wrong horse', hash, asker)).toBe(false);
       }
     }
   });
 
   test('never fit where there is no hash, or one that is no hash', async () => {
-    expect(await argon2id.verify('anything', undefined)).toBe(false);
-    expect(await argon2id.verify('anything', null)).toBe(false);
-    expect(await argon2id.verify('anything', 'plain text')).toBe(false);
+    expect(await argon2id.verify('anything', undefined, asker)).toBe(false);
+    expect(await argon2id.verify('anything', null, asker)).toBe(false);
+    expect(await argon2id.verify('anything', 'plain text', asker)).toBe(false);
   });
 
   test('of more than 72 bytes count to their end with bcrypt too', async () => {
-    const hash = await bcrypt.hash(`${'x'.repeat(80)}a`);
-    expect(await bcrypt.verify(`${'x'.repeat(80)}b`, hash)).toBe(false);
+    const hash = await bcrypt.hash(`${'x'.repeat(80)}a`, asker);
+    expect(await bcrypt.verify(`${'x'.repeat(80)}b`, hash, asker)).toBe(false);
   });
 
   test('are hashed again when their kind is the other, or their cost an older one', async () => {
     const older = await Bun.password.hash('x', { algorithm: 'argon2id', memoryCost: 8192, timeCost: 2 });
     const cheaper = await Bun.password.hash('x', { algorithm: 'bcrypt', cost: 4 });
-    const [new2id, newBcrypt] = [await argon2id.hash('x'), await bcrypt.hash('x')];
+    const [new2id, newBcrypt] = [await argon2id.hash('x', asker), await bcrypt.hash('x', asker)];
     expect([new2id, newBcrypt, older, cheaper].map((hash) => argon2id.needsRehash(hash))).toEqual([
       false,
       true,
@@ -49,7 +51,7 @@ describe('passwords', () => {
   test('that would wait behind a hundred others are refused', async () => {
     const hash = await Bun.password.hash('x', { algorithm: 'bcrypt', cost: 4 });
     const busy = new Passwords({ password_hash: 'argon2id', password_hash_concurrency: 1 });
-    const outcomes = await Promise.allSettled(Array.from({ length: 110 }, () => busy.verify('x', hash)));
+    const outcomes = await Promise.allSettled(Array.from({ length: 110 }, () => busy.verify('x', hash, asker)));
     const refused = outcomes.filter((outcome) => outcome.status === 'rejected');
     expect(refused.length).toBeGreaterThanOrEqual(9);
     expect(refused[0]!.reason).toMatchObject({ code: 'unavailable' });

@@ -1,6 +1,5 @@
-import pLimit, { type LimitFunction } from 'p-limit';
 import type { Config } from '../config/config.ts';
-import { ParleyError } from '../shared/errors.ts';
+import { type Asker, HashQueue } from './hash-queue.ts';
 
 /** OWASP Password Storage Cheat Sheet: Argon2id with 19 MiB and two passes, bcrypt with a work factor of 10. */
 const ARGON2ID = { algorithm: 'argon2id', memoryCost: 19_456, timeCost: 2 } as const;
@@ -9,7 +8,7 @@ const BCRYPT = { algorithm: 'bcrypt', cost: 10 } as const;
 const ARGON2ID_HASH = /^\$argon2id\$v=19\$m=(\d+),t=(\d+),p=\d+\$/;
 const BCRYPT_HASH = /^\$2[aby]\$(\d\d)\$/;
 
-/** Passwords that may wait for each slot before more are refused as `unavailable`. */
+/** Passwords of strangers that may wait for each slot before some are refused as `unavailable`, and as many of those who are known. */
 const WAITING_PER_SLOT = 100;
 
 /**
@@ -18,28 +17,27 @@ const WAITING_PER_SLOT = 100;
  */
 export class Passwords {
   private readonly kind: Config['auth']['password_hash'];
-  private readonly slots: LimitFunction;
-  private readonly maxWaiting: number;
+  private readonly queue: HashQueue;
   /** Verified where there is no account, so that this takes as long as a wrong password (ASVS 6.3.8). */
   private readonly dummy: Promise<string>;
 
   constructor(config: Pick<Config['auth'], 'password_hash' | 'password_hash_concurrency'>) {
     this.kind = config.password_hash;
-    this.slots = pLimit(config.password_hash_concurrency);
-    this.maxWaiting = WAITING_PER_SLOT * config.password_hash_concurrency;
-    this.dummy = this.hash(crypto.randomUUID());
+    const { password_hash_concurrency: atOnce } = config;
+    this.queue = new HashQueue(atOnce, WAITING_PER_SLOT * atOnce);
+    this.dummy = this.hash(crypto.randomUUID(), { kind: 'known', key: '' });
   }
 
   /** A hash of the configured kind. */
-  hash(password: string): Promise<string> {
-    return this.inSlot(() => Bun.password.hash(password, this.kind === 'bcrypt' ? BCRYPT : ARGON2ID));
+  hash(password: string, asker: Asker): Promise<string> {
+    return this.queue.run(asker, () => Bun.password.hash(password, this.kind === 'bcrypt' ? BCRYPT : ARGON2ID));
   }
 
   /** Whether `password` is the one behind `hash`, of either kind. Without a hash: false, after the same time. */
-  async verify(password: string, hash: string | null | undefined): Promise<boolean> {
+  async verify(password: string, hash: string | null | undefined, asker: Asker): Promise<boolean> {
     const known = hash && (ARGON2ID_HASH.test(hash) || BCRYPT_HASH.test(hash)) ? hash : undefined;
     const compared = known ?? (await this.dummy);
-    const matches = await this.inSlot(() => Bun.password.verify(password, compared));
+    const matches = await this.queue.run(asker, () => Bun.password.verify(password, compared));
     return matches && known !== undefined;
   }
 
@@ -48,10 +46,5 @@ export class Passwords {
     if (this.kind === 'bcrypt') return Number(BCRYPT_HASH.exec(hash)?.[1] ?? 0) < BCRYPT.cost;
     const [, memory, passes] = ARGON2ID_HASH.exec(hash) ?? [];
     return Number(memory ?? 0) < ARGON2ID.memoryCost || Number(passes ?? 0) < ARGON2ID.timeCost;
-  }
-
-  private async inSlot<T>(work: () => Promise<T>): Promise<T> {
-    if (this.slots.pendingCount >= this.maxWaiting) throw new ParleyError('unavailable');
-    return await this.slots(work);
   }
 }

@@ -6,12 +6,13 @@ import { answer } from '../http/declared-answers.ts';
 import type { OriginPolicy } from '../http/origin.ts';
 import { mount, publicRoute, signedInRoute } from '../http/route-kit.ts';
 import { createRouter, type HttpContext, type Router } from '../http/router.ts';
-import type { SignedIn, TokenClaims } from '../sessions/model.ts';
+import { addressKey } from '../limits/rate-limits.ts';
+import type { TokenClaims } from '../sessions/model.ts';
 import { ParleyError } from '../shared/errors.ts';
 import type { UsersService } from '../users/service.ts';
 import { assertMayUseCookies, bearerToken } from './authenticate.ts';
-import { accessCookie, refreshCookie, type SessionCookies } from './cookies.ts';
-import type { AuthService } from './service.ts';
+import { deviceCookie, refreshCookie, type SessionCookies, sessionCookies } from './cookies.ts';
+import type { Arrival, Arrived, AuthService, Visit } from './service.ts';
 import type { Tokens } from './tokens.ts';
 
 const TAG = 'Authentication';
@@ -22,10 +23,19 @@ const authMode = z.object({
   'x-auth-mode': z.string().optional().meta({ description: '`cookie` leaves the tokens out of the body' }),
 });
 
-const SignedInAnswer = z.object({ user: User, tokens: TokensAnswer.optional() }).meta({
-  id: 'SignedIn',
-  description: 'The tokens are set as cookies too, and in no body with `X-Auth-Mode: cookie`',
-});
+const SignedInAnswer = z
+  .object({
+    user: User,
+    tokens: TokensAnswer.optional(),
+    device_token: z
+      .string()
+      .optional()
+      .meta({ description: 'Where the request had one: send this with the next log-in from the same device' }),
+  })
+  .meta({
+    id: 'SignedIn',
+    description: 'The tokens are set as cookies too, and in no body with `X-Auth-Mode: cookie`',
+  });
 
 /** What calls have in common that name a password or a refresh token, or answer with tokens. */
 const credentials = { tag: TAG, maxBodyBytes: MAX_CREDENTIALS_BYTES, secret: true };
@@ -59,11 +69,13 @@ const login = publicRoute({
   path: '/api/v1/auth/login',
   operationId: 'login',
   summary: 'Sign in',
-  description: 'By e-mail address, username or phone number. An unknown account is answered like a wrong password.',
+  description:
+    'By e-mail address, username or phone number. An unknown account is answered like a wrong password. A browser’s session ' +
+    'of before ends. A `device_token`, or the cookie, of an earlier log-in to the account keeps strangers from using up ' +
+    'its tries.',
   request: { headers: authMode, body: LoginBody },
   answers: { 200: answer('Signed in', SignedInAnswer) },
   fails: ['invalid_credentials'],
-  limit: 'login',
 });
 
 const refresh = publicRoute({
@@ -83,7 +95,6 @@ const refresh = publicRoute({
     ),
   },
   fails: ['missing_token', 'invalid_token', 'token_expired', 'token_reused', 'origin_not_allowed'],
-  limit: 'refresh',
 });
 
 const logout = publicRoute({
@@ -143,18 +154,35 @@ export interface AuthRoutesDeps {
 export function authRoutes({ auth, users, tokens, cookies, origins }: AuthRoutesDeps): Router {
   const router = createRouter();
 
-  const signedIn = (c: HttpContext, { user, ...grant }: SignedIn) => {
+  /** A token of the device is in the answer for those who know of it: they sent one, be it empty. */
+  const signedIn = (c: HttpContext, { user, deviceToken, ...grant }: Arrived, given: string | undefined) => {
     cookies.set(c, grant);
-    return wantsCookiesOnly(c) ? { user } : { user, tokens: grant.tokens };
+    cookies.setDevice(c, deviceToken);
+    if (wantsCookiesOnly(c)) return { user };
+    return { user, tokens: grant.tokens, ...(given !== undefined && { device_token: deviceToken }) };
+  };
+
+  /** What a request that signs in brings with it. Cookies that its page may not use count as if they were not there. */
+  const arrivalOf = async (c: HttpContext, given: string | undefined): Promise<Arrival> => {
+    const { headers } = c.req.raw;
+    const mayUseCookies = origins.mayUseCookies(headers);
+    return {
+      ...visitOf(c),
+      deviceToken: given || (mayUseCookies ? deviceCookie(headers) : undefined),
+      before: mayUseCookies ? await sessionsOfCookies(headers) : [],
+    };
   };
 
   for (const route of [register, signUp]) {
-    mount(router, route, async (c) => signedIn(c, await auth.register(c.req.valid('json'))));
+    mount(router, route, async (c) => {
+      const { device_token, ...signUp } = c.req.valid('json');
+      return signedIn(c, await auth.register(signUp, await arrivalOf(c, device_token)), device_token);
+    });
   }
 
   mount(router, login, async (c) => {
-    const { password, ...handle } = c.req.valid('json');
-    return signedIn(c, await auth.login(handle, password));
+    const { password, device_token, ...handle } = c.req.valid('json');
+    return signedIn(c, await auth.login(handle, password, await arrivalOf(c, device_token)), device_token);
   });
 
   mount(router, refresh, async (c) => {
@@ -162,44 +190,53 @@ export function authRoutes({ auth, users, tokens, cookies, origins }: AuthRoutes
     const token = given ?? refreshCookie(c.req.raw.headers);
     if (token === undefined) throw new ParleyError('missing_token', 'Sign in first: no refresh token was sent');
     if (given === undefined) assertMayUseCookies(origins, c.req.raw.headers);
-    const grant = await auth.refresh(token);
+    const grant = await auth.refresh(token, visitOf(c));
     cookies.set(c, grant);
     const inCookies = given === undefined || wantsCookiesOnly(c);
     return inCookies ? { success: true as const, expires_in: grant.tokens.expires_in } : grant.tokens;
   });
 
   mount(router, logout, async (c) => {
-    const session = await sessionToLeave(c.req.raw.headers);
-    if (session) await auth.logout(session);
+    for (const session of await sessionsToLeave(c.req.raw.headers)) await auth.logout(session, visitOf(c));
     cookies.clear(c);
     return { success: true };
   });
 
-  /** The session that a sign-out means, by whichever token is there, expired or not. */
-  async function sessionToLeave(headers: Headers): Promise<TokenClaims | undefined> {
+  /** The sessions that a sign-out means, by whichever tokens are there, expired or not. */
+  async function sessionsToLeave(headers: Headers): Promise<TokenClaims[]> {
     const bearer = bearerToken(headers);
-    if (bearer !== undefined) return tokens.readIgnoringExpiry(bearer, 'access');
-    const [access, refresh] = [accessCookie(headers), refreshCookie(headers)];
-    if (access === undefined && refresh === undefined) return undefined;
-    assertMayUseCookies(origins, headers);
-    return (
-      (access && (await tokens.readIgnoringExpiry(access, 'access'))) ||
-      (refresh && (await tokens.readIgnoringExpiry(refresh, 'refresh'))) ||
-      undefined
-    );
+    if (bearer !== undefined) {
+      const session = await tokens.readIgnoringExpiry(bearer, 'access');
+      return session ? [session] : [];
+    }
+    const { access, refresh } = sessionCookies(headers);
+    if (access.length + refresh.length > 0) assertMayUseCookies(origins, headers);
+    return sessionsOfCookies(headers);
+  }
+
+  /** Those that a browser's cookies are of, expired or not: one, unless somebody else gave it cookies too. */
+  async function sessionsOfCookies(headers: Headers): Promise<TokenClaims[]> {
+    const { access, refresh } = sessionCookies(headers);
+    const claims = await Promise.all([
+      ...access.map((token) => tokens.readIgnoringExpiry(token, 'access')),
+      ...refresh.map((token) => tokens.readIgnoringExpiry(token, 'refresh')),
+    ]);
+    const bySession = new Map(claims.flatMap((one) => (one ? [[one.sessionId, one] as const] : [])));
+    return [...bySession.values()];
   }
 
   mount(router, changePassword, async (c) => {
-    const { userId, sessionId } = c.var.caller;
     const { current_password: current, new_password: next } = c.req.valid('json');
-    await auth.changePassword(userId, { current, next }, sessionId);
+    await auth.changePassword(c.var.caller, { current, next }, visitOf(c));
     return { success: true };
   });
 
   mount(router, deleteMe, async (c) => {
-    const { userId } = c.var.caller;
-    await auth.confirmPassword(userId, c.req.valid('json').password);
+    const { userId, sessionId } = c.var.caller;
+    const visit = visitOf(c);
+    await auth.confirmPassword(c.var.caller, c.req.valid('json').password, visit);
     await users.remove(userId);
+    visit.log.info({ user_id: userId, session_id: sessionId }, 'the account was deleted');
     cookies.clear(c);
     return { success: true };
   });
@@ -207,6 +244,11 @@ export function authRoutes({ auth, users, tokens, cookies, origins }: AuthRoutes
   mount(router, getMe, (c) => users.self(c.var.caller.userId));
 
   return router;
+}
+
+function visitOf(c: HttpContext): Visit {
+  const { address } = c.env;
+  return { address: addressKey(address), log: c.var.log.child({ address }) };
 }
 
 function wantsCookiesOnly(c: HttpContext): boolean {

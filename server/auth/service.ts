@@ -1,6 +1,9 @@
+import type { Transaction } from 'kysely';
+import type { ErrorCode } from '../../protocol/errors.ts';
 import type { User, UserRole } from '../../protocol/resources.ts';
+import type { Schema } from '../database/schema.ts';
 import type { RateLimits } from '../limits/rate-limits.ts';
-import type { AccountChanges } from '../sessions/account-changes.ts';
+import type { AccountChanges, Tell } from '../sessions/account-changes.ts';
 import {
   type CheckedSession,
   type Grant,
@@ -13,9 +16,12 @@ import type { SessionCache } from '../sessions/session-cache.ts';
 import type { SessionsService } from '../sessions/sessions.ts';
 import { invalidField, ParleyError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
-import { type Account, type Handle, type NewAccount, uniqueName } from '../users/model.ts';
+import type { Account, Handle, NewAccount } from '../users/model.ts';
 import { toE164 } from '../users/phone.ts';
 import type { UsersService } from '../users/service.ts';
+import type { Device, DeviceTokens } from './device-tokens.ts';
+import type { Asker } from './hash-queue.ts';
+import type { PasswordTries, Try } from './password-tries.ts';
 import type { Passwords } from './passwords.ts';
 import type { Tokens } from './tokens.ts';
 
@@ -23,14 +29,39 @@ export interface AuthDeps {
   users: UsersService;
   sessions: SessionsService;
   passwords: Passwords;
+  tries: PasswordTries;
   tokens: Tokens;
+  devices: DeviceTokens;
   cache: SessionCache;
   changes: AccountChanges;
-  limits: Pick<RateLimits, 'login_account'>;
-  log: Logger;
+  limits: Pick<RateLimits, 'login' | 'refresh'>;
   /** Milliseconds since the Unix epoch. */
   now?: () => number;
 }
+
+/** Where a request comes from that signs in, or names a password. */
+export interface Visit {
+  /** The part of the client's address that counts. */
+  address: string;
+  /** Its lines hold the address and the request's id (ASVS 16.2.1). */
+  log: Logger;
+}
+
+/** A request that signs in. */
+export interface Arrival extends Visit {
+  /** What the device was given at its last log-in. */
+  deviceToken?: string;
+  /** The sessions that the browser was signed in to before, whoever's they are: they end with this one's beginning. */
+  before: TokenClaims[];
+}
+
+/** A session that begins, and by what its device is known from now on. */
+export interface Arrived extends SignedIn {
+  deviceToken: string;
+}
+
+/** Who runs the installation waits behind no stranger. */
+const OPERATOR: Asker = { kind: 'known', key: 'operator' };
 
 /** What somebody signs up with; its shape has been checked, its phone number not yet. */
 export interface SignUp extends Omit<NewAccount, 'role'> {
@@ -46,18 +77,19 @@ export class AuthService {
   }
 
   /** Makes an account and its first session, both or neither. */
-  async register(signUp: SignUp): Promise<SignedIn> {
-    const { account, hash } = await this.prepare(signUp, 'user');
+  async register(signUp: SignUp, arrival: Arrival): Promise<Arrived> {
+    const { account, hash } = await this.prepare(signUp, 'user', { kind: 'stranger', key: arrival.address });
     let session: Session | undefined;
-    const user = await this.deps.users.create(account, hash, async (tx, userId) => {
-      session = await this.deps.sessions.start(tx, userId);
+    const user = await this.deps.users.create(account, hash, async (tx, userId, tell) => {
+      session = await this.begin(tx, tell, userId, arrival);
     });
-    return { user, ...(await this.grant(session!)) };
+    arrival.log.info({ user_id: user.id, session_id: session!.id }, 'signed up');
+    return this.arrived(user, session!, await this.deviceOf(arrival));
   }
 
   /** Makes an account without signing anybody in: for those who run the installation. */
   async createUser(signUp: SignUp, role: UserRole): Promise<User> {
-    const { account, hash } = await this.prepare(signUp, role);
+    const { account, hash } = await this.prepare(signUp, role, OPERATOR);
     return this.deps.users.create(account, hash);
   }
 
@@ -65,57 +97,78 @@ export class AuthService {
    * Signs in. Wrong password, unknown account and closed account are one answer, after the same time (ASVS 6.3.8).
    * Renews a hash that is not of today's kind or cost.
    */
-  async login(handle: Handle, password: string): Promise<SignedIn> {
-    const { users, sessions, changes } = this.deps;
-    const account = await users.accountOf(handle);
-    const { hash } = await this.checkPassword(account, limitKey(account, handle), password);
-    const next = await this.renewed(hash, password);
-    const session = await changes.run(async (tx) => {
+  async login(handle: Handle, password: string, arrival: Arrival): Promise<Arrived> {
+    const { users, changes } = this.deps;
+    const device = await this.deviceOf(arrival);
+    const { account, how, log } = await this.announce(handle, device, arrival);
+    const hash = await this.checkPassword(account, how, password, (code) => log.info({ code }, 'a log-in was refused'));
+    const next = await this.renewed(hash, password, account!.id);
+    const session = await changes.run(async (tx, tell) => {
       await users.replaceHash(tx, account!.id, hash, next);
-      return sessions.start(tx, account!.id);
+      return this.begin(tx, tell, account!.id, arrival);
     });
-    return { user: await users.self(account!.id), ...(await this.grant(session)) };
+    log.info({ session_id: session.id }, 'signed in');
+    return this.arrived(await users.self(account!.id), session, device);
   }
 
-  /** Exchanges a refresh token for new tokens of the same session. */
-  async refresh(refreshToken: string): Promise<Grant> {
-    const { userId, sessionId, generation } = await this.deps.tokens.readRefresh(refreshToken);
-    return this.grant(await this.deps.sessions.exchange(userId, sessionId, generation));
+  /**
+   * Exchanges a refresh token for new tokens of the same session. A token of ours counts for its session, what is none for
+   * the address: nobody's nonsense keeps those beside them from theirs.
+   */
+  async refresh(refreshToken: string, { address, log }: Visit): Promise<Grant> {
+    const { tokens, sessions, limits } = this.deps;
+    let about: object = {};
+    try {
+      const claims = await tokens.readRefresh(refreshToken).catch(async (error) => {
+        await limits.refresh?.take(address);
+        throw error;
+      });
+      const { userId, sessionId, generation } = claims;
+      about = { user_id: userId, session_id: sessionId };
+      await limits.refresh?.take(`session ${sessionId}`);
+      return await this.grant(await sessions.exchange(userId, sessionId, generation));
+    } catch (error) {
+      const code = error instanceof ParleyError ? error.code : undefined;
+      if (code === 'token_reused') log.warn(about, 'a refresh token was used again: its session is ended');
+      else if (code) log.info({ ...about, code }, 'a refresh was refused');
+      throw error;
+    }
   }
 
   /** Ends the session that a token belongs to, also when the token has expired. */
-  async logout({ userId, sessionId }: TokenClaims): Promise<void> {
-    await this.deps.sessions.end(userId, sessionId);
+  async logout({ userId, sessionId }: TokenClaims, { log }: Visit): Promise<void> {
+    const ended = await this.deps.sessions.end(userId, sessionId);
+    if (ended) log.info({ user_id: userId, session_id: sessionId }, 'signed out');
   }
 
-  /** Changes a password and ends every session but `keptSessionId` (ASVS 7.4.3). */
-  async changePassword(
-    userId: string,
-    passwords: { current: string; next: string },
-    keptSessionId: string,
-  ): Promise<void> {
+  /** Changes a password and ends every session but the one that asks (ASVS 7.4.3). */
+  async changePassword(caller: TokenClaims, passwords: { current: string; next: string }, visit: Visit): Promise<void> {
     const { users, sessions, changes } = this.deps;
-    const known = await this.confirmPassword(userId, passwords.current);
-    const hash = await this.deps.passwords.hash(passwords.next);
+    const { userId, sessionId } = caller;
+    const known = await this.confirmPassword(caller, passwords.current, visit);
+    const hash = await this.deps.passwords.hash(passwords.next, { kind: 'known', key: userId });
     await changes.run(async (tx, tell) => {
       await users.replaceHash(tx, userId, known, hash);
-      await sessions.endAll(tx, tell, userId, keptSessionId);
+      await sessions.endAll(tx, tell, userId, sessionId);
     });
+    visit.log.info({ user_id: userId, session_id: sessionId }, 'the password was changed');
   }
 
   /** Gives an account another password and ends all of its sessions: for those who run the installation. */
   async resetPassword(userId: string, password: string): Promise<void> {
-    const hash = await this.deps.passwords.hash(password);
+    const hash = await this.deps.passwords.hash(password, OPERATOR);
     await this.deps.changes.run(async (tx, tell) => {
       await this.deps.users.setHash(tx, userId, hash);
       await this.deps.sessions.endAll(tx, tell, userId);
     });
   }
 
-  /** Asks who is signed in for the password again, under the limit of log-ins. Answers the hash that it fits. */
-  async confirmPassword(userId: string, password: string): Promise<string> {
+  /** Asks who is signed in for the password again. Answers the hash that it fits. */
+  async confirmPassword({ userId, sessionId }: TokenClaims, password: string, { log }: Visit): Promise<string> {
     const account = await this.deps.users.account(userId);
-    return (await this.checkPassword(account, userId, password)).hash;
+    return this.checkPassword(account, this.deps.tries.bySession(userId, sessionId), password, (code) =>
+      log.info({ user_id: userId, session_id: sessionId, code }, 'a password was refused'),
+    );
   }
 
   /**
@@ -154,34 +207,87 @@ export class AuthService {
     return this.deps.cache.hasLookedUp(sessionId);
   }
 
-  private async prepare({ password, ...given }: SignUp, role: UserRole) {
+  /**
+   * Finds whose password is about to be tried, and how that counts. A device that has signed in to the account before counts
+   * for itself, whoever else comes from its address. Its lines in the log never hold what was typed (ASVS 16.2.5, 16.3.1).
+   */
+  private async announce(handle: Handle, device: Device | undefined, { address, log }: Arrival) {
+    const { users, tries, limits } = this.deps;
+    const countAddress = async () => {
+      try {
+        await limits.login?.take(address);
+      } catch (error) {
+        if (error instanceof ParleyError) log.info({ code: error.code }, 'a log-in was refused');
+        throw error;
+      }
+    };
+    // Whoever shows no device is counted before anything is looked up.
+    if (!device) await countAddress();
+    const account = await users.accountOf(handle);
+    const isKnown = account !== undefined && device?.userIds.includes(account.id) === true;
+    if (device && !isKnown) await countAddress();
+    const name = tries.nameOf(account, handle);
+    return {
+      account,
+      how: isKnown ? tries.byDevice(account.id, device!.id) : tries.byStranger(name, address),
+      log: log.child({ ...(account ? { user_id: account.id } : { account_hash: name }), known_device: isKnown }),
+    };
+  }
+
+  /** The device that a request says it is, where that is true. */
+  private async deviceOf({ deviceToken }: Arrival): Promise<Device | undefined> {
+    return deviceToken === undefined ? undefined : this.deps.devices.read(deviceToken);
+  }
+
+  /** Begins a session, and ends those that its browser leaves by it. */
+  private async begin(tx: Transaction<Schema>, tell: Tell, userId: string, { before }: Arrival): Promise<Session> {
+    const { sessions } = this.deps;
+    for (const left of before) await sessions.endIn(tx, tell, left.userId, left.sessionId);
+    return sessions.start(tx, userId);
+  }
+
+  private async arrived(user: User, session: Session, device: Device | undefined): Promise<Arrived> {
+    const deviceToken = await this.deps.devices.issue(user.id, device);
+    return { user, deviceToken, ...(await this.grant(session)) };
+  }
+
+  private async prepare({ password, ...given }: SignUp, role: UserRole, asker: Asker) {
     const phone_number = given.phone_number === undefined ? undefined : toE164(given.phone_number);
     if (given.phone_number !== undefined && phone_number === undefined) {
       throw invalidField('phone_number', 'Phone number must be a valid one in E.164, such as +14155552671');
     }
     const account: NewAccount = { ...given, phone_number, role };
     await this.deps.users.assertFree(account); // before the hash, which is dear
-    return { account, hash: await this.deps.passwords.hash(password) };
+    return { account, hash: await this.deps.passwords.hash(password, asker) };
   }
 
-  private async checkPassword(account: Account | undefined, key: string, password: string): Promise<{ hash: string }> {
-    const { limits, passwords, log } = this.deps;
-    await limits.login_account?.take(key);
+  /** The hash that a password fits. Fails with `invalid_credentials`, or where it may not be tried; `refused` is told why. */
+  private async checkPassword(
+    account: Account | undefined,
+    how: Try,
+    password: string,
+    refused: (code: ErrorCode) => void,
+  ): Promise<string> {
+    const { tries, passwords } = this.deps;
     const hash = account?.password_hash;
-    const matches = await passwords.verify(password, hash);
-    if (!account || !hash || !matches || !account.is_active) {
-      log.info({ user_id: account?.id }, 'a password was refused');
-      throw new ParleyError('invalid_credentials');
+    try {
+      const isRight = await tries.judge(how, async () => {
+        const matches = await passwords.verify(password, hash, how.asker);
+        return matches && account?.is_active === 1;
+      });
+      if (!isRight) throw new ParleyError('invalid_credentials');
+      return hash!;
+    } catch (error) {
+      if (error instanceof ParleyError) refused(error.code);
+      throw error;
     }
-    await limits.login_account?.reset(key);
-    return { hash };
   }
 
   /** The hash to keep from now on. Too busy to renew it is no reason to refuse who has the right password. */
-  private async renewed(hash: string, password: string): Promise<string> {
+  private async renewed(hash: string, password: string, userId: string): Promise<string> {
     if (!this.deps.passwords.needsRehash(hash)) return hash;
     try {
-      return await this.deps.passwords.hash(password);
+      return await this.deps.passwords.hash(password, { kind: 'known', key: userId });
     } catch (error) {
       if (error instanceof ParleyError && error.code === 'unavailable') return hash;
       throw error;
@@ -191,17 +297,6 @@ export class AuthService {
   private async grant(session: Session): Promise<Grant> {
     return { tokens: await this.deps.tokens.issue(session), expiresAt: session.expires_at };
   }
-}
-
-/**
- * Tries count for the account, by whichever of its names it is called; for one that is not there by the name itself, with
- * all of its spellings alike: else they would tell, by when they are too many, whether there is an account.
- */
-function limitKey(account: Account | undefined, handle: Handle): string {
-  if (account) return account.id;
-  const name = uniqueName(handle);
-  if (name) return `${name.column}:${name.value}`;
-  return `none:${(handle.email ?? handle.username ?? handle.phone_number ?? '').trim().toLowerCase()}`;
 }
 
 function noSuchSession(error: unknown): never {

@@ -7,6 +7,8 @@ import { ParleyError } from '../shared/errors.ts';
 import { VerifiedTokens } from './verified-tokens.ts';
 
 const ISSUER = 'parley';
+/** Whom the tokens of sessions are for: this program's own interface, and nothing else that knows the secret. */
+const AUDIENCE = 'parley';
 const ALGORITHM = 'HS256';
 
 export type TokenType = 'access' | 'refresh';
@@ -32,8 +34,8 @@ interface ReadClaims extends TokenClaims {
 }
 
 /**
- * Access and refresh tokens: JWTs (RFC 7519) with one algorithm, one issuer, and a type that keeps either from being
- * taken for the other (RFC 8725 §3.1, §3.11; ASVS 9.1, 9.2).
+ * Access and refresh tokens: JWTs (RFC 7519) with one algorithm, one issuer, one audience, and a type that keeps either from
+ * being taken for the other (RFC 8725 §3.1, §3.9, §3.11; ASVS 9.1, 9.2).
  */
 export class Tokens {
   private readonly keys: [KeyObject, ...KeyObject[]];
@@ -96,8 +98,10 @@ export class Tokens {
 
   private async read(token: string, type: TokenType, at: Date): Promise<ReadClaims> {
     const payload = await this.verify(token, at);
-    const { sub, sid, typ, gen, exp } = payload;
+    const { sub, sid, typ, gen, exp, aud } = payload;
     const [user, session] = [Id.safeParse(sub), Id.safeParse(sid)];
+    // Tokens of before there was an audience say none: they hold until they expire, one JWT_REFRESH_EXPIRY at most.
+    if (aud !== undefined && aud !== AUDIENCE) throw new ParleyError('invalid_token');
     if (typ !== type || !user.success || !session.success) throw new ParleyError('invalid_token');
     return { userId: user.data, sessionId: session.data, generation: gen, expiresAt: exp! * 1000 };
   }
@@ -121,6 +125,7 @@ export class Tokens {
     return new SignJWT(claims)
       .setProtectedHeader({ alg: ALGORITHM, typ: 'JWT' })
       .setIssuer(ISSUER)
+      .setAudience(AUDIENCE)
       .setIssuedAt(Math.floor(issuedAt / 1000))
       .setExpirationTime(Math.ceil(expiresAt / 1000)) // up: the session's row is exact, and has the last word
       .sign(this.keys[0]);

@@ -241,6 +241,7 @@ const SETTINGS = {
     register: setting('LIMIT_REGISTER', '30/1h', limit),
     login: setting('LIMIT_LOGIN', '60/5m', limit),
     login_account: setting('LIMIT_LOGIN_ACCOUNT', '10/5m', limit),
+    login_account_strangers: setting('LIMIT_LOGIN_ACCOUNT_STRANGERS', '300/1h', limit),
     refresh: setting('LIMIT_REFRESH', '300/5m', limit),
     email_lookup: setting('LIMIT_EMAIL_LOOKUP', '30/5m', limit),
     reads: setting('LIMIT_READS', '50/1s', limit),

@@ -42,6 +42,11 @@ export class RateLimit {
     }
   }
 
+  /** Takes back uses that were counted, as where what was counted did not come about. */
+  async giveBack(key: string, points = 1): Promise<void> {
+    await this.limiter.reward(key, points);
+  }
+
   /** Forgets what was counted for `key`, as after a log-in that succeeded. */
   async reset(key: string): Promise<void> {
     await this.limiter.delete(key);

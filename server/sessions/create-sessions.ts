@@ -18,10 +18,10 @@ export interface Sessions extends Part {
 }
 
 /** Sessions: what it means to be signed in, below accounts and the ways of signing in. */
-export function createSessions({ config, logger, database, bus, redis }: Core): Sessions {
+export function createSessions({ config, database, bus, redis }: Core): Sessions {
   const changes = new AccountChanges(database, bus);
   const repository = new SessionsRepository(database);
-  const sessions = new SessionsService({ repository, changes, config: config.auth, log: logger });
+  const sessions = new SessionsService({ repository, changes, config: config.auth });
   return {
     sessions,
     changes,

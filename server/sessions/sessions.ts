@@ -2,7 +2,6 @@ import type { Transaction } from 'kysely';
 import type { Config } from '../config/config.ts';
 import type { Schema } from '../database/schema.ts';
 import { ParleyError } from '../shared/errors.ts';
-import type { Logger } from '../shared/logger.ts';
 import { sweep } from '../shared/sweep.ts';
 import type { AccountChanges, Tell } from './account-changes.ts';
 import { isOpen, REPEAT_GRACE_MS, type Session } from './model.ts';
@@ -16,7 +15,6 @@ export interface SessionsDeps {
   repository: SessionsRepository;
   changes: AccountChanges;
   config: Pick<Config['auth'], 'jwt_refresh_expiry' | 'session_max_age'>;
-  log: Logger;
   /** Milliseconds since the Unix epoch. */
   now?: () => number;
 }
@@ -68,17 +66,20 @@ export class SessionsService {
     const isRepeat = session.generation === generation + 1 && now - session.rotated_at <= REPEAT_GRACE_MS;
     if (isRepeat) return session;
     if (session.generation <= generation) throw new ParleyError('invalid_token');
-    this.deps.log.warn({ user_id: userId, session_id: id }, 'a refresh token was used again: its session is ended');
     await this.end(userId, id);
     throw new ParleyError('token_reused');
   }
 
-  /** Ends one session. One that is over already stays as it is. */
-  async end(userId: string, id: string): Promise<void> {
-    await this.deps.changes.run(async (tx, tell) => {
-      const ended = await this.deps.repository.end(tx, userId, id, this.now());
-      if (ended) tell({ kind: 'sessions_ended', user_id: userId, session_ids: [id] });
-    });
+  /** Ends one session, and says whether it did: one that is over already stays as it is. */
+  end(userId: string, id: string): Promise<boolean> {
+    return this.deps.changes.run((tx, tell) => this.endIn(tx, tell, userId, id));
+  }
+
+  /** Ends one session in the transaction of what makes it end. */
+  async endIn(tx: Transaction<Schema>, tell: Tell, userId: string, id: string): Promise<boolean> {
+    const ended = await this.deps.repository.end(tx, userId, id, this.now());
+    if (ended) tell({ kind: 'sessions_ended', user_id: userId, session_ids: [id] });
+    return ended;
   }
 
   /** Ends all of a user's sessions but `except`, in the transaction of what makes them end. */

@@ -72,6 +72,7 @@ describe('a wrong setting stops the start with one line that names it:', () => {
     ['LIMIT_REGISTER', '30'],
     ['LIMIT_LOGIN', '0/1m'],
     ['LIMIT_LOGIN_ACCOUNT', '3 a minute'],
+    ['LIMIT_LOGIN_ACCOUNT_STRANGERS', '300'],
     ['LIMIT_REFRESH', '3/1ms'],
     ['LIMIT_EMAIL_LOOKUP', 'off'],
     ['LIMIT_READS', '50'],

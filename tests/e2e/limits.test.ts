@@ -117,11 +117,20 @@ describe('by account', () => {
     const handles = [{ email }, { username }, { username: username.toUpperCase() }];
     await exhaust(3, 401, (n) => login({ ...handles[n % 3], password: 'wrong horse battery' }));
     expectLimited(await login({ email, password }), 3);
-    expectLimited(await person.call('DELETE', '/users/me', { password: 'wrong' }), 3);
-    const change = { current_password: 'wrong', new_password: 'another horse' };
-    expectLimited(await person.call('POST', '/auth/password', change), 3);
     expect((await person.call('GET', '/auth/me')).status).toBe(200);
     expect((await login({ email: alice.user.email, password })).status).toBe(200);
+  });
+
+  test('passwords tried by somebody signed in are limited, at a change of it and at a deletion together', async () => {
+    const person = await signUp(server);
+    const change = { current_password: 'wrong', new_password: 'another horse' };
+    await exhaust(3, 401, (n) =>
+      n % 2 === 0
+        ? person.call('POST', '/auth/password', change)
+        : person.call('DELETE', '/users/me', { password: 'x' }),
+    );
+    expectLimited(await person.call('DELETE', '/users/me', { password }), 3);
+    expect((await login({ email: person.user.email, password })).status).toBe(200);
   });
 
   test('a name without an account is limited like one', async () => {

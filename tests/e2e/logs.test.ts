@@ -47,6 +47,63 @@ test('every request has one line, with its id, and what a reader of logs looks f
   for (const { time } of lines) expect(String(time)).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
 });
 
+test('every log-in, and whatever else is done with a password or a session, has a line of its own', async () => {
+  const server = await startServer({ TRUST_PROXY: 'loopback', RATE_LIMITS: 'on', LIMIT_LOGIN_ACCOUNT: '2/1m' });
+  const expected: [msg: string, id: string | null, fields: object][] = [];
+  let address = '198.51.100.7';
+  const ask = async (method: string, path: string, body: unknown, lines: [string, object][], token?: string) => {
+    const answer = await request(server, method, path, { body, token, headers: { 'X-Forwarded-For': address } });
+    for (const [msg, fields] of lines) expected.push([msg, answer.headers.get('x-request-id'), { ...fields, address }]);
+    return answer.body;
+  };
+  const login = (body: object, ...lines: [string, object][]) => ask('POST', '/auth/login', body, lines);
+
+  const account = { email: 'audited@example.com', password: 'correct horse battery', device_token: '' };
+  const made = await ask('POST', '/auth/register', account, [['signed up', {}]]);
+  const user_id = made.user.id;
+  const code = 'invalid_credentials';
+  const refused = (fields: object): [string, object] => ['a log-in was refused', { user_id, ...fields }];
+  address = '2001:db8:1:2::7';
+  await login({ ...account, password: 'wrong' }, refused({ code, known_device: false }));
+  const { device_token } = await login(account, ['signed in', { user_id, known_device: false }]);
+  for (let n = 0; n < 2; n++) await login({ ...account, password: 'wrong' }, refused({ code }));
+  await login(account, refused({ code: 'rate_limited' }));
+  const known = { ...account, device_token };
+  const again = await login(known, ['signed in', { user_id, known_device: true }]);
+
+  // The password where the name should be: nobody reads it in the log.
+  const typed = ['pa55word-in-the-wrong-field', 'PA55word-in-the-WRONG-field', 'with spaces, my secret'];
+  const hash = expect.stringMatching(/^nobody-[\w-]{22}$/);
+  for (const username of typed)
+    await login({ username, password: 'x' }, ['a log-in was refused', { code, account_hash: hash }]);
+
+  const refresh = (refresh_token: string, ...lines: [string, object][]) =>
+    ask('POST', '/auth/refresh', { refresh_token }, lines);
+  await refresh('nonsense', ['a refresh was refused', { code: 'invalid_token' }]);
+  const next = await refresh(again.tokens.refresh_token);
+  await refresh(next.refresh_token);
+  await refresh(again.tokens.refresh_token, ['a refresh token was used again: its session is ended', { user_id }]);
+  await refresh(next.refresh_token, ['a refresh was refused', { user_id, code: 'invalid_token' }]);
+
+  const token = made.tokens.access_token;
+  const wrong = { current_password: 'wrong', new_password: 'battery horse staple' };
+  await ask('POST', '/auth/password', wrong, [['a password was refused', { user_id, code }]], token);
+  const right = { ...wrong, current_password: account.password };
+  await ask('POST', '/auth/password', right, [['the password was changed', { user_id }]], token);
+  const last = await login({ ...known, password: right.new_password }, ['signed in', { user_id }]);
+  await ask('POST', '/auth/logout', undefined, [['signed out', { user_id }]], last.tokens.access_token);
+  await ask('DELETE', '/users/me', { password: right.new_password }, [['the account was deleted', { user_id }]], token);
+  await server.stop();
+
+  const lines = server.lines.map((line) => JSON.stringify(line)).join('\n');
+  for (const text of [...typed, account.email]) expect(lines.toLowerCase()).not.toContain(text.toLowerCase());
+  const hashes = server.lines.flatMap(({ account_hash }) => account_hash ?? []);
+  expect([hashes.length, new Set(hashes).size]).toEqual([3, 2]);
+  for (const [msg, request_id, fields] of expected) {
+    expect(server.lines.filter((line) => line.msg === msg && line.request_id === request_id)).toMatchObject([fields]);
+  }
+});
+
 test.each(['info', 'trace'])('no token, password or message is ever logged, at %s', async (LOG_LEVEL) => {
   const server = await startServer({ LOG_LEVEL });
   const [alice, bob] = await signUpAll(server, 'alice', 'bob');
@@ -66,9 +123,14 @@ test.each(['info', 'trace'])('no token, password or message is ever logged, at %
     request(server, method, path, { body, token, headers });
 
   // Signing up and in, rightly and wrongly.
-  const account = { email: 'watched@example.com', password: secret('password', 'Pw-8c1f-watched-secret') };
+  const account = {
+    email: 'watched@example.com',
+    password: secret('password', 'Pw-8c1f-watched-secret'),
+    device_token: '',
+  };
   const { body: made } = await ask('POST', '/auth/register', account);
   tokens('first', made.tokens);
+  secret('device token', made.device_token.split('.')[1]);
   await ask('POST', '/auth/register', account);
   await ask('POST', '/auth/register', { ...account, email: 5 });
   await ask('POST', '/auth/register', `{"password":"${account.password}"`);

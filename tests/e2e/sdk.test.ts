@@ -4,7 +4,7 @@ import { FileStorage } from '../../sdk/file.ts';
 import { createClient, MemoryStorage, ParleyError, type ParleyEvent } from '../../sdk/index.ts';
 import { agrees, CookieJar, client, contents, endClients, holds, online, until, Wire } from '../../sdk/test-support.ts';
 import { eventually } from '../support/eventually.ts';
-import { type Person, signUp, signUpAll } from '../support/people.ts';
+import { type Person, request, signUp, signUpAll } from '../support/people.ts';
 import { fixedPort } from '../support/ports.ts';
 import { endServers, onCluster, startServer, type TestServer, temporaryFolder } from '../support/server.ts';
 import { openStored } from '../support/stored.ts';
@@ -547,7 +547,9 @@ describe('sessions', () => {
     await one.logout();
     expect(await over.promise).toBe('logout');
     expect(one.store.conversations.get()).toEqual([]);
-    await eventually('nothing is left', async () => (await storage.list('')).length === 0);
+    // But for what says that this device has signed in before, and nobody in.
+    const left = async () => (await storage.list('')).map(([key]) => key);
+    await eventually('nothing is left', async () => (await left()).join() === 'device');
     expect([one.state.get(), two.state.get()]).toEqual(['signed_out', 'signed_out']);
     expect(one.user).toBeUndefined();
     expect(() => one.send(id, 'late')).toThrow(ParleyError);
@@ -621,6 +623,47 @@ describe('sessions', () => {
     });
     await until('all of it', one.store.messages(id), () => contents(one, id).length === 2);
     expect(contents(one, id)).toEqual(['heard before the end', 'an answer that waits']);
+  });
+
+  test('a device that signed in before does so again, whatever strangers try meanwhile', async () => {
+    const own = await startServer({ RATE_LIMITS: 'on', LIMIT_LOGIN_ACCOUNT: '2/1m' });
+    const [carol] = await signUpAll(own, 'carol');
+    const credentials = { email: carol.user.email, password: carol.password };
+    const storage = new MemoryStorage();
+    const hers = client(own, { storage });
+    await hers.account.login(credentials);
+    await hers.account.logout();
+    const stranger = client(own);
+    for (const code of ['invalid_credentials', 'invalid_credentials', 'rate_limited']) {
+      await expect(stranger.account.login({ ...credentials, password: 'wrong' })).rejects.toMatchObject({ code });
+    }
+    await expect(stranger.account.login(credentials)).rejects.toMatchObject({ code: 'rate_limited', action: 'retry' });
+    expect(await client(own, { storage }).account.login(credentials)).toMatchObject({ id: carol.id });
+  });
+
+  test('signing in anew ends the session of before, at the server too', async () => {
+    const storage = new MemoryStorage();
+    const one = client(server, { storage });
+    await one.account.login({ email: alice.user.email, password: alice.password });
+    const { tokens } = (await storage.get('session')) as { tokens: { access_token: string } };
+    const whoAmI = () => request(server, 'GET', '/auth/me', { token: tokens.access_token });
+    expect((await whoAmI()).status).toBe(200);
+    await one.account.login({ email: bob.user.email, password: bob.password });
+    await eventually('the session ends', async () => (await whoAmI()).status === 401);
+    expect((await one.api.me()).id).toBe(bob.id);
+  });
+
+  test('another user who signs in is not signed out by the tabs of the first', async () => {
+    const storage = new MemoryStorage();
+    const one = client(server, { storage });
+    await one.account.login({ email: alice.user.email, password: alice.password });
+    const two = client(server, { storage });
+    await two.account.resume();
+    const over = Promise.withResolvers<string>();
+    two.on('signed_out', ({ reason }) => over.resolve(reason));
+    await one.account.login({ email: bob.user.email, password: bob.password });
+    expect(await over.promise).toBe('another_user');
+    expect(await client(server, { storage }).account.resume()).toMatchObject({ id: bob.id });
   });
 
   test('another user of the same device finds nothing of the first', async () => {

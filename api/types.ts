@@ -1082,7 +1082,7 @@ export interface operations {
           };
         };
       };
-      /** @description `validation_failed` */
+      /** @description `invalid_request`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -1176,7 +1176,7 @@ export interface operations {
           };
         };
       };
-      /** @description `invalid_json`, `validation_failed` */
+      /** @description `invalid_request`, `invalid_json`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -1211,6 +1211,16 @@ export interface operations {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
           Allow: components['headers']['Allow'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `request_timeout` */
+      408: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
           [name: string]: unknown;
         };
         content: {
@@ -1297,7 +1307,7 @@ export interface operations {
           'application/json': components['schemas']['User'];
         };
       };
-      /** @description `invalid_json`, `validation_failed` */
+      /** @description `invalid_request`, `invalid_json`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -1332,6 +1342,16 @@ export interface operations {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
           Allow: components['headers']['Allow'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `request_timeout` */
+      408: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
           [name: string]: unknown;
         };
         content: {
@@ -1427,7 +1447,7 @@ export interface operations {
           'application/json': components['schemas']['User'] | components['schemas']['PublicUser'];
         };
       };
-      /** @description `validation_failed` */
+      /** @description `invalid_request`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -1531,7 +1551,7 @@ export interface operations {
           'application/json': components['schemas']['SignedIn'];
         };
       };
-      /** @description `invalid_json`, `validation_failed` */
+      /** @description `invalid_request`, `invalid_json`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -1546,6 +1566,16 @@ export interface operations {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
           Allow: components['headers']['Allow'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `request_timeout` */
+      408: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
           [name: string]: unknown;
         };
         content: {
@@ -1645,7 +1675,7 @@ export interface operations {
           'application/json': components['schemas']['SignedIn'];
         };
       };
-      /** @description `invalid_json`, `validation_failed` */
+      /** @description `invalid_request`, `invalid_json`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -1660,6 +1690,16 @@ export interface operations {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
           Allow: components['headers']['Allow'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `request_timeout` */
+      408: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
           [name: string]: unknown;
         };
         content: {
@@ -1759,7 +1799,7 @@ export interface operations {
           'application/json': components['schemas']['SignedIn'];
         };
       };
-      /** @description `invalid_json`, `validation_failed` */
+      /** @description `invalid_request`, `invalid_json`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -1784,6 +1824,16 @@ export interface operations {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
           Allow: components['headers']['Allow'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `request_timeout` */
+      408: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
           [name: string]: unknown;
         };
         content: {
@@ -1879,7 +1929,7 @@ export interface operations {
               };
         };
       };
-      /** @description `invalid_json`, `validation_failed` */
+      /** @description `invalid_request`, `invalid_json`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -1914,6 +1964,16 @@ export interface operations {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
           Allow: components['headers']['Allow'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `request_timeout` */
+      408: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
           [name: string]: unknown;
         };
         content: {
@@ -1997,6 +2057,16 @@ export interface operations {
             /** @enum {boolean} */
             success: true;
           };
+        };
+      };
+      /** @description `invalid_request` */
+      400: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
         };
       };
       /** @description `origin_not_allowed` */
@@ -2083,7 +2153,7 @@ export interface operations {
           };
         };
       };
-      /** @description `invalid_json`, `validation_failed` */
+      /** @description `invalid_request`, `invalid_json`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -2118,6 +2188,16 @@ export interface operations {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
           Allow: components['headers']['Allow'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `request_timeout` */
+      408: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
           [name: string]: unknown;
         };
         content: {
@@ -2198,6 +2278,16 @@ export interface operations {
         };
         content: {
           'application/json': components['schemas']['User'];
+        };
+      };
+      /** @description `invalid_request` */
+      400: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
         };
       };
       /** @description `missing_token`, `invalid_token`, `token_expired` */
@@ -2285,7 +2375,7 @@ export interface operations {
           };
         };
       };
-      /** @description `validation_failed` */
+      /** @description `invalid_request`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -2386,7 +2476,7 @@ export interface operations {
           'application/json': components['schemas']['CreatedEntry'];
         };
       };
-      /** @description `invalid_json`, `validation_failed` */
+      /** @description `invalid_request`, `invalid_json`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -2431,6 +2521,16 @@ export interface operations {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
           Allow: components['headers']['Allow'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `request_timeout` */
+      408: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
           [name: string]: unknown;
         };
         content: {
@@ -2527,7 +2627,7 @@ export interface operations {
           'application/json': components['schemas']['Sync'];
         };
       };
-      /** @description `validation_failed` */
+      /** @description `invalid_request`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -2618,7 +2718,7 @@ export interface operations {
           'application/json': components['schemas']['CatchUp'];
         };
       };
-      /** @description `invalid_json`, `validation_failed` */
+      /** @description `invalid_request`, `invalid_json`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -2653,6 +2753,16 @@ export interface operations {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
           Allow: components['headers']['Allow'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `request_timeout` */
+      408: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
           [name: string]: unknown;
         };
         content: {
@@ -2738,7 +2848,7 @@ export interface operations {
           'application/json': components['schemas']['Entry'];
         };
       };
-      /** @description `validation_failed` */
+      /** @description `invalid_request`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -2842,7 +2952,7 @@ export interface operations {
           'application/json': components['schemas']['Entry'];
         };
       };
-      /** @description `invalid_json`, `validation_failed` */
+      /** @description `invalid_request`, `invalid_json`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -2887,6 +2997,16 @@ export interface operations {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
           Allow: components['headers']['Allow'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `request_timeout` */
+      408: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
           [name: string]: unknown;
         };
         content: {
@@ -2979,7 +3099,7 @@ export interface operations {
           };
         };
       };
-      /** @description `validation_failed` */
+      /** @description `invalid_request`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -3083,7 +3203,7 @@ export interface operations {
           'application/json': components['schemas']['Entry'];
         };
       };
-      /** @description `invalid_json`, `validation_failed` */
+      /** @description `invalid_request`, `invalid_json`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -3128,6 +3248,16 @@ export interface operations {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
           Allow: components['headers']['Allow'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `request_timeout` */
+      408: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
           [name: string]: unknown;
         };
         content: {
@@ -3228,7 +3358,7 @@ export interface operations {
           };
         };
       };
-      /** @description `validation_failed` */
+      /** @description `invalid_request`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -3354,7 +3484,7 @@ export interface operations {
           'application/json': components['schemas']['Entry'];
         };
       };
-      /** @description `invalid_json`, `validation_failed` */
+      /** @description `invalid_request`, `invalid_json`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -3399,6 +3529,16 @@ export interface operations {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
           Allow: components['headers']['Allow'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `request_timeout` */
+      408: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
           [name: string]: unknown;
         };
         content: {
@@ -3495,7 +3635,7 @@ export interface operations {
           };
         };
       };
-      /** @description `validation_failed` */
+      /** @description `invalid_request`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -3609,7 +3749,7 @@ export interface operations {
           'application/json': components['schemas']['Message'];
         };
       };
-      /** @description `invalid_json`, `validation_failed` */
+      /** @description `invalid_request`, `invalid_json`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -3654,6 +3794,16 @@ export interface operations {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
           Allow: components['headers']['Allow'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `request_timeout` */
+      408: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
           [name: string]: unknown;
         };
         content: {
@@ -3741,7 +3891,7 @@ export interface operations {
           'application/json': components['schemas']['Message'];
         };
       };
-      /** @description `validation_failed` */
+      /** @description `invalid_request`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -3857,7 +4007,7 @@ export interface operations {
           'application/json': components['schemas']['Message'];
         };
       };
-      /** @description `invalid_json`, `validation_failed` */
+      /** @description `invalid_request`, `invalid_json`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -3902,6 +4052,16 @@ export interface operations {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
           Allow: components['headers']['Allow'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `request_timeout` */
+      408: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
           [name: string]: unknown;
         };
         content: {
@@ -4000,7 +4160,7 @@ export interface operations {
           'application/json': components['schemas']['Message'];
         };
       };
-      /** @description `validation_failed` */
+      /** @description `invalid_request`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -4123,7 +4283,7 @@ export interface operations {
           'application/json': components['schemas']['Message'];
         };
       };
-      /** @description `validation_failed` */
+      /** @description `invalid_request`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -4247,7 +4407,7 @@ export interface operations {
           'application/json': components['schemas']['Mark'];
         };
       };
-      /** @description `invalid_json`, `validation_failed` */
+      /** @description `invalid_request`, `invalid_json`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -4292,6 +4452,16 @@ export interface operations {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
           Allow: components['headers']['Allow'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `request_timeout` */
+      408: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
           [name: string]: unknown;
         };
         content: {
@@ -4383,7 +4553,7 @@ export interface operations {
           'application/json': components['schemas']['Changes'];
         };
       };
-      /** @description `validation_failed` */
+      /** @description `invalid_request`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -4490,6 +4660,16 @@ export interface operations {
           'application/json': components['schemas']['Health'];
         };
       };
+      /** @description `invalid_request` */
+      400: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
       /** @description `method_not_allowed` */
       405: {
         headers: {
@@ -4555,6 +4735,16 @@ export interface operations {
         };
         content: {
           'application/json': components['schemas']['Ready'];
+        };
+      };
+      /** @description `invalid_request` */
+      400: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
         };
       };
       /** @description `method_not_allowed` */

@@ -12,6 +12,7 @@ export interface Limit {
   seconds: number;
 }
 
+const MIB = 1024 * 1024;
 const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 const DURATION = /^(\d+)(ms|s|m|h|d)$/;
 
@@ -164,6 +165,9 @@ const SETTINGS = {
     trust_proxy: setting('TRUST_PROXY', '', list.pipe(z.array(proxy))),
     cors_origins: setting('CORS_ORIGINS', 'auto', list.pipe(z.array(z.union([z.literal('auto'), origin])))),
     connections_per_address: setting('CONNECTIONS_PER_ADDRESS', 5000, number(1, 10_000_000)),
+    body_memory: setting('BODY_MEMORY', 128 * MIB, number(2 * MIB, 1024 * 1024 * MIB)),
+    body_memory_per_address: setting('BODY_MEMORY_PER_ADDRESS', 32 * MIB, number(2 * MIB, 1024 * 1024 * MIB)),
+    api_documents: setting('API_DOCUMENTS', 'auto', choice(['auto', 'on', 'off'])),
     shutdown_timeout: setting('SHUTDOWN_TIMEOUT', '8s', duration('1s', '10m')),
   },
   data: {
@@ -252,6 +256,11 @@ export function loadConfig(env: Record<string, string | undefined> = process.env
   const devOrigins = config.env === 'prod' ? [] : [WEB_DEV_SERVER];
   config.server.cors_origins = config.server.cors_origins.flatMap((one) => (one === 'auto' ? devOrigins : one));
   return config;
+}
+
+/** Whether this installation shows its API documents (`API_DOCUMENTS`; ASVS 13.4.5). */
+export function showsDocuments({ env, server }: Pick<Config, 'env' | 'server'>): boolean {
+  return server.api_documents === 'auto' ? env !== 'prod' : server.api_documents === 'on';
 }
 
 function checkWebhooks({ url, secret, allow_private }: Config['webhooks']): void {

@@ -36,8 +36,18 @@ test('a scrape reads the live values and what was counted', async () => {
 
 test('counters that are read elsewhere do not add up from scrape to scrape', async () => {
   const { metrics } = create();
-  await metrics.text();
-  expect(await metrics.text()).toContain('parley_deliveries_total 90\n');
+  const first = await metrics.text();
+  await Bun.sleep(1010);
+  const second = await metrics.text();
+  expect(second).not.toBe(first);
+  expect(second).toContain('parley_deliveries_total 90\n');
+});
+
+test('a scrape is made once a second, however many ask', async () => {
+  const { metrics, messages } = create();
+  const first = await metrics.text();
+  messages.inc();
+  expect(await Promise.all([metrics.text(), metrics.text()])).toEqual([first, first]);
 });
 
 test('two servers in one process count apart', async () => {

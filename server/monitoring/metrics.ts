@@ -1,10 +1,14 @@
 import { Counter, type CounterConfiguration, Gauge, Histogram, Registry } from 'prom-client';
 import type { ErrorCode } from '../../protocol/errors.ts';
+import { atMostOnceIn } from '../shared/at-most-once-in.ts';
 import { watchEventLoop } from './event-loop-lag.ts';
 import { addProcessMetrics } from './process-metrics.ts';
 
 /** Buckets for what takes from a millisecond to seconds. */
 export const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
+
+/** How long what was written of the metrics is told to whoever asks, in milliseconds. */
+const METRICS_MS = 1000;
 
 /**
  * What this process tells Prometheus about itself. Each instance has its own registry: nothing here is global. Each part
@@ -69,10 +73,10 @@ export class Metrics {
     new Counter({ name, help, registers: this.registers, collect });
   }
 
-  /** All of it, as Prometheus reads it; `contentType` says which format that is. */
-  text(): Promise<string> {
-    return this.registry.metrics();
-  }
+  /**
+   * All of it, as Prometheus reads it, made at most once a second, whoever asks; `contentType` says which format that is.
+   */
+  readonly text = atMostOnceIn(METRICS_MS, () => this.registry.metrics());
 
   get contentType(): string {
     return this.registry.contentType;

@@ -1,3 +1,4 @@
+import { atMostOnceIn } from '../shared/at-most-once-in.ts';
 import type { Logger } from '../shared/logger.ts';
 
 /** Resolves where a dependency works, rejects where it does not. */
@@ -15,6 +16,9 @@ export interface ReadinessOptions {
   timeLimitMs?: number;
 }
 
+/** How long a report holds, in milliseconds. */
+const REPORT_MS = 1000;
+
 export interface ReadinessReport {
   status: 'ok' | 'degraded' | 'unavailable' | 'draining';
   checks: Record<string, 'ok' | 'failed'>;
@@ -22,17 +26,14 @@ export interface ReadinessReport {
 
 /** Whether this node should be sent requests. Anyone may ask, so that it must stay cheap however many do. */
 export class Readiness {
-  private running: Promise<ReadinessReport> | undefined;
+  private readonly check = atMostOnceIn(REPORT_MS, () => this.runChecks());
 
   constructor(private readonly options: ReadinessOptions) {}
 
-  /** Runs the checks, at most once at a time: who asks meanwhile gets the same report. Why one failed is only logged. */
+  /** Runs the checks, at most once a second: who asks meanwhile gets the same report. Why one failed is only logged. */
   report(): Promise<ReadinessReport> {
     if (this.options.isDraining()) return Promise.resolve({ status: 'draining', checks: {} });
-    this.running ??= this.runChecks().finally(() => {
-      this.running = undefined;
-    });
-    return this.running;
+    return this.check();
   }
 
   private async runChecks(): Promise<ReadinessReport> {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
+import { scrape } from '../support/metrics.ts';
 import { request, signUpAll } from '../support/people.ts';
 import { type Environment, endServers, onCluster, startServer, type TestServer } from '../support/server.ts';
 
@@ -228,8 +229,7 @@ describe('metrics', () => {
 
   test('count what happens', async () => {
     const metered = (await startServer()).nodes[0]!;
-    const scrape = async () => (await get('/metrics', {}, metered)).text();
-    const before = await scrape();
+    const before = await scrape(metered.url);
     expect(reading(before, 'parley_connections', 'mode="v1"')).toBe(0);
     const [alice, bob] = await signUpAll(metered, 'alice', 'bob');
     const conversation = await alice.direct(bob);
@@ -237,7 +237,7 @@ describe('metrics', () => {
     for (const text of ['one', 'two', 'three']) await socket.say(conversation, text);
     await alice.call('POST', '/auth/login', { email: 'nobody@example.com', password: 'nothing at all' });
 
-    const after = await scrape();
+    const after = await scrape(metered.url);
     expect(reading(after, 'parley_connections', 'mode="v1"')).toBe(1);
     expect(reading(after, 'parley_connections', 'mode="plain"')).toBe(2);
     expect(reading(after, 'parley_active_users')).toBe(2);

@@ -86,7 +86,7 @@ function countedAnswers({ metrics }: Core): AnswersUnderWay {
 
 function countedBodies({ config, metrics }: Core): BodiesUnderWay {
   const { body_memory: all, body_memory_per_address: address } = config.server;
-  const bodies = new BodiesUnderWay({ all, address: config.rate_limits ? address : all });
+  const bodies = new BodiesUnderWay({ all, address: config.rate_limits ? address : Number.POSITIVE_INFINITY });
   metrics.gauge('parley_body_bytes', 'Bytes that bodies of requests under way hold', () => bodies.size);
   return bodies;
 }

@@ -10,8 +10,8 @@ export interface BodyBudget {
 
 /** After how long there may be room again, in milliseconds. */
 const RETRY_MS = 1000;
-/** What a body whose length nobody knows is given at first; twice as much each time that it is full. */
-const FIRST_BYTES = 4096;
+/** What a piece of a body takes beside its bytes, however small it is. */
+const PIECE_BYTES = 512;
 
 /**
  * Bodies of requests that are not answered yet. The runtime keeps what of a body has come, however little of it is read, so what
@@ -126,7 +126,7 @@ class WholeBody implements IncomingBody {
  * meanwhile the runtime would keep any number of them.
  */
 class StreamedBody implements IncomingBody {
-  private buffer = new Uint8Array(0);
+  private readonly pieces: Uint8Array[] = [];
   private size = 0;
   private maxBytes = MAX_BODY_BYTES;
   private isReleased = false;
@@ -146,13 +146,12 @@ class StreamedBody implements IncomingBody {
     this.maxBytes = maxBytes;
     if (this.size > maxBytes) throw new ParleyError('payload_too_large');
     await this.whole;
-    return new TextDecoder().decode(this.buffer.subarray(0, this.size));
+    return new TextDecoder().decode(Buffer.concat(this.pieces));
   }
 
   release(): void {
     this.isReleased = true;
-    this.account.giveBack();
-    this.cancel();
+    this.drop();
   }
 
   private async receive(): Promise<void> {
@@ -161,7 +160,7 @@ class StreamedBody implements IncomingBody {
     try {
       await Promise.race([this.readAll(), late.promise]);
     } catch (error) {
-      this.cancel();
+      this.drop();
       throw asFailure(error);
     } finally {
       clearTimeout(timer);
@@ -172,26 +171,17 @@ class StreamedBody implements IncomingBody {
     for (;;) {
       const { done, value } = (await this.reader?.read()) ?? { done: true };
       if (done || this.isReleased) return;
-      if (this.size + value.length > this.maxBytes) throw new ParleyError('payload_too_large');
-      this.append(value);
+      this.size += value.length;
+      if (this.size > this.maxBytes) throw new ParleyError('payload_too_large');
+      this.account.take(value.length + PIECE_BYTES);
+      this.pieces.push(value);
     }
-  }
-
-  private append(chunk: Uint8Array): void {
-    const size = this.size + chunk.length;
-    if (size > this.buffer.length) {
-      const grown = Math.max(FIRST_BYTES, size, Math.min(2 * this.buffer.length, MAX_BODY_BYTES));
-      this.account.take(grown - this.buffer.length);
-      const buffer = new Uint8Array(grown);
-      buffer.set(this.buffer.subarray(0, this.size));
-      this.buffer = buffer;
-    }
-    this.buffer.set(chunk, this.size);
-    this.size = size;
   }
 
   /** From here on the runtime throws away what comes. */
-  private cancel(): void {
+  private drop(): void {
+    this.pieces.length = 0;
+    this.account.giveBack();
     this.reader?.cancel().catch(() => {}); // its client is gone already
   }
 }

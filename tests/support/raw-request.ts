@@ -35,8 +35,8 @@ export class RawRequest {
   }
 
   /** Writes bytes as they are, a character each. */
-  write(text: string): void {
-    this.tcp.write(Buffer.from(text, 'latin1'));
+  write(bytes: string | Buffer): void {
+    this.tcp.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes);
   }
 
   destroy(): void {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
-import { scrape } from '../support/metrics.ts';
+import { metric, scrape } from '../support/metrics.ts';
 import { request, signUpAll } from '../support/people.ts';
 import { type Environment, endServers, onCluster, startServer, type TestServer } from '../support/server.ts';
 
@@ -13,9 +13,10 @@ beforeAll(async () => {
 });
 afterAll(endServers);
 
-const get = (path: string, headers: Record<string, string> = {}, at = server) =>
+const get = (path: string, headers: Record<string, string> = {}, at: { url: string } = server) =>
   fetch(at.url + path, { headers, redirect: 'manual' });
-const page = (path: string) => get(path, { Accept: 'text/html,application/xhtml+xml;q=0.9,*/*;q=0.8' });
+const page = (path: string, at: { url: string } = server) =>
+  get(path, { Accept: 'text/html,application/xhtml+xml;q=0.9,*/*;q=0.8' }, at);
 
 /** The value of a metric with these labels, or 0 where it is not there. */
 function reading(text: string, name: string, labels = ''): number {
@@ -194,6 +195,34 @@ describe('the OpenAPI document', () => {
   });
 });
 
+describe('the API documents', () => {
+  const PATHS = [
+    '/api/v1/openapi.json',
+    '/api/v1/asyncapi.json',
+    '/api/docs',
+    '/assets/docs.js',
+    '/assets/swagger-ui.js',
+  ];
+  const PROD = { ENV: 'prod', JWT_SECRET: SECRET };
+
+  test.each<[string, Environment, boolean]>([
+    ['are not shown in prod', PROD, false],
+    ['are shown in prod where that is said', { ...PROD, API_DOCUMENTS: 'on' }, true],
+    ['are not shown anywhere where that is said', { API_DOCUMENTS: 'off' }, false],
+  ])('%s', async (_, env, areShown) => {
+    const { url } = (await startServer(env)).nodes[0]!;
+    for (const path of PATHS) {
+      const answer = await get(path, {}, { url });
+      expect([path, answer.status]).toEqual([path, areShown ? 200 : 404]);
+      if (!areShown) expect(await answer.json()).toMatchObject({ code: 'not_found' });
+    }
+    for (const path of ['/about', '/metrics']) {
+      const html = await (await page(path, { url })).text();
+      expect([path, /openapi\.json|\/api\/docs/.test(html)]).toEqual([path, areShown]);
+    }
+  });
+});
+
 describe('health', () => {
   test('says that it lives, and that it is ready', async () => {
     const needed = onCluster ? ['database', 'redis'] : ['database'];
@@ -212,6 +241,18 @@ describe('health', () => {
   });
 });
 
+test('a file is not made ready for somebody who asks for its headers only', async () => {
+  const { url } = (await startServer()).nodes[0]!;
+  const head = { 'Accept-Encoding': 'identity' };
+  const whole = await get('/assets/swagger-ui.js', head, { url });
+  expect((await whole.bytes()).length).toBeGreaterThan(1_000_000);
+  for (let n = 0; n < 20; n++) {
+    const { status, headers } = await fetch(`${url}/assets/swagger-ui.js`, { method: 'HEAD', headers: head });
+    expect([status, headers.get('etag')]).toEqual([200, whole.headers.get('etag')]);
+  }
+  expect(await metric({ nodes: [{ url }] }, 'parley_answers_under_way')).toBe(0);
+});
+
 describe('metrics', () => {
   test('are text for Prometheus, and a page for a browser', async () => {
     for (const headers of [
@@ -225,6 +266,16 @@ describe('metrics', () => {
       expect(await response.text()).toContain('# TYPE parley_messages_total counter');
     }
     expect(await (await page('/metrics')).text()).toContain('<title>Metrics');
+  });
+
+  test('are written once a second, however many ask', async () => {
+    const { url } = (await startServer()).nodes[0]!;
+    const ask = async () => (await get('/metrics', {}, { url })).text();
+    const first = await ask();
+    const others = await Promise.all(Array.from({ length: 50 }, ask));
+    expect(new Set([first, ...others, await ask()]).size).toBe(1);
+    expect(await scrape(url)).toBe(first);
+    expect(await scrape(url)).not.toBe(first);
   });
 
   test('count what happens', async () => {

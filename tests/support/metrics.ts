@@ -42,7 +42,7 @@ export function scrape(url: string): Promise<string> {
 }
 
 /** One value out of /metrics, the sum of all nodes: `parley_connections{mode="plain"}`. */
-export async function metric(server: TestServer, name: string): Promise<number> {
+export async function metric(server: { nodes: readonly { url: string }[] }, name: string): Promise<number> {
   const each = await Promise.all(server.nodes.map(({ url }) => metricOf(url, name)));
   return each.reduce((sum, one) => sum + one, 0);
 }

@@ -74,6 +74,7 @@ function mountMonitoring(http: Router, core: Core, parts: Part[]): void {
       version,
       log: logger,
       metrics,
+      intervalMs: config.monitoring.interval,
       metricsToken: config.monitoring.metrics_token,
       roles: Object.fromEntries(config.roles.map((role) => [role, needs])),
       checks,

@@ -233,6 +233,7 @@ const SETTINGS = {
   monitoring: {
     log_level: setting('LOG_LEVEL', 'info', choice(['trace', 'debug', 'info', 'warn', 'error', 'silent'])),
     log_format: setting('LOG_FORMAT', 'auto', choice(['auto', 'pretty', 'json'])),
+    interval: setting('MONITORING_INTERVAL', '1s', duration('0ms', '1m')),
     metrics_token: setting('METRICS_TOKEN', '', z.string(), { secret: true }),
   },
 } as const;

@@ -7,9 +7,6 @@ import { addProcessMetrics } from './process-metrics.ts';
 /** Buckets for what takes from a millisecond to seconds. */
 export const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
 
-/** How long what was written of the metrics is told to whoever asks, in milliseconds. */
-const METRICS_MS = 1000;
-
 /**
  * What this process tells Prometheus about itself. Each instance has its own registry: nothing here is global. Each part
  * of the server adds its own metrics at its birth; docs/OPERATIONS.md lists them all.
@@ -20,7 +17,9 @@ export class Metrics {
   private readonly errors: Counter<'code'>;
   private readonly stopWatching: () => void;
 
-  constructor() {
+  /** `intervalMs` is how long what was made of the metrics is told again. */
+  constructor(intervalMs: number) {
+    this.text = atMostOnceIn(intervalMs, () => this.registry.metrics());
     const help = 'Failures that clients were told of, over HTTP and WebSocket';
     this.errors = this.counter({ name: 'parley_errors_total', help, labelNames: ['code'] });
     const lag = this.histogram({
@@ -74,9 +73,9 @@ export class Metrics {
   }
 
   /**
-   * All of it, as Prometheus reads it, made at most once a second, whoever asks; `contentType` says which format that is.
+   * All of it, as Prometheus reads it, made at most once in an interval, whoever asks; `contentType` says which format that is.
    */
-  readonly text = atMostOnceIn(METRICS_MS, () => this.registry.metrics());
+  readonly text: () => Promise<string>;
 
   get contentType(): string {
     return this.registry.contentType;

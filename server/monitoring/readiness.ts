@@ -12,12 +12,11 @@ export interface ReadinessOptions {
   /** Whether the server is about to go, and wants no more work. */
   isDraining(): boolean;
   log: Logger;
+  /** How long a report is told again, in milliseconds. */
+  intervalMs: number;
   /** How long a check may take, in milliseconds. */
   timeLimitMs?: number;
 }
-
-/** How long a report holds, in milliseconds. */
-const REPORT_MS = 1000;
 
 export interface ReadinessReport {
   status: 'ok' | 'degraded' | 'unavailable' | 'draining';
@@ -26,11 +25,13 @@ export interface ReadinessReport {
 
 /** Whether this node should be sent requests. Anyone may ask, so that it must stay cheap however many do. */
 export class Readiness {
-  private readonly check = atMostOnceIn(REPORT_MS, () => this.runChecks());
+  private readonly check: () => Promise<ReadinessReport>;
 
-  constructor(private readonly options: ReadinessOptions) {}
+  constructor(private readonly options: ReadinessOptions) {
+    this.check = atMostOnceIn(options.intervalMs, () => this.runChecks());
+  }
 
-  /** Runs the checks, at most once a second: who asks meanwhile gets the same report. Why one failed is only logged. */
+  /** Runs the checks, at most once in an interval: who asks meanwhile gets the same report. Why one failed is only logged. */
   report(): Promise<ReadinessReport> {
     if (this.options.isDraining()) return Promise.resolve({ status: 'draining', checks: {} });
     return this.check();

@@ -26,6 +26,8 @@ export interface MonitoringOptions {
   /** Whether this node has a page for the API documents. */
   documents: boolean;
   log: Logger;
+  /** How long what readiness found is told again, in milliseconds. */
+  intervalMs: number;
   metrics: Metrics;
   /** Lets others than this machine read the metrics in prod; empty: nobody else. */
   metricsToken: string;
@@ -90,9 +92,10 @@ const getReadiness = publicRoute({
 
 /** Health for probes, metrics for Prometheus, and the same as live charts for people (styled by the pages' base.css). */
 export function monitoringRoutes(options: MonitoringOptions): Router {
-  const { env, version, documents, log, metrics, metricsToken, roles, checks, optionalChecks, isDraining } = options;
+  const { env, version, documents, log, intervalMs, metrics, metricsToken, roles, checks, optionalChecks, isDraining } =
+    options;
   const access = new MetricsAccess({ env, token: metricsToken });
-  const readiness = new Readiness({ checks, optionalChecks, isDraining, log });
+  const readiness = new Readiness({ checks, optionalChecks, isDraining, log, intervalMs });
   const app = createRouter();
 
   mount(app, getHealth, (c) => {

@@ -14,7 +14,7 @@ function refusal(text: string): string {
   try {
     parse(text);
   } catch (error) {
-    if (error instanceof ParleyError && error.code === 'invalid_json') return error.message;
+    if (error instanceof ParleyError && error.status === 400) return `${error.code}: ${error.message}`;
     throw error;
   }
   throw new Error('it was taken');
@@ -51,7 +51,7 @@ describe('JSON of a client', () => {
   });
 
   test('is refused where it is nested deeper, also in what nobody knows', () => {
-    const message = 'The body is nested more than 32 deep';
+    const message = 'invalid_json: The body is nested more than 32 deep';
     for (const text of [
       nested(MAX_JSON_DEPTH + 1, LISTS),
       nested(MAX_JSON_DEPTH + 1, OBJECTS),
@@ -73,7 +73,7 @@ describe('JSON of a client', () => {
       `{${'"a":1,'.repeat(many)}"a":1}`,
       `{"a":[${'"",'.repeat(many)}""]}`,
     ]) {
-      expect(refusal(text)).toBe('The body holds more than 20000 values');
+      expect(refusal(text)).toBe('validation_failed: The body holds more than 20000 values');
     }
   });
 
@@ -87,7 +87,7 @@ describe('JSON of a client', () => {
       `${']'.repeat(100)}${'['.repeat(100)}`,
       `"${'x'.repeat(50_000)}`,
     ]) {
-      expect(refusal(text)).toBe('The body is not valid JSON');
+      expect(refusal(text)).toBe('invalid_json: The body is not valid JSON');
     }
     expect(() => parseBoundedJson('{', 'frame')).toThrow('The frame is not valid JSON');
   });
@@ -99,7 +99,7 @@ describe('JSON of a client', () => {
 
   test('is followed in a time that grows with its length alone', () => {
     const milliseconds = (text: string) => {
-      const times = [0, 1, 2].map(() => {
+      const times = Array.from({ length: 5 }).map(() => {
         const started = performance.now();
         try {
           parse(text);
@@ -112,8 +112,8 @@ describe('JSON of a client', () => {
     };
     const full = (unit: string) => unit.repeat(MAX_BODY_BYTES / unit.length);
     for (const text of ['[', '{"a":', '[]', '"', '\\', '"\\"', '\\"', '1', '[{', '{"1000":[1],', '},{'].map(full)) {
-      expect(milliseconds(text)).toBeLessThan(20);
-      expect(milliseconds(`"${text}`)).toBeLessThan(20);
+      expect(milliseconds(text)).toBeLessThan(40);
+      expect(milliseconds(`"${text}`)).toBeLessThan(40);
     }
   });
 });

@@ -269,13 +269,13 @@ describe('metrics', () => {
   });
 
   test('are written once a second, however many ask', async () => {
-    const { url } = (await startServer()).nodes[0]!;
-    const ask = async () => (await get('/metrics', {}, { url })).text();
-    const first = await ask();
-    const others = await Promise.all(Array.from({ length: 50 }, ask));
-    expect(new Set([first, ...others, await ask()]).size).toBe(1);
-    expect(await scrape(url)).toBe(first);
-    expect(await scrape(url)).not.toBe(first);
+    const { url } = (await startServer({ MONITORING_INTERVAL: '1s' })).nodes[0]!;
+    const started = performance.now();
+    const texts = new Set<string>();
+    while (performance.now() - started < 2500) {
+      for (const text of await Promise.all([scrape(url), scrape(url), scrape(url)])) texts.add(text);
+    }
+    expect(texts.size).toBeWithin(2, 5);
   });
 
   test('count what happens', async () => {

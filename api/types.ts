@@ -1088,7 +1088,7 @@ export interface operations {
           };
         };
       };
-      /** @description `validation_failed` */
+      /** @description `invalid_request`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -1182,7 +1182,7 @@ export interface operations {
           };
         };
       };
-      /** @description `invalid_json`, `validation_failed` */
+      /** @description `invalid_request`, `invalid_json`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -1217,6 +1217,16 @@ export interface operations {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
           Allow: components['headers']['Allow'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `request_timeout` */
+      408: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
           [name: string]: unknown;
         };
         content: {
@@ -1303,7 +1313,7 @@ export interface operations {
           'application/json': components['schemas']['User'];
         };
       };
-      /** @description `invalid_json`, `validation_failed` */
+      /** @description `invalid_request`, `invalid_json`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -1338,6 +1348,16 @@ export interface operations {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
           Allow: components['headers']['Allow'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `request_timeout` */
+      408: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
           [name: string]: unknown;
         };
         content: {
@@ -1433,7 +1453,7 @@ export interface operations {
           'application/json': components['schemas']['User'] | components['schemas']['PublicUser'];
         };
       };
-      /** @description `validation_failed` */
+      /** @description `invalid_request`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -1537,7 +1557,7 @@ export interface operations {
           'application/json': components['schemas']['SignedIn'];
         };
       };
-      /** @description `invalid_json`, `validation_failed` */
+      /** @description `invalid_request`, `invalid_json`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -1552,6 +1572,16 @@ export interface operations {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
           Allow: components['headers']['Allow'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `request_timeout` */
+      408: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
           [name: string]: unknown;
         };
         content: {
@@ -1651,7 +1681,7 @@ export interface operations {
           'application/json': components['schemas']['SignedIn'];
         };
       };
-      /** @description `invalid_json`, `validation_failed` */
+      /** @description `invalid_request`, `invalid_json`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -1666,6 +1696,16 @@ export interface operations {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
           Allow: components['headers']['Allow'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `request_timeout` */
+      408: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
           [name: string]: unknown;
         };
         content: {
@@ -1765,7 +1805,7 @@ export interface operations {
           'application/json': components['schemas']['SignedIn'];
         };
       };
-      /** @description `invalid_json`, `validation_failed` */
+      /** @description `invalid_request`, `invalid_json`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -1790,6 +1830,16 @@ export interface operations {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
           Allow: components['headers']['Allow'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `request_timeout` */
+      408: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
           [name: string]: unknown;
         };
         content: {
@@ -1885,7 +1935,7 @@ export interface operations {
               };
         };
       };
-      /** @description `invalid_json`, `validation_failed` */
+      /** @description `invalid_request`, `invalid_json`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -1920,6 +1970,16 @@ export interface operations {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
           Allow: components['headers']['Allow'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `request_timeout` */
+      408: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
           [name: string]: unknown;
         };
         content: {
@@ -2003,6 +2063,16 @@ export interface operations {
             /** @enum {boolean} */
             success: true;
           };
+        };
+      };
+      /** @description `invalid_request` */
+      400: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
         };
       };
       /** @description `origin_not_allowed` */
@@ -2089,7 +2159,7 @@ export interface operations {
           };
         };
       };
-      /** @description `invalid_json`, `validation_failed` */
+      /** @description `invalid_request`, `invalid_json`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -2124,6 +2194,16 @@ export interface operations {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
           Allow: components['headers']['Allow'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `request_timeout` */
+      408: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
           [name: string]: unknown;
         };
         content: {
@@ -2204,6 +2284,16 @@ export interface operations {
         };
         content: {
           'application/json': components['schemas']['User'];
+        };
+      };
+      /** @description `invalid_request` */
+      400: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
         };
       };
       /** @description `missing_token`, `invalid_token`, `token_expired` */
@@ -2291,7 +2381,7 @@ export interface operations {
           };
         };
       };
-      /** @description `validation_failed` */
+      /** @description `invalid_request`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -2392,7 +2482,7 @@ export interface operations {
           'application/json': components['schemas']['CreatedEntry'];
         };
       };
-      /** @description `invalid_json`, `validation_failed` */
+      /** @description `invalid_request`, `invalid_json`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -2437,6 +2527,16 @@ export interface operations {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
           Allow: components['headers']['Allow'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `request_timeout` */
+      408: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
           [name: string]: unknown;
         };
         content: {
@@ -2533,7 +2633,7 @@ export interface operations {
           'application/json': components['schemas']['Sync'];
         };
       };
-      /** @description `validation_failed` */
+      /** @description `invalid_request`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -2624,7 +2724,7 @@ export interface operations {
           'application/json': components['schemas']['CatchUp'];
         };
       };
-      /** @description `invalid_json`, `validation_failed` */
+      /** @description `invalid_request`, `invalid_json`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -2659,6 +2759,16 @@ export interface operations {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
           Allow: components['headers']['Allow'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `request_timeout` */
+      408: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
           [name: string]: unknown;
         };
         content: {
@@ -2744,7 +2854,7 @@ export interface operations {
           'application/json': components['schemas']['Entry'];
         };
       };
-      /** @description `validation_failed` */
+      /** @description `invalid_request`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -2848,7 +2958,7 @@ export interface operations {
           'application/json': components['schemas']['Entry'];
         };
       };
-      /** @description `invalid_json`, `validation_failed` */
+      /** @description `invalid_request`, `invalid_json`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -2893,6 +3003,16 @@ export interface operations {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
           Allow: components['headers']['Allow'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `request_timeout` */
+      408: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
           [name: string]: unknown;
         };
         content: {
@@ -2985,7 +3105,7 @@ export interface operations {
           };
         };
       };
-      /** @description `validation_failed` */
+      /** @description `invalid_request`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -3089,7 +3209,7 @@ export interface operations {
           'application/json': components['schemas']['Entry'];
         };
       };
-      /** @description `invalid_json`, `validation_failed` */
+      /** @description `invalid_request`, `invalid_json`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -3134,6 +3254,16 @@ export interface operations {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
           Allow: components['headers']['Allow'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `request_timeout` */
+      408: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
           [name: string]: unknown;
         };
         content: {
@@ -3234,7 +3364,7 @@ export interface operations {
           };
         };
       };
-      /** @description `validation_failed` */
+      /** @description `invalid_request`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -3360,7 +3490,7 @@ export interface operations {
           'application/json': components['schemas']['Entry'];
         };
       };
-      /** @description `invalid_json`, `validation_failed` */
+      /** @description `invalid_request`, `invalid_json`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -3405,6 +3535,16 @@ export interface operations {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
           Allow: components['headers']['Allow'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `request_timeout` */
+      408: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
           [name: string]: unknown;
         };
         content: {
@@ -3501,7 +3641,7 @@ export interface operations {
           };
         };
       };
-      /** @description `validation_failed` */
+      /** @description `invalid_request`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -3615,7 +3755,7 @@ export interface operations {
           'application/json': components['schemas']['Message'];
         };
       };
-      /** @description `invalid_json`, `validation_failed` */
+      /** @description `invalid_request`, `invalid_json`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -3660,6 +3800,16 @@ export interface operations {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
           Allow: components['headers']['Allow'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `request_timeout` */
+      408: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
           [name: string]: unknown;
         };
         content: {
@@ -3747,7 +3897,7 @@ export interface operations {
           'application/json': components['schemas']['Message'];
         };
       };
-      /** @description `validation_failed` */
+      /** @description `invalid_request`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -3863,7 +4013,7 @@ export interface operations {
           'application/json': components['schemas']['Message'];
         };
       };
-      /** @description `invalid_json`, `validation_failed` */
+      /** @description `invalid_request`, `invalid_json`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -3908,6 +4058,16 @@ export interface operations {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
           Allow: components['headers']['Allow'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `request_timeout` */
+      408: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
           [name: string]: unknown;
         };
         content: {
@@ -4006,7 +4166,7 @@ export interface operations {
           'application/json': components['schemas']['Message'];
         };
       };
-      /** @description `validation_failed` */
+      /** @description `invalid_request`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -4129,7 +4289,7 @@ export interface operations {
           'application/json': components['schemas']['Message'];
         };
       };
-      /** @description `validation_failed` */
+      /** @description `invalid_request`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -4253,7 +4413,7 @@ export interface operations {
           'application/json': components['schemas']['Mark'];
         };
       };
-      /** @description `invalid_json`, `validation_failed` */
+      /** @description `invalid_request`, `invalid_json`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -4298,6 +4458,16 @@ export interface operations {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
           Allow: components['headers']['Allow'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `request_timeout` */
+      408: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
           [name: string]: unknown;
         };
         content: {
@@ -4389,7 +4559,7 @@ export interface operations {
           'application/json': components['schemas']['Changes'];
         };
       };
-      /** @description `validation_failed` */
+      /** @description `invalid_request`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -4496,6 +4666,16 @@ export interface operations {
           'application/json': components['schemas']['Health'];
         };
       };
+      /** @description `invalid_request` */
+      400: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
       /** @description `method_not_allowed` */
       405: {
         headers: {
@@ -4561,6 +4741,16 @@ export interface operations {
         };
         content: {
           'application/json': components['schemas']['Ready'];
+        };
+      };
+      /** @description `invalid_request` */
+      400: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
         };
       };
       /** @description `method_not_allowed` */

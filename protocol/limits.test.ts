@@ -21,6 +21,9 @@ const { PAGE_SIZES: pages } = limits;
 const ROWS: [row: string, says: string, of: Name[]][] = [
   ['body of a request', bytes(limits.MAX_BODY_BYTES), ['MAX_BODY_BYTES']],
   ['body of a call that signs in or names a password', bytes(limits.MAX_CREDENTIALS_BYTES), ['MAX_CREDENTIALS_BYTES']],
+  ['how long a body may take to come', seconds(limits.BODY_MS), ['BODY_MS']],
+  ['levels of JSON in a body or a frame', count(limits.MAX_JSON_DEPTH), ['MAX_JSON_DEPTH']],
+  ['values of JSON in a body or a frame', count(limits.MAX_JSON_VALUES), ['MAX_JSON_VALUES']],
   ['an answer, but for files', bytes(limits.MAX_ANSWER_BYTES), ['MAX_ANSWER_BYTES']],
   ['an answer that is compressed', `more than ${bytes(limits.MIN_COMPRESSED_BYTES)}`, ['MIN_COMPRESSED_BYTES']],
   [
@@ -72,6 +75,9 @@ const ROWS: [row: string, says: string, of: Name[]][] = [
 
 /** Where the text itself names a bound: what it says, and of which constant. */
 const SENTENCES: [says: string, of: Name][] = [
+  [`JSON is nested at most ${limits.MAX_JSON_DEPTH} deep`, 'MAX_JSON_DEPTH'],
+  [`holds at most ${count(limits.MAX_JSON_VALUES)} values`, 'MAX_JSON_VALUES'],
+  [`has not come ${seconds(limits.BODY_MS)} after`, 'BODY_MS'],
   [`No answer is longer than ${bytes(limits.MAX_ANSWER_BYTES)}`, 'MAX_ANSWER_BYTES'],
   [`answers of more than ${bytes(limits.LONG_ANSWER_BYTES)} are read at once`, 'LONG_ANSWER_BYTES'],
   [`nothing was read for ${seconds(limits.UNREAD_MS)} is cut`, 'UNREAD_MS'],

@@ -6,6 +6,11 @@ export const MAX_FRAME_BYTES = 64 * 1024;
 export const MAX_BODY_BYTES = 1024 * 1024;
 /** Largest body of a call that signs in or names a password, in bytes: whoever sends it is nobody yet. */
 export const MAX_CREDENTIALS_BYTES = 16 * 1024;
+/** How long a body may take to come, from when it is waited for, in milliseconds. */
+export const BODY_MS = 20_000;
+/** How deep JSON of a client may be nested, and how many values it may hold: fields, elements, and what holds them. */
+export const MAX_JSON_DEPTH = 32;
+export const MAX_JSON_VALUES = 20_000;
 /** Sends of one socket that may wait for their `ack`. */
 export const MAX_UNANSWERED_SENDS = 64;
 /** Frames of one socket that may wait to be handled. */

@@ -56,7 +56,7 @@ export interface CoreOptions {
 /** Opens what a server stands on, and says how each part of it ends. */
 export async function openCore(options: CoreOptions): Promise<Core> {
   const { config, logger, lifecycle, onFatal } = options;
-  const metrics = new Metrics();
+  const metrics = new Metrics(config.monitoring.interval);
   lifecycle.onStop('close', 'metrics', () => metrics.stop());
   const database = await openStorage(config, { threads: THREADS, locksFolder: true, onDeath: onFatal });
   lifecycle.onStop('close', 'database', () => database.close());
@@ -89,7 +89,7 @@ export function openForCommand(config: Config): Promise<Storage> {
 /** What a command stands on that changes an installation beside its server: nothing limits it, and nobody listens to it. */
 export function commandCore(config: Config, logger: Logger, database: Storage): Core {
   const lifecycle = new Lifecycle(logger);
-  const metrics = new Metrics();
+  const metrics = new Metrics(config.monitoring.interval);
   const epoch = new Epoch(database, logger, () => lifecycle.newEpoch());
   const origins = originsOf(config);
   const bus = new MemoryBus(logger);

@@ -1,6 +1,7 @@
 import type { AuthService } from './auth/service.ts';
 import type { Core } from './core.ts';
 import { AnswersUnderWay } from './http/answers-under-way.ts';
+import { BodiesUnderWay } from './http/bodies-under-way.ts';
 import { Connections } from './http/connections.ts';
 import { ProxyTrust } from './http/proxy-trust.ts';
 import { type BoundAddress, type Listener, serveHttp } from './http/serve.ts';
@@ -27,6 +28,7 @@ export function createFrontDoor(core: Core, { auth, realtime, parts }: FrontDoor
   const { config, logger, lifecycle, metrics } = core;
   const proxies = new ProxyTrust(config.server.trust_proxy);
   const answers = countedAnswers(core);
+  const bodies = countedBodies(core);
   const httpSeconds = metrics.histogram({
     name: 'parley_http_request_seconds',
     help: 'Time to answer a request, in seconds',
@@ -57,6 +59,7 @@ export function createFrontDoor(core: Core, { auth, realtime, parts }: FrontDoor
       connections: new Connections(
         config.rate_limits ? config.server.connections_per_address : Number.POSITIVE_INFINITY,
       ),
+      bodies,
       answers,
     });
     realtime.realtime.serveOn(listener.server);
@@ -79,4 +82,11 @@ function countedAnswers({ metrics }: Core): AnswersUnderWay {
   const help = 'Long answers that are being read by their clients';
   metrics.gauge('parley_answers_under_way', help, () => answers.count);
   return answers;
+}
+
+function countedBodies({ config, metrics }: Core): BodiesUnderWay {
+  const { body_memory: all, body_memory_per_address: address } = config.server;
+  const bodies = new BodiesUnderWay({ all, address: config.rate_limits ? address : Number.POSITIVE_INFINITY });
+  metrics.gauge('parley_body_bytes', 'Bytes that bodies of requests under way hold', () => bodies.size);
+  return bodies;
 }

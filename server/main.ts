@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { runAdmin } from './admin/commands.ts';
 import { startApp } from './app.ts';
 import { createAuth } from './auth/create-auth.ts';
-import { type Config, ConfigError, loadConfig } from './config/config.ts';
+import { type Config, ConfigError, loadConfig, showsDocuments } from './config/config.ts';
 import { commandCore, openForCommand, version } from './core.ts';
 import { CopyRefused, copyInstallation } from './database/copy.ts';
 import { renewEpoch } from './database/epoch.ts';
@@ -91,7 +91,7 @@ async function serve(config: Config): Promise<number> {
   const data = config.data.url === '' ? config.data.dir : 'postgres';
   log.info({ url: app.address.url, env: config.env, version, data }, 'listening');
   // Beside the log, not in it: where to go, for whoever started this by hand.
-  if (config.env === 'local') process.stderr.write(welcome(app.address.url));
+  if (config.env === 'local') process.stderr.write(welcome(app.address.url, showsDocuments(config)));
 
   const signal = await nextSignal();
   log.info({ signal }, 'stopping');
@@ -112,12 +112,11 @@ function nextSignal(): Promise<string> {
   });
 }
 
-function welcome(url: string): string {
+function welcome(url: string, documents: boolean): string {
   return `
   Parley ${version} is running: ${url}
 
-    ${url}/api/docs   every call, to try out
-    ${url}/metrics    live charts
+${documents ? `    ${url}/api/docs   every call, to try out\n` : ''}    ${url}/metrics    live charts
 
   Two people in two terminals: see "The walk" in README.md. The first step is
 

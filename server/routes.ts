@@ -1,5 +1,6 @@
 import { createAuthenticate } from './auth/authenticate.ts';
 import type { AuthService } from './auth/service.ts';
+import { showsDocuments } from './config/config.ts';
 import type { Core } from './core.ts';
 import { answerUnknownRoutes, createHttpApp, type HttpOptions } from './http/http-app.ts';
 import type { ProxyTrust } from './http/proxy-trust.ts';
@@ -32,10 +33,7 @@ export function mountHttp(core: Core, { auth, proxies, parts, observe }: HttpNee
     proxies,
     authenticate: createAuthenticate(auth, origins),
     takeLimit: (name, key) => limits[name]?.take(key),
-    beginRead: async (accountId, kind) => {
-      await limits.reads?.take(accountId);
-      return turns[kind].take(accountId);
-    },
+    beginRead: (accountId, kind) => turns[kind].take(accountId),
     isDraining: () => lifecycle.isStopping,
     observe,
     failed: (code) => metrics.failed(code),
@@ -49,9 +47,12 @@ export function mountHttp(core: Core, { auth, proxies, parts, observe }: HttpNee
     });
   }
   if (isApi) {
-    http.route('/', pageRoutes({ version }));
-    mountOpenApi(http, version);
-    mountAsyncApi(http, version);
+    const documents = showsDocuments(config);
+    http.route('/', pageRoutes({ version, documents }));
+    if (documents) {
+      mountOpenApi(http, version);
+      mountAsyncApi(http, version);
+    }
   } else {
     refuseApi(http);
   }
@@ -69,9 +70,11 @@ function mountMonitoring(http: Router, core: Core, parts: Part[]): void {
     '/',
     monitoringRoutes({
       env: config.env,
+      documents: config.roles.includes('api') && showsDocuments(config),
       version,
       log: logger,
       metrics,
+      intervalMs: config.monitoring.interval,
       metricsToken: config.monitoring.metrics_token,
       roles: Object.fromEntries(config.roles.map((role) => [role, needs])),
       checks,

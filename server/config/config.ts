@@ -12,6 +12,7 @@ export interface Limit {
   seconds: number;
 }
 
+const MIB = 1024 * 1024;
 const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 const DURATION = /^(\d+)(ms|s|m|h|d)$/;
 
@@ -182,6 +183,9 @@ const SETTINGS = {
     trust_proxy: setting('TRUST_PROXY', '', list.pipe(z.array(proxy))),
     cors_origins: setting('CORS_ORIGINS', 'auto', list.pipe(z.array(z.union([z.literal('auto'), origin])))),
     connections_per_address: setting('CONNECTIONS_PER_ADDRESS', 5000, number(1, 10_000_000)),
+    body_memory: setting('BODY_MEMORY', 64 * MIB, number(2 * MIB, 1024 * 1024 * MIB)),
+    body_memory_per_address: setting('BODY_MEMORY_PER_ADDRESS', 16 * MIB, number(2 * MIB, 1024 * 1024 * MIB)),
+    api_documents: setting('API_DOCUMENTS', 'auto', choice(['auto', 'on', 'off'])),
     shutdown_timeout: setting('SHUTDOWN_TIMEOUT', '8s', duration('1s', '10m')),
   },
   data: {
@@ -254,6 +258,7 @@ const SETTINGS = {
   monitoring: {
     log_level: setting('LOG_LEVEL', 'info', choice(['trace', 'debug', 'info', 'warn', 'error', 'silent'])),
     log_format: setting('LOG_FORMAT', 'auto', choice(['auto', 'pretty', 'json'])),
+    interval: setting('MONITORING_INTERVAL', '1s', duration('0ms', '1m')),
     metrics_token: setting('METRICS_TOKEN', '', z.string(), { secret: true }),
   },
 } as const;
@@ -287,6 +292,11 @@ function checkMail({ mail, server }: Config): void {
   }
   if (mail.from.address !== '' || server.public_url === '') return;
   mail.from = { name: 'Parley', address: `no-reply@${new URL(server.public_url).hostname}` };
+}
+
+/** Whether this installation shows its API documents (`API_DOCUMENTS`; ASVS 13.4.5). */
+export function showsDocuments({ env, server }: Pick<Config, 'env' | 'server'>): boolean {
+  return server.api_documents === 'auto' ? env !== 'prod' : server.api_documents === 'on';
 }
 
 function checkWebhooks({ url, secret, allow_private }: Config['webhooks']): void {

@@ -25,6 +25,8 @@ export function answerError(thrown: unknown, c: HttpContext, failed: (code: Erro
   const body: ErrorBody = { code: error.code, message: error.message, request_id: c.var.requestId };
   if (error.details.errors) body.errors = error.details.errors;
   if (error.code === 'upgrade_required') c.header('Upgrade', 'websocket'); // RFC 9110 §15.5.22
+  // What of the body still comes is not waited for.
+  if (error.code === 'request_timeout') c.header('Connection', 'close'); // RFC 9110 §15.5.9
   const { retryAfterMs = error.code === 'unavailable' ? UNAVAILABLE_MS : undefined, limit } = error.details;
   if (retryAfterMs !== undefined) {
     const seconds = String(Math.max(1, Math.ceil(retryAfterMs / 1000)));

@@ -3,7 +3,6 @@ import { requestId } from 'hono/request-id';
 import { TrieRouter } from 'hono/router/trie-router';
 import { secureHeaders } from 'hono/secure-headers';
 import type { ErrorCode } from '../../protocol/errors.ts';
-import { MAX_BODY_BYTES } from '../../protocol/limits.ts';
 import { ParleyError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import { answerError } from './errors.ts';
@@ -11,7 +10,6 @@ import { SAFE_METHODS } from './methods.ts';
 import type { OriginPolicy } from './origin.ts';
 import type { ProxyTrust } from './proxy-trust.ts';
 import type { BeginRead } from './read-turns.ts';
-import { limitBody } from './route-kit.ts';
 import { type Caller, createRouter, type HttpContext, type Router, type TakeLimit } from './router.ts';
 
 export interface HttpOptions {
@@ -67,6 +65,10 @@ export function createHttpApp(options: HttpOptions): Router {
       overwrite: false, // the few answers that are pages bring a policy of their own
     }),
   );
+  app.use(async (c, next) => {
+    if (c.env.malformed) throw c.env.malformed;
+    await next();
+  });
   app.use('/api/*', async (c, next) => {
     await next();
     // What is not said to be kept is somebody's own, or of this moment (ASVS 14.3.2).
@@ -90,7 +92,6 @@ export function createHttpApp(options: HttpOptions): Router {
     }
     await next();
   });
-  app.use(limitBody(MAX_BODY_BYTES));
   app.onError((error, c) => answerError(error, c, options.failed));
   return app;
 }

@@ -7,9 +7,10 @@ import { type Config, ConfigError } from '../config/config.ts';
 import { StartRefused } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { AnswersUnderWay } from './answers-under-way.ts';
+import type { BodiesUnderWay } from './bodies-under-way.ts';
 import type { Connections } from './connections.ts';
-import { withBody } from './empty-body.ts';
 import type { ProxyTrust } from './proxy-trust.ts';
+import { requireTarget, withoutHost } from './request-target.ts';
 import type { HttpEnv, Router } from './router.ts';
 
 /** Where the server listens. */
@@ -31,6 +32,7 @@ export interface ServeOptions<Data> {
   upgrade(server: Server<Data>, request: Request, url: URL, connection: Handshake): Promise<void>;
   proxies: ProxyTrust;
   connections: Connections;
+  bodies: BodiesUnderWay;
   answers: AnswersUnderWay;
 }
 
@@ -60,7 +62,7 @@ const MAX_REQUEST_BYTES = 64 * 1024 * 1024;
  * the host is none of this machine's.
  */
 export async function serveHttp<Data>(options: ServeOptions<Data>): Promise<Listener<Data>> {
-  const { config, log, http, websocket, socketPaths, upgrade, proxies, connections, answers } = options;
+  const { config, log, http, websocket, socketPaths, upgrade, proxies, connections, bodies, answers } = options;
   let pending = 0;
 
   const answer = async (server: Server<Data>, request: Request): Promise<Response | undefined> => {
@@ -76,17 +78,25 @@ export async function serveHttp<Data>(options: ServeOptions<Data>): Promise<List
         return env.sending.stream;
       },
     };
+    try {
+      requireTarget(request);
+    } catch (error) {
+      env.malformed = error;
+      return http.fetch(withoutHost(request), env);
+    }
     let close = () => {};
     try {
       close = connections.open(address);
+      env.body = bodies.open(request, address);
     } catch (error) {
       env.refused = error;
     }
     if (!env.refused && request.headers.get('upgrade')?.toLowerCase() === 'websocket') {
-      const url = URL.parse(request.url); // null where the client's Host is none
+      const url = URL.parse(request.url); // null where a CONNECT names what is no address
       if (url && socketPaths.includes(url.pathname)) {
         try {
           await upgrade(server, request, url, { address, close });
+          env.body?.release();
           return undefined;
         } catch (error) {
           env.refusal = error; // told by the route of that path, like every other failure
@@ -94,11 +104,12 @@ export async function serveHttp<Data>(options: ServeOptions<Data>): Promise<List
       }
     }
     try {
-      const response = await http.fetch(withBody(request), env);
+      const response = await http.fetch(request, env);
       // From here on only its reader is waited for.
       if (!env.sending) server.timeout(request, UNREAD_MS / 1000);
       return response;
     } finally {
+      env.body?.release();
       if (env.sending) void env.sending.gone.then(close);
       else close();
     }

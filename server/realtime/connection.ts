@@ -10,6 +10,7 @@ import {
   MAX_WAITING_FRAMES,
 } from '../../protocol/limits.ts';
 import type { Actor } from '../shared/actor.ts';
+import { parseBoundedJson } from '../shared/bounded-json.ts';
 import { ParleyError, toParleyError, validationFailed } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import { type Ack, ackFrame, errorFrame, plainErrorFrame } from './answers.ts';
@@ -138,9 +139,9 @@ export class Connection implements LocalSocket {
   private read(text: string): Promise<void> | undefined {
     let frame: unknown;
     try {
-      frame = JSON.parse(text);
-    } catch {
-      this.refuse(new ParleyError('invalid_json', 'The frame is not valid JSON'));
+      frame = parseBoundedJson(text, 'frame');
+    } catch (error) {
+      this.refuse(toParleyError(error));
       return undefined;
     }
     if (typeof frame !== 'object' || frame === null || Array.isArray(frame)) {

@@ -8,7 +8,7 @@ export type { Logger };
  * One logger for the program. What is logged is chosen field by field, never whole requests or frames: no token,
  * password or message can get into a line (ASVS 16.2.5).
  */
-export function createLogger(config: Config['monitoring']): Logger {
+export function createLogger(config: Pick<Config['monitoring'], 'log_level' | 'log_format'>): Logger {
   const options = { level: config.log_level, base: undefined, timestamp: pino.stdTimeFunctions.isoTime };
   const usePretty = config.log_format === 'pretty' || (config.log_format === 'auto' && process.stdout.isTTY);
   if (!usePretty) return pino(options, new GatheredLines());

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from '
 import { createClient } from 'redis';
 import type { Message } from '../../protocol/resources.ts';
 import { FAULTY_SERVER } from '../chaos/model/host.ts';
+import { scrape } from '../support/metrics.ts';
 import { type Person, signUp, signUpAll } from '../support/people.ts';
 import { canTestPostgres, TestPostgres } from '../support/postgres.ts';
 import { Receiver } from '../support/receiver.ts';
@@ -142,9 +143,7 @@ describe.skipIf(!canTest)('workers on several nodes', () => {
     const shares = await Promise.all(
       [api, ...workers].map(
         async ({ url }) =>
-          /parley_consumer_jobs_total\{consumer="webhooks",outcome="done"\} (\d+)/.exec(
-            await (await fetch(`${url}/metrics`)).text(),
-          )?.[1],
+          /parley_consumer_jobs_total\{consumer="webhooks",outcome="done"\} (\d+)/.exec(await scrape(url))?.[1],
       ),
     );
     expect(shares[0]).toBeUndefined();

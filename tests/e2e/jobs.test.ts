@@ -1,7 +1,7 @@
 import { afterAll, afterEach, expect, setDefaultTimeout, test } from 'bun:test';
 import { join } from 'node:path';
 import { eventually } from '../support/eventually.ts';
-import { metric } from '../support/metrics.ts';
+import { metric, scrape } from '../support/metrics.ts';
 import { signUp } from '../support/people.ts';
 import { endServers, runParley, startServer, type TestServer } from '../support/server.ts';
 import { runStored } from '../support/stored.ts';
@@ -51,7 +51,7 @@ async function commit(server: TestServer, payload: object, options: object = {})
 
 /** `parley_queue_jobs_total`, of all nodes: one that did none has no line. */
 async function counted(server: TestServer, outcome: string): Promise<number> {
-  const texts = await Promise.all(server.nodes.map(async ({ url }) => (await fetch(`${url}/metrics`)).text()));
+  const texts = await Promise.all(server.nodes.map(({ url }) => scrape(url)));
   const line = new RegExp(`^parley_queue_jobs_total\\{kind="tell",outcome="${outcome}"\\} (\\d+)$`, 'm');
   return texts.reduce((sum, text) => sum + Number(line.exec(text)?.[1] ?? 0), 0);
 }

@@ -38,6 +38,8 @@ export interface ServeOptions<Data> {
 export interface Handshake {
   /** The client's address, proxies seen through. */
   address: string;
+  /** Whose it is, once that is known: of one that is refused later, too. */
+  userId?: string;
   /** To be called when the socket is gone. */
   close(): void;
 }
@@ -85,11 +87,13 @@ export async function serveHttp<Data>(options: ServeOptions<Data>): Promise<List
     if (!env.refused && request.headers.get('upgrade')?.toLowerCase() === 'websocket') {
       const url = URL.parse(request.url); // null where the client's Host is none
       if (url && socketPaths.includes(url.pathname)) {
+        const handshake: Handshake = { address, close };
         try {
-          await upgrade(server, request, url, { address, close });
+          await upgrade(server, request, url, handshake);
           return undefined;
         } catch (error) {
           env.refusal = error; // told by the route of that path, like every other failure
+          env.refusedId = handshake.userId;
         }
       }
     }

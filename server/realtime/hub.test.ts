@@ -5,6 +5,7 @@ import { MemoryBus } from '../bus/memory.ts';
 import type { Change } from '../bus/news.ts';
 import { publishChange } from '../chat/conversations/change-conversation.ts';
 import { Hub } from './hub.ts';
+import { Turns } from './turns.ts';
 
 /** Ids are names here: the hub does not look into them. */
 const GROUP = 'group';
@@ -27,6 +28,7 @@ function build() {
   const hub = new Hub({
     bus,
     log,
+    turns: new Turns(),
     epoch: { current: 'epoch' },
     listHeads: (userId) => read(stored.members.has(userId) ? [head()] : []),
     findHead: (userId) => read(stored.members.has(userId) ? head() : undefined),

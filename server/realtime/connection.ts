@@ -70,15 +70,11 @@ export interface ConnectionDeps {
 const FIRST_EVENT = /^\s*\{\s*"event"\s*:\s*"([^"\\]*)"/;
 
 const SHUT_OUT = 'a socket was shut out';
-/** Why one is that asks for too much. */
 const TOO_MANY_WAIT = 'too many frames wait';
 const TOO_MANY_BYTES = 'too many bytes were sent';
-/** And why the runtime itself ends one (RFC 6455 §7.4.1). */
-const BROKEN = new Map([
-  [1002, 'a frame breaks the protocol'],
-  [1007, 'a frame is not UTF-8'],
-  [1009, 'a frame is too large'],
-]);
+/** The runtime itself ends such a socket, with a reason; without one the connection was lost. */
+const BROKEN = 'what it sent is no frame that is allowed';
+const LOST = 1006;
 
 let nextKey = 1;
 
@@ -187,10 +183,9 @@ export class Connection implements LocalSocket {
     this.inbox.close();
   }
 
-  /** To be called when the socket is gone, with the code of its close. */
-  gone(code: number): void {
-    // What the runtime shuts out, nothing else tells of.
-    if (!this.closed && BROKEN.has(code)) this.logLine({ close_code: code, why: BROKEN.get(code) }, SHUT_OUT);
+  /** To be called when the socket is gone, with what the runtime says of it. */
+  gone(code: number, reason: string): void {
+    if (!this.closed && code === LOST && reason !== '') this.logLine({ close_code: code, why: BROKEN }, SHUT_OUT);
     this.ended();
   }
 

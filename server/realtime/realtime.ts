@@ -49,8 +49,8 @@ export class Realtime {
     message: (socket, frame) => socket.data.receive(frame),
     ping: (socket, data) => socket.data.heard(data),
     pong: (socket, data) => socket.data.heard(data),
-    close: (socket, code) => {
-      socket.data.gone(code);
+    close: (socket, code, reason) => {
+      socket.data.gone(code, reason);
       socket.data.options.onGone();
       this.close(socket.data);
     },

@@ -15,6 +15,15 @@ export const MAX_JSON_VALUES = 20_000;
 export const MAX_UNANSWERED_SENDS = 64;
 /** Frames of one socket that may wait to be handled. */
 export const MAX_WAITING_FRAMES = 256;
+/** Largest frame of an event that needs no more, in bytes: those that do are `LARGE_EVENTS`. */
+export const SMALL_FRAME_BYTES = 1024;
+/** Bytes that all sockets of one account on one node may send at once, and each second from then on. */
+export const FRAME_BURST_BYTES = 1024 * 1024;
+export const FRAME_BYTES_A_SECOND = 256 * 1024;
+/** Bytes as which every frame counts at least, pings and pongs too. */
+export const MIN_FRAME_BYTES = 64;
+/** Bytes beyond those whose frames wait until they may have been sent; more closes the socket. */
+export const MAX_WAITING_BYTES = 3 * 1024 * 1024;
 /** Frames in a row that are no valid request; the next one closes the socket. */
 export const MAX_BAD_FRAMES = 100;
 /** Bytes that a socket's reader may lag behind before it is cut. */

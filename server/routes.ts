@@ -13,6 +13,7 @@ import { mountOpenApi } from './pages/openapi.ts';
 import { pageRoutes } from './pages/routes.ts';
 import type { Part } from './part.ts';
 import { ParleyError } from './shared/errors.ts';
+import { SampledLines } from './shared/sampled-lines.ts';
 
 /** The second is for who puts a proxy before `/api` only. */
 export const SOCKET_PATHS = ['/ws', '/api/v1/ws'];
@@ -26,9 +27,14 @@ export interface HttpNeeds extends Pick<HttpOptions, 'observe'> {
 /** Every address that a node of these roles answers over HTTP. */
 export function mountHttp(core: Core, { auth, proxies, parts, observe }: HttpNeeds): Router {
   const { config, version, logger, lifecycle, metrics, limits, origins } = core;
+  const refusals = new SampledLines((left_out) =>
+    logger.info({ left_out }, 'requests were refused beside those above'),
+  );
+  lifecycle.onStop('close', 'refusals', () => refusals.stop());
   const turns = { page: new ReadTurns(PAGES), sync: new ReadTurns(SYNCS) };
   const http = createHttpApp({
     log: logger,
+    refusals,
     origins,
     proxies,
     authenticate: createAuthenticate(auth, origins),

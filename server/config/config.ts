@@ -254,6 +254,10 @@ const SETTINGS = {
     invitations: setting('LIMIT_INVITATIONS', '2000/5m', limit),
     profile: setting('LIMIT_PROFILE', '60/5m', limit),
     presence: setting('LIMIT_PRESENCE', '120/1m', limit),
+    handshakes: setting('LIMIT_HANDSHAKES', '10000/1m', limit),
+    handshakes_account: setting('LIMIT_HANDSHAKES_ACCOUNT', '300/1m', limit),
+    typing: setting('LIMIT_TYPING', '300/1m', limit),
+    lookups: setting('LIMIT_LOOKUPS', '300/1m', limit),
   },
   monitoring: {
     log_level: setting('LOG_LEVEL', 'info', choice(['trace', 'debug', 'info', 'warn', 'error', 'silent'])),

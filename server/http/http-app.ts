@@ -3,8 +3,10 @@ import { requestId } from 'hono/request-id';
 import { TrieRouter } from 'hono/router/trie-router';
 import { secureHeaders } from 'hono/secure-headers';
 import type { ErrorCode } from '../../protocol/errors.ts';
+import { addressKey } from '../limits/rate-limits.ts';
 import { ParleyError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
+import type { SampledLines } from '../shared/sampled-lines.ts';
 import { answerError } from './errors.ts';
 import { SAFE_METHODS } from './methods.ts';
 import type { OriginPolicy } from './origin.ts';
@@ -16,6 +18,8 @@ export interface HttpOptions {
   log: Logger;
   origins: OriginPolicy;
   proxies: ProxyTrust;
+  /** Lines of requests that are not looked at, for there were too many. */
+  refusals: SampledLines;
   /** Finds out who makes a request. */
   authenticate(c: HttpContext): Promise<Caller>;
   /** Counts one use of a limit. */
@@ -46,8 +50,13 @@ export function createHttpApp(options: HttpOptions): Router {
     options.observe(c.req.routePath, c.req.method, c.res.status, milliseconds);
     // The path without its query: a token may be there.
     const line = { method: c.req.method, path: c.req.path, status: c.res.status, ms: Math.round(milliseconds) };
-    const who = { address: c.env.address, user_id: c.var.caller?.userId };
-    c.var.log.info({ ...line, code: c.var.failure, ...who }, 'request');
+    const { address, refusedId } = c.env;
+    const code = c.var.failure;
+    const write = () =>
+      c.var.log.info({ ...line, code, address, user_id: c.var.caller?.userId ?? refusedId }, 'request');
+    // Nobody who is refused again and again is to fill the disk.
+    if (code === 'rate_limited') options.refusals.log(refusedId ?? addressKey(address), write);
+    else write();
   });
   app.use(
     secureHeaders({

@@ -3,6 +3,7 @@ import { pino } from 'pino';
 import { z } from 'zod';
 import { MAX_BODY_BYTES, MAX_CREDENTIALS_BYTES } from '../../protocol/limits.ts';
 import { ParleyError } from '../shared/errors.ts';
+import { SampledLines } from '../shared/sampled-lines.ts';
 import { WrittenJson, withStatus } from './answer.ts';
 import { AnswersUnderWay } from './answers-under-way.ts';
 import { BodiesUnderWay } from './bodies-under-way.ts';
@@ -28,6 +29,7 @@ const callers: Record<string, Caller> = {
 
 const app = createHttpApp({
   log,
+  refusals: new SampledLines(() => {}),
   proxies,
   origins: new OriginPolicy({ publicUrl: '', corsOrigins: [] }),
   authenticate: async (c) => {

@@ -35,8 +35,9 @@ export interface HttpEnv {
     send(body: Uint8Array<ArrayBuffer>, accountId?: string): ReadableStream;
     /** What is being sent so. */
     sending?: Sending;
-    /** Why a WebSocket handshake failed. */
+    /** Why a WebSocket handshake failed, and whose it was, where that was known. */
     refusal?: unknown;
+    refusedId?: string;
   };
   Variables: {
     requestId: string;

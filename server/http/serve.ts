@@ -40,6 +40,8 @@ export interface ServeOptions<Data> {
 export interface Handshake {
   /** The client's address, proxies seen through. */
   address: string;
+  /** Whose it is, once that is known: of one that is refused later, too. */
+  userId?: string;
   /** To be called when the socket is gone. */
   close(): void;
 }
@@ -94,12 +96,14 @@ export async function serveHttp<Data>(options: ServeOptions<Data>): Promise<List
     if (!env.refused && request.headers.get('upgrade')?.toLowerCase() === 'websocket') {
       const url = URL.parse(request.url); // null where a CONNECT names what is no address
       if (url && socketPaths.includes(url.pathname)) {
+        const handshake: Handshake = { address, close };
         try {
-          await upgrade(server, request, url, { address, close });
+          await upgrade(server, request, url, handshake);
           env.body?.release();
           return undefined;
         } catch (error) {
           env.refusal = error; // told by the route of that path, like every other failure
+          env.refusedId = handshake.userId;
         }
       }
     }

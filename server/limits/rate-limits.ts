@@ -56,8 +56,14 @@ export class RateLimit {
 /** What is limited (PROTOCOL.md §9; ASVS 2.4.1, 6.3.1). Where limits are off, each is undefined. */
 export type RateLimits = { [K in keyof Config['limits']]?: RateLimit };
 
-/** What keeps this node's memory and time, so that each counts by itself: a read is not to wait for Redis. */
-const COUNTED_HERE = new Set<string>(['reads'] satisfies (keyof RateLimits)[]);
+/** What keeps this node's memory and time, so that each counts by itself: none of it is to wait for Redis. */
+const COUNTED_HERE = new Set<string>([
+  'reads',
+  'handshakes',
+  'handshakes_account',
+  'lookups',
+  'typing',
+] satisfies (keyof RateLimits)[]);
 
 export function createRateLimits(config: Pick<Config, 'rate_limits' | 'limits'>, redis?: Redis): RateLimits {
   if (!config.rate_limits) return {};

@@ -232,7 +232,7 @@ describe.skipIf(!able)('what a node reads otherwise than the proxy before it com
 
   test('by the example of docs/OPERATIONS.md', async () => {
     const port = fixedPort();
-    proxies.push(await startDocumented(port, nodes));
+    proxies.push(await startDocumented({ port, clear: fixedPort(), nodes }));
     await refuses({ port, isSecure: true });
     await refusesBodies({ port, isSecure: true });
   });

@@ -233,3 +233,64 @@ test('a level leaves out what is below it', async () => {
   );
   expect(server.lines.every(({ level }) => Number(level) >= 30)).toBe(true);
 });
+
+test('of a socket, its refusal and its end for abuse have a line each: with its request, its address and its account', async () => {
+  const server = await startServer({ TRUST_PROXY: 'loopback', RATE_LIMITS: 'on', LIMIT_HANDSHAKES_ACCOUNT: '2/1m' });
+  const [node] = server.nodes;
+  const person = await signUp(server);
+  const [plain, v1] = await Promise.all(
+    ['198.51.100.1', '198.51.100.2'].map((address, index) => {
+      const headers = { 'X-Forwarded-For': address };
+      const query = `?token=${person.tokens.access_token}`;
+      return person.at(node!).open({ headers, query, protocols: index === 0 ? [] : ['parley.v1'] });
+    }),
+  );
+  for (let count = 0; count < 101; count++) plain!.send('nonsense');
+  expect((await plain!.closed).code).toBe(4400);
+  for (let count = 0; count < 5; count++) {
+    v1!.send({ event: 'read', conversation_id: crypto.randomUUID(), seq: 1 });
+    v1!.send({ event: 'no.such' });
+  }
+  await v1!.settle();
+  v1!.send('x'.repeat(100_000));
+  expect((await v1!.closed).code).toBe(1009);
+
+  const refusals = [];
+  for (let count = 0; count < 30; count++) {
+    const headers = { 'X-Forwarded-For': `198.51.100.${count + 3}` };
+    refusals.push(await handshake(node!, `/ws?token=${person.tokens.access_token}`, headers));
+  }
+  expect(refusals.map(({ status }) => status)).toEqual(refusals.map(() => 429));
+  await server.stop();
+
+  const opened = (address: string) =>
+    requestsOf(server).find((line) => line.status === 101 && line.address === address)!.request_id;
+  const user_id = person.id;
+  const [first, second] = ['198.51.100.1', '198.51.100.2'].map((address) => {
+    return { request_id: opened(address), address, user_id };
+  });
+  const linesOf = (msg: string) => server.lines.filter((line) => line.msg === msg);
+  expect(linesOf('a socket was shut out')).toMatchObject([
+    { ...first, close_code: 4400 },
+    { ...second, close_code: 1006 },
+  ]);
+  expect(linesOf('a frame was refused')).toMatchObject([
+    { ...first, code: 'invalid_json' },
+    { ...second, code: 'conversation_not_found' },
+    { ...second, code: 'unknown_event' },
+  ]);
+  // A flood of refusals leaves one line, and how many were like it.
+  const request_id = refusals[0]!.headers.get('x-request-id');
+  expect(requestsOf(server).filter(({ status }) => status === 429)).toMatchObject([
+    { request_id, address: '198.51.100.3', user_id, code: 'rate_limited' },
+  ]);
+  expect(server.lines.filter(({ left_out }) => left_out !== undefined)).toMatchObject([{ left_out: 29 }]);
+});
+
+test('a handshake that is refused for what it says has a line with why', async () => {
+  const server = await startServer();
+  const answer = await handshake(server, '/ws?token=bad');
+  await server.stop();
+  const request_id = answer.headers.get('x-request-id');
+  expect(requestsOf(server)).toMatchObject([{ request_id, status: 401, code: 'invalid_token', address: '127.0.0.1' }]);
+});

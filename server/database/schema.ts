@@ -110,7 +110,7 @@ export interface MessagesTable {
   client_id: Fixed<string>;
   type: Fixed<MessageType>;
   content: string;
-  /** JSON of what a system message tells. */
+  /** JSON of what a system message tells; its `content` is empty, for what it says is made where it is read. */
   system: Fixed<string | null>;
   reply_to_id: Fixed<string | null>;
   sent_at: Fixed<number>;
@@ -184,7 +184,7 @@ export type OutboxKind = 'conversation' | 'marks' | 'membership' | 'session' | '
 
 /**
  * Single values: `epoch`; `history`, PostgreSQL's cluster and timeline when the epoch was last looked at; `jobs:<consumer>`,
- * when that consumer began.
+ * when that consumer began; `system_texts`, up to which conversation texts of a version before were taken out of its messages.
  */
 export interface MetaTable {
   key: Fixed<string>;

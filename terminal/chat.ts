@@ -83,7 +83,9 @@ export class Chat {
     if (this.listed.length === 0) this.terminal.say('No conversations yet: @name starts one.');
     for (const [index, { title, unread_count, last_message }] of this.listed.entries()) {
       const unread = unread_count > 0 ? ` (${unread_count} new)` : '';
-      this.terminal.say(`  ${index + 1}  ${title}${unread}  ${last_message ? this.textOf(last_message).slice(0, 40) : ''}`);
+      this.terminal.say(
+        `  ${index + 1}  ${title}${unread}  ${last_message ? this.textOf(last_message).slice(0, 40) : ''}`,
+      );
     }
   }
 

@@ -175,6 +175,6 @@ test('a request that its client broke off, or garbled, is no fault of the server
   expect((await ann.send(group, 'all is well')).seq).toBe(2);
   expect(await server.stop()).toBe(0);
   expect(server.lines.filter(({ level }) => Number(level) >= 40)).toEqual([]);
-  expect(new Set(requestsOf(server).map(({ status }) => status))).toEqual(new Set([201, 400]));
+  expect(requestsOf(server).filter(({ status }) => Number(status) >= 500)).toEqual([]);
   expect(server.errors).toBe('');
 });

@@ -11,6 +11,7 @@ import {
   STATUS_LENGTH,
   USERNAME_LENGTH,
 } from './limits.ts';
+import { cleanName, faultOfDisplayName, faultOfName } from './names.ts';
 import { ParticipantRole } from './resources.ts';
 import { Counter, content, eachRequires, Id, text } from './schemas.ts';
 import { characterCount, isStorableText } from './text.ts';
@@ -50,8 +51,27 @@ export const Username = z
   .regex(/^[A-Za-z0-9_.-]+$/, { error: 'Username may hold only letters, digits, "_", "." and "-"' })
   .refine((value) => !LOOKS_LIKE_ID.test(value), { error: 'Username must not look like an id' });
 
-export const DisplayName = text('Display name', DISPLAY_NAME_LENGTH.min, DISPLAY_NAME_LENGTH.max);
-export const GroupName = text('Name', GROUP_NAME_LENGTH.min, GROUP_NAME_LENGTH.max);
+export const DisplayName = name('Display name', DISPLAY_NAME_LENGTH, faultOfDisplayName);
+export const GroupName = name('Name', GROUP_NAME_LENGTH, faultOfName);
+
+/** A name that is shown: it is kept, and its length counted, without what nobody sees of it. */
+function name(
+  label: string,
+  { min, max }: { min: number; max: number },
+  faultOf: (name: string) => string | undefined,
+) {
+  return z
+    .string({ error: `${label} must be a string` })
+    .max(max * 2, { error: `${label} must be at most ${max} characters`, abort: true })
+    .refine(isStorableText, { error: `${label} must be well-formed Unicode without NUL`, abort: true })
+    .overwrite(cleanName)
+    .refine((value) => characterCount(value) <= max, { error: `${label} must be at most ${max} characters` })
+    .superRefine((value, context) => {
+      const fault = faultOf(value);
+      if (fault !== undefined) context.addIssue({ code: 'custom', message: `${label} ${fault}` });
+    })
+    .meta({ minLength: min, maxLength: max });
+}
 
 export const RegisterBody = z
   .object({

@@ -57,7 +57,7 @@ export class AuthService {
 
   /** Makes an account without signing anybody in: for those who run the installation. */
   async createUser(signUp: SignUp, role: UserRole): Promise<User> {
-    const { account, hash } = await this.prepare(signUp, role);
+    const { account, hash } = await this.prepare({ ...signUp, may_be_reserved: true }, role);
     return this.deps.users.create(account, hash);
   }
 

@@ -188,6 +188,8 @@ const SETTINGS = {
     password_hash: setting('PASSWORD_HASH', 'argon2id', choice(['argon2id', 'bcrypt'])),
     password_hash_concurrency: setting('PASSWORD_HASH_CONCURRENCY', 2, number(1, 64)),
     discover_by_email: setting('DISCOVER_BY_EMAIL', true, flag),
+    username_hold: setting('USERNAME_HOLD', '90d', duration('0s', '3650d')),
+    reserved_usernames: setting('RESERVED_USERNAMES', '', list),
   },
   chat: {
     max_message_length: setting('MAX_MESSAGE_LENGTH', 4000, number(1, 15_000)),

@@ -14,3 +14,8 @@ export async function setMeta(tx: Executor, key: string, value: string): Promise
     .onConflict((conflict) => conflict.column('key').doUpdateSet({ value }))
     .execute();
 }
+
+/** Takes a single value of the installation away. */
+export async function dropMeta(tx: Executor, key: string): Promise<void> {
+  await tx.deleteFrom('meta').where('key', '=', key).execute();
+}

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test';
+import { nameKey } from '../../protocol/names.ts';
 import { Username } from '../../protocol/requests.ts';
-import { candidateUsernames, deriveUsername, nameKey } from './model.ts';
+import { candidateUsernames, deriveUsername } from './model.ts';
 
 describe('a derived username', () => {
   test.each([

@@ -1,33 +1,32 @@
 import type { Database } from '../../database/database.ts';
-import { readMeta, setMeta } from '../../database/meta.ts';
+import { dropMeta, readMeta, setMeta } from '../../database/meta.ts';
 
 /** Conversations, and messages of one, that are looked through together. */
 const CONVERSATIONS = 500;
 const MESSAGES = 5000;
-/** How far this has come, under `meta`: the last conversation that was looked through, or that all are. */
+/** How far this has come, under `meta`: the last conversation that was looked through. It is there until all are. */
 const PLACE = 'system_texts';
-const DONE = 'done';
 
 /**
  * Takes the texts out of system messages that a version before wrote into their rows: they hold names as they once were, and
  * nobody reads them any more. In small steps, beside the running server; a later call goes on where one was broken off, and
- * does nothing once all are gone.
+ * does nothing once all are gone. A migration says that there may be some.
  */
 export async function clearKeptTexts(database: Database, signal: AbortSignal): Promise<void> {
   let place = await readMeta(database.read, PLACE);
-  while (place !== DONE && !signal.aborted) {
+  while (place !== undefined && !signal.aborted) {
     const groups = await listGroups(database, place);
     for (const id of groups) {
       await clearGroup(database, id, signal);
       if (signal.aborted) return;
     }
-    const next = groups.length < CONVERSATIONS ? DONE : groups.at(-1)!;
-    await database.transaction((tx) => setMeta(tx, PLACE, next));
+    const next = groups.length < CONVERSATIONS ? undefined : groups.at(-1)!;
+    await database.transaction((tx) => (next === undefined ? dropMeta(tx, PLACE) : setMeta(tx, PLACE, next)));
     place = next;
   }
 }
 
-async function listGroups({ read }: Database, after: string | undefined): Promise<string[]> {
+async function listGroups({ read }: Database, after: string): Promise<string[]> {
   // Direct conversations have no system messages.
   let query = read
     .selectFrom('conversations')
@@ -35,7 +34,7 @@ async function listGroups({ read }: Database, after: string | undefined): Promis
     .where('type', '=', 'group')
     .orderBy('id')
     .limit(CONVERSATIONS);
-  if (after !== undefined) query = query.where('id', '>', after);
+  if (after !== '') query = query.where('id', '>', after);
   return (await query.execute()).map(({ id }) => id);
 }
 

@@ -44,6 +44,7 @@ const WORDLESS = new Set([
   'outbox',
   'participants',
   'sessions',
+  'username_claims',
 ]);
 
 /** Whether a statement deletes or replaces what people said. */

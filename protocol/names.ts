@@ -44,6 +44,31 @@ export function cleanName(name: string): string {
   return clean === name ? clean : cleanName(clean);
 }
 
+/**
+ * The name of a group as it is kept: as it was sent, with what turns the direction of writing where that ends with the name, but
+ * clean where it would act on what stands around it.
+ */
+export function cleanGroupName(name: string): string {
+  return /[\p{Cc}\p{Zl}\p{Zp}]/u.test(name) || !closesItself(name) ? cleanName(name) : name;
+}
+
+/** The characters that turn the direction of writing until another one, and which that is (UAX #9). */
+const CLOSED_BY: Readonly<Record<string, string>> = {
+  ...{ '\u202a': '\u202c', '\u202b': '\u202c', '\u202d': '\u202c', '\u202e': '\u202c' },
+  ...{ '\u2066': '\u2069', '\u2067': '\u2069', '\u2068': '\u2069' },
+};
+
+/** Whether all that a text opens it closes, and nothing else. */
+function closesItself(text: string): boolean {
+  const open: string[] = [];
+  for (const one of text.match(/[\u202a-\u202e\u2066-\u2069]/g) ?? []) {
+    const closing = CLOSED_BY[one];
+    if (closing !== undefined) open.push(closing);
+    else if (open.pop() !== one) return false;
+  }
+  return open.length === 0;
+}
+
 /** A letter, a number or a picture, without which a name shows nothing to know it by. */
 const SHOWN = /[\p{L}\p{N}\p{S}]/u;
 const MANY_MARKS = new RegExp(`(?:(?!\\p{Variation_Selector})[\\p{Mn}\\p{Me}]){${MAX_MARKS + 1}}`, 'u');
@@ -53,8 +78,13 @@ const ALPHABETS = ['Latin', 'Greek', 'Cyrillic', 'Armenian', 'Cherokee', 'Coptic
   (script) => new RegExp(`\\p{Script=${script}}`, 'u'),
 );
 
-/** Why a clean name may not be taken by a person or a group; undefined where it may. */
-export function faultOfName(name: string): string | undefined {
+/** Why a name may not be taken by a group; undefined where it may. */
+export function faultOfGroupName(name: string): string | undefined {
+  return faultOfName(cleanName(name));
+}
+
+/** Why nobody and nothing may have a clean name. */
+function faultOfName(name: string): string | undefined {
   if (!SHOWN.test(name)) return 'must hold a letter, a number or a picture that can be seen';
   if (MANY_MARKS.test(name)) return `must not have more than ${MAX_MARKS} marks on one letter`;
   return undefined;
@@ -68,6 +98,12 @@ export function faultOfDisplayName(name: string): string | undefined {
   }
   if (nameKey(name) === DELETED_USER) return 'must not be that of deleted users';
   return faultOfName(name);
+}
+
+/** A name of a person as it is shown: one from before names were clean may be none that can be. */
+export function shownName(name: string, instead: string): string {
+  const clean = cleanName(name);
+  return faultOfName(clean) === undefined ? clean : instead;
 }
 
 /** The form in which names are compared: letters of any width and case alike, whatever the spaces (RFC 8266 §2.4). */

@@ -126,7 +126,9 @@ const deleteMe = signedInRoute({
   operationId: 'deleteMe',
   tag: 'Users',
   summary: 'Delete your account',
-  description: 'Signs you out everywhere and frees your address. Your messages stay, as those of a deleted user.',
+  description:
+    'Signs you out everywhere and frees your address; your username is held back for a while. Your messages stay, as those ' +
+    'of a deleted user.',
   request: { body: DeleteUserBody },
   answers: { 200: answer('The account is deleted', Success) },
   fails: ['invalid_credentials'],

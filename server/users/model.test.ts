@@ -25,6 +25,23 @@ describe('a derived username', () => {
     for (const name of candidates) expect(Username.safeParse(name).success).toBe(true);
   });
 
+  test('is not one that is reserved', () => {
+    const candidates = candidateUsernames({ email: 'admin@example.com' }, (name) => name === 'admin');
+    expect(candidates.map((name) => name.replace(/\d+$/, ''))).toEqual(Array(5).fill('user'));
+  });
+
+  test('is made in time that grows with the address, and no faster', () => {
+    const millisecondsFor = (length: number) => {
+      const email = `a${'.'.repeat(length)}b@example.com`;
+      const started = performance.now();
+      expect(deriveUsername(email)).toStartWith('a...');
+      return performance.now() - started;
+    };
+    millisecondsFor(1000);
+    // By its square it would be minutes.
+    expect(millisecondsFor(1_000_000)).toBeLessThan(1000);
+  });
+
   test('is not made where one was asked for', () => {
     expect(candidateUsernames({ email: 'alice@example.com', username: 'Wonder' })).toEqual(['Wonder']);
   });

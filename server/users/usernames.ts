@@ -38,13 +38,14 @@ const shapeOf = (name: string) => skeletonOf(name.replace(SEPARATORS, ''));
 
 /** Which usernames nobody can choose. */
 export class ReservedUsernames {
-  private readonly shapes: ReadonlySet<string>;
+  private readonly shapes: Set<string>;
 
   constructor({
     auth,
     server,
   }: { auth: Pick<Config['auth'], 'reserved_usernames'>; server: Pick<Config['server'], 'public_url'> }) {
     this.shapes = new Set([...RESERVED, ...auth.reserved_usernames, ...ownNames(server.public_url)].map(shapeOf));
+    this.shapes.delete(''); // of a setting that names separators only
   }
 
   /** Whether a name is reserved, or looks like one that is, or is made of such names: `Admin`, `adm1n`, `a.d.m.i.n`, `parley_support`. */

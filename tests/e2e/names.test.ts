@@ -291,11 +291,39 @@ describe('names that are shown', () => {
     for (const [given, kept] of shown) {
       const { status, body } = await ann.call('PATCH', '/users/me', { display_name: given });
       expect({ given, status, kept: body.display_name }).toEqual({ given, status: 200, kept });
-      const group = await ann.call('POST', '/conversations', { name: given });
-      expect({ given, kept: group.body.conversation.name }).toEqual({ given, kept });
-      const renamed = await ann.call('PATCH', `/conversations/${group.body.conversation.id}`, { name: `${given} too` });
-      expect(renamed.body.conversation.name).toBe(`${kept} too`);
     }
+  });
+
+  test('of groups are kept as they were sent, unless they would act on what stands around them', async () => {
+    const names: [given: string, kept: string][] = [
+      [' kept as sent ', ' kept as sent '],
+      ['\u202eשלום\u202c', '\u202eשלום\u202c'],
+      ['\u2067\u202aשלום\u202c\u2069 x', '\u2067\u202aשלום\u202c\u2069 x'],
+      ['A \u202egroup', 'A group'],
+      ['A \u2067\u202agroup\u2069\u202c', 'A group'],
+      ['\u2069A  group', 'A group'],
+      ['A\u009b31m group\u0007', 'A31m group'],
+      ['A\ngroup\u2028', 'A group'],
+      ['👨‍👩‍👧‍👦 \u200d', '👨‍👩‍👧‍👦 \u200d'],
+    ];
+    for (const [name, kept] of names) {
+      const made = await ann.call('POST', '/conversations', { name });
+      expect({ name, kept: made.body.conversation.name }).toEqual({ name, kept });
+      const renamed = await ann.call('PATCH', `/conversations/${made.body.conversation.id}`, { name: `too: ${name}` });
+      expect(renamed.body.conversation.name).toBe(`too: ${kept}`);
+      expect(renamed.body.last_message.content).toBe(`${ann.user.username} renamed the group to “too: ${kept}”`);
+    }
+  });
+
+  test('from before are shown safely', async () => {
+    const [old, blank] = await signUpAll(server, 'old', 'blank');
+    const group = await old.group([]);
+    await runStored(server, 'update users set display_name = ? where id = ?', 'Old\u202e \u009b one\n', old.id);
+    await runStored(server, 'update users set display_name = ? where id = ?', '\u200b\u3164', blank.id);
+    await runStored(server, 'update conversations set name = ? where id = ?', 'A\u202e group', group);
+    expect((await ann.call('GET', `/users/${old.id}`)).body.display_name).toBe('Old one');
+    expect((await ann.call('GET', `/users/${blank.id}`)).body.display_name).toBe(blank.user.username);
+    expect((await old.call('GET', `/conversations/${group}`)).body.conversation.name).toBe('A group');
   });
 
   test('are refused where nobody could see them, or take them for what they are', async () => {

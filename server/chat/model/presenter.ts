@@ -1,4 +1,5 @@
 import { DELETED_USER } from '../../../protocol/limits.ts';
+import { cleanGroupName } from '../../../protocol/names.ts';
 import type { Conversation, Entry, Message, Participant, PublicUser, SystemNote } from '../../../protocol/resources.ts';
 import { systemText } from '../../../protocol/system-text.ts';
 import { excerptOf } from '../../../protocol/text.ts';
@@ -14,7 +15,7 @@ export function presentConversation(row: ConversationRow): Conversation {
   return {
     id: row.id,
     type: row.type,
-    name: row.name ?? undefined,
+    name: row.name === null ? undefined : cleanGroupName(row.name), // one from before names were clean
     created_by: row.created_by ?? undefined,
     created_at: row.created_at,
     updated_at: row.updated_at,
@@ -69,7 +70,10 @@ export function shownContent(row: Pick<MessageRow, 'content' | 'system'>, users:
 
 /** What a system message tells; undefined of people's messages. */
 export function noteOf({ system }: Pick<MessageRow, 'system'>): SystemNote | undefined {
-  return system === null ? undefined : JSON.parse(system);
+  if (system === null) return undefined;
+  const note: SystemNote = JSON.parse(system);
+  if (note.name !== undefined) note.name = cleanGroupName(note.name);
+  return note;
 }
 
 function textOf(note: SystemNote, users: Users): string {

@@ -33,7 +33,7 @@ export interface paths {
     post?: never;
     /**
      * Delete your account
-     * @description Signs you out everywhere and frees your address. Your messages stay, as those of a deleted user.
+     * @description Signs you out everywhere and frees your address; your username is held back for a while. Your messages stay, as those of a deleted user.
      */
     delete: operations['deleteMe'];
     options?: never;

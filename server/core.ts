@@ -6,6 +6,7 @@ import type { Config } from './config/config.ts';
 import { Epoch } from './database/epoch.ts';
 import { SchemaMigrator } from './database/migrator.ts';
 import { openStorage, type Storage } from './database/open-storage.ts';
+import { Erasure } from './database/sqlite/erasure.ts';
 import { OriginPolicy } from './http/origin.ts';
 import type { AnyKinds } from './jobs/handlers.ts';
 import { JobQueue } from './jobs/job-queue.ts';
@@ -61,6 +62,11 @@ export async function openCore(options: CoreOptions): Promise<Core> {
   const database = await openStorage(config, { threads: THREADS, locksFolder: true, onDeath: onFatal });
   lifecycle.onStop('close', 'database', () => database.close());
   await migrate(database, logger);
+  if (database.engine === 'sqlite') {
+    const erasure = new Erasure(database, logger);
+    lifecycle.onStart('erasure', () => erasure.start());
+    lifecycle.onStop('close', 'erasure', () => erasure.stop());
+  }
   const redis = Redis.isConfigured(config.redis) ? await Redis.connect(config.redis, logger) : undefined;
   if (redis) lifecycle.onStop('close', 'redis', () => redis.close());
   if (database.engine === 'postgres' && !redis) {

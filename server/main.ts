@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { disarmed } from '../protocol/text.ts';
 import { runAdmin } from './admin/commands.ts';
 import { startApp } from './app.ts';
 import { createAuth } from './auth/create-auth.ts';
@@ -224,11 +225,16 @@ async function mail(config: Config, args: string[]): Promise<number> {
 }
 
 function print(line: string): void {
-  say(`${line}\n`);
+  say(`${shown(line)}\n`);
 }
 
 function complain(line: string): void {
-  process.stderr.write(`${line}\n`);
+  process.stderr.write(`${shown(line)}\n`);
+}
+
+/** What comes from outside, such as why a receiver refused, cannot act on the operator's terminal. */
+function shown(text: string): string {
+  return disarmed(text, (one) => (one === '\n' || one === '\t' ? one : ''));
 }
 
 async function withDatabase(config: Config, work: (database: Storage) => Promise<number>) {

@@ -69,6 +69,7 @@ const login = publicRoute({
   path: '/api/v1/auth/login',
   operationId: 'login',
   summary: 'Sign in',
+  limit: 'sign_in',
   description:
     'By e-mail address, username or phone number. An unknown account is answered like a wrong password. A browser’s session ' +
     'of before ends. A `device_token`, or the cookie, of an earlier log-in to the account keeps strangers from using up ' +
@@ -84,6 +85,7 @@ const refresh = publicRoute({
   path: '/api/v1/auth/refresh',
   operationId: 'refreshTokens',
   summary: 'Exchange a refresh token',
+  limit: 'sign_in',
   description:
     'The token of the body, or of the cookie where the body has none. Every exchange makes the token void; for 30 s a ' +
     'repeat gets the same successor, after that it ends the session.',
@@ -137,7 +139,9 @@ const deleteMe = signedInRoute({
   operationId: 'deleteMe',
   tag: 'Users',
   summary: 'Delete your account',
-  description: 'Signs you out everywhere and frees your address. Your messages stay, as those of a deleted user.',
+  description:
+    'Signs you out everywhere and frees your address; your username is held back for a while. Your messages stay, as those ' +
+    'of a deleted user.',
   request: { body: DeleteUserBody },
   answers: { 200: answer('The account is deleted', Success) },
   fails: ['invalid_credentials'],

@@ -89,7 +89,7 @@ export class AuthService {
 
   /** Makes an account without signing anybody in: for those who run the installation. */
   async createUser(signUp: SignUp, role: UserRole): Promise<User> {
-    const { account, hash } = await this.prepare(signUp, role, OPERATOR);
+    const { account, hash } = await this.prepare({ ...signUp, may_be_reserved: true }, role, OPERATOR);
     return this.deps.users.create(account, hash);
   }
 

@@ -13,6 +13,7 @@ import { chatFrames } from './frames.ts';
 import { createLog } from './log/create-log.ts';
 import { createMarks } from './marks/create-marks.ts';
 import { messageRoutes } from './message-routes.ts';
+import { clearKeptTexts } from './messages/kept-texts.ts';
 import { MessagePresenter } from './messages/message-presenter.ts';
 import { MessageRepository } from './messages/message-repository.ts';
 import { presentNewMessage } from './model/presenter.ts';
@@ -24,6 +25,8 @@ import { ChatService } from './service.ts';
 
 /** It is looked so often for deleted accounts that are still in a group, in milliseconds. */
 const DEPARTURES_MS = 600_000;
+/** Until all are gone, texts that a version before kept are looked for so often, in milliseconds. */
+const KEPT_TEXTS_MS = 3_600_000;
 /** What consumers were told of is deleted so often where it is old, in milliseconds. */
 const EVENTS_SWEEP_MS = 600_000;
 
@@ -90,6 +93,7 @@ export function createChat(core: Core, { users }: { users: UsersService }): Chat
     duties: [
       { name: 'departures', everyMs: DEPARTURES_MS, run: (signal) => departures.sweep(signal) },
       { name: 'conversation-events', everyMs: EVENTS_SWEEP_MS, run: (signal) => sweepEvents(database, { signal }) },
+      { name: 'kept-texts', everyMs: KEPT_TEXTS_MS, run: (signal) => clearKeptTexts(database, signal) },
     ],
   };
 }

@@ -94,15 +94,15 @@ export class ChatService {
   private async enqueueAfterChecks(actor: Actor, message: Send, origin?: number): Promise<Enqueued> {
     await this.options.limits.messages?.take(actor.userId);
     const conversationId = message.conversation_id ?? (await this.openDirect(actor, message.recipient!)).id;
-    const quotedUsername = message.reply_to && (await this.authorOf(conversationId, message.reply_to));
-    return this.append(actor, conversationId, message, { origin, quotedUsername });
+    const quoted = message.reply_to === undefined ? {} : await this.quoteOf(conversationId, message.reply_to);
+    return this.append(actor, conversationId, message, { origin, ...quoted });
   }
 
   private append(
     actor: Actor,
     conversationId: string,
     message: Send,
-    rest: Pick<NewMessage, 'origin' | 'quotedUsername'>,
+    rest: Pick<NewMessage, 'origin' | 'quotedUsername' | 'quotedNote'>,
   ): Enqueued {
     const id = Bun.randomUUIDv7();
     const result = this.options.messageLog.append({
@@ -120,11 +120,16 @@ export class ChatService {
     return { result };
   }
 
-  /** The name to quote a message under. Whether it is there, and may be quoted, is the commit's to say. */
-  private async authorOf(conversationId: string, messageId: string): Promise<string | undefined> {
-    const quoted = await this.options.messages.findMessage(conversationId, messageId);
-    if (!quoted) return undefined;
-    return (await this.options.users.publicUsers([quoted.sender_id])).get(quoted.sender_id)?.username;
+  /** The names to quote a message with. Whether it is there, and may be quoted, is the commit's to say. */
+  private async quoteOf(
+    conversationId: string,
+    messageId: string,
+  ): Promise<Pick<NewMessage, 'quotedUsername' | 'quotedNote'>> {
+    const { messages, messagePresenter } = this.options;
+    const row = await messages.findMessage(conversationId, messageId);
+    if (!row) return {};
+    const [quoted] = await messagePresenter.present([[row], [], []]);
+    return { quotedUsername: quoted!.sender_username, quotedNote: quoted!.system && quoted!.content };
   }
 
   async edit(actor: Actor, key: MessageKey, edit: { content: string; if_rev?: number }): Promise<Message> {

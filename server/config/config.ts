@@ -210,6 +210,8 @@ const SETTINGS = {
     password_hash: setting('PASSWORD_HASH', 'argon2id', choice(['argon2id', 'bcrypt'])),
     password_hash_concurrency: setting('PASSWORD_HASH_CONCURRENCY', 2, number(1, 64)),
     discover_by_email: setting('DISCOVER_BY_EMAIL', true, flag),
+    username_hold: setting('USERNAME_HOLD', '90d', duration('0s', '3650d')),
+    reserved_usernames: setting('RESERVED_USERNAMES', '', list),
   },
   chat: {
     max_message_length: setting('MAX_MESSAGE_LENGTH', 4000, number(1, 15_000)),
@@ -243,6 +245,7 @@ const SETTINGS = {
   rate_limits: setting('RATE_LIMITS', 'on', flag),
   limits: {
     register: setting('LIMIT_REGISTER', '30/1h', limit),
+    sign_in: setting('LIMIT_SIGN_IN', '600/5m', limit),
     login: setting('LIMIT_LOGIN', '60/5m', limit),
     login_account: setting('LIMIT_LOGIN_ACCOUNT', '10/5m', limit),
     login_account_strangers: setting('LIMIT_LOGIN_ACCOUNT_STRANGERS', '300/1h', limit),

@@ -46,6 +46,7 @@ export const COLUMNS: Columns = {
     created_at: 'number',
     deleted_at: 'number',
   },
+  username_claims: { name_hash: 'text', user_id: 'id', held_until: 'number' },
   sessions: {
     id: 'id',
     user_id: 'id',

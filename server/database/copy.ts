@@ -15,6 +15,7 @@ export class CopyRefused extends Error {}
 /** What is copied, in an order in which no row names one that is not there yet, and the keys that order its rows. */
 const TABLES: Partial<Record<keyof Schema, string[]>> = {
   users: ['id'],
+  username_claims: ['name_hash'],
   sessions: ['id'],
   conversations: ['id'],
   participants: ['conversation_id', 'user_id'],

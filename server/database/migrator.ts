@@ -8,6 +8,7 @@ import { jobs } from './migrations/0004-jobs.ts';
 import { participantsByRev } from './migrations/0005-participants-by-rev.ts';
 import { conversationEvents } from './migrations/0006-conversation-events.ts';
 import { queue } from './migrations/0007-queue.ts';
+import { names } from './migrations/0008-names.ts';
 import { type ColumnTypes, POSTGRES_TYPES, SQLITE_TYPES } from './migrations/column-types.ts';
 import type { Schema } from './schema.ts';
 
@@ -21,6 +22,7 @@ function migrations(types: ColumnTypes): Record<string, Migration> {
     '0005-participants-by-rev': participantsByRev(),
     '0006-conversation-events': conversationEvents(types),
     '0007-queue': queue(types),
+    '0008-names': names(types),
   };
 }
 

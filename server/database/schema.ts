@@ -8,6 +8,7 @@ import type { ConversationType, MessageType, ParticipantRole, UserRole } from '.
 export interface Schema {
   users: UsersTable;
   sessions: SessionsTable;
+  username_claims: UsernameClaimsTable;
   conversations: ConversationsTable;
   participants: ParticipantsTable;
   messages: MessagesTable;
@@ -47,6 +48,15 @@ export interface UsersTable {
   is_active: Flag;
   created_at: Fixed<number>;
   deleted_at: number | null;
+}
+
+/** Who has a username, and with it all that look like it, or had it until lately. */
+export interface UsernameClaimsTable {
+  /** Of what the name looks like. The name itself stands with its user only. */
+  name_hash: Fixed<string>;
+  user_id: string;
+  /** Until when nobody else may take it, since it was given up; null while it is in use. */
+  held_until: number | null;
 }
 
 export interface SessionsTable {
@@ -110,7 +120,7 @@ export interface MessagesTable {
   client_id: Fixed<string>;
   type: Fixed<MessageType>;
   content: string;
-  /** JSON of what a system message tells. */
+  /** JSON of what a system message tells; its `content` is empty, for what it says is made where it is read. */
   system: Fixed<string | null>;
   reply_to_id: Fixed<string | null>;
   sent_at: Fixed<number>;
@@ -184,7 +194,7 @@ export type OutboxKind = 'conversation' | 'marks' | 'membership' | 'session' | '
 
 /**
  * Single values: `epoch`; `history`, PostgreSQL's cluster and timeline when the epoch was last looked at; `jobs:<consumer>`,
- * when that consumer began.
+ * when that consumer began; `system_texts`, up to which conversation texts that a version before kept were taken out of messages, until all are.
  */
 export interface MetaTable {
   key: Fixed<string>;

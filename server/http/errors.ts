@@ -7,6 +7,12 @@ import type { HttpContext } from './router.ts';
 /** After how long to try again where nobody knows better: another node may answer, or the queue be shorter. */
 const UNAVAILABLE_MS = 1000;
 
+/** What reading a body fails with once its client is gone, or breaks the rules of chunks: nobody hears the answer. */
+function brokenOff(thrown: unknown, { req }: HttpContext): ParleyError | undefined {
+  const isAbort = (thrown as Error | undefined)?.name === 'AbortError' && req.raw.signal.aborted;
+  return isAbort ? new ParleyError('invalid_json', 'The request was broken off') : undefined;
+}
+
 /** What the framework itself refuses, in the contract's words. */
 function fromHttpException({ status }: HTTPException): ParleyError | undefined {
   if (status === 415) return new ParleyError('unsupported_media_type');
@@ -17,7 +23,8 @@ function fromHttpException({ status }: HTTPException): ParleyError | undefined {
 
 /** Answers with the one shape of every failure (PROTOCOL.md §2), and logs what was not the client's fault. */
 export function answerError(thrown: unknown, c: HttpContext, failed: (code: ErrorCode) => void): Response {
-  const error = (thrown instanceof HTTPException && fromHttpException(thrown)) || toParleyError(thrown);
+  const error =
+    (thrown instanceof HTTPException && fromHttpException(thrown)) || brokenOff(thrown, c) || toParleyError(thrown);
   failed(error.code);
   c.set('failure', error.code);
   const cause = error.details.cause ?? (error.code === 'internal' ? thrown : undefined);

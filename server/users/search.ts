@@ -1,5 +1,6 @@
+import { nameKey } from '../../protocol/names.ts';
 import type { PublicUser } from '../../protocol/resources.ts';
-import { nameKey, searchPlace } from './model.ts';
+import { searchPlace } from './model.ts';
 import { presentPublicUser } from './presenter.ts';
 import type { UsersRepository } from './repository.ts';
 

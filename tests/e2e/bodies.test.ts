@@ -43,7 +43,7 @@ const codeOf = ({ status, body }: RawAnswer) => [status, body?.code];
 
 describe('the limit of an address', () => {
   test.each(CREDENTIALS)('counts before the body of %s is there', async (path) => {
-    const limits = { LIMIT_LOGIN: '2/1h', LIMIT_REGISTER: '2/1h', LIMIT_REFRESH: '2/1h' };
+    const limits = { LIMIT_SIGN_IN: '2/1h', LIMIT_REGISTER: '2/1h' };
     const server = await startServer({ RATE_LIMITS: 'on', ...limits });
     const nonsense = '['.repeat(MAX_CREDENTIALS_BYTES);
     for (let n = 0; n < 2; n++) expect((await request(server, 'POST', path, { body: nonsense })).status).toBe(400);

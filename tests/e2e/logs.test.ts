@@ -1,4 +1,6 @@
 import { afterAll, expect, setDefaultTimeout, test } from 'bun:test';
+import { connect } from 'node:net';
+import { eventually } from '../support/eventually.ts';
 import { request, signUp, signUpAll } from '../support/people.ts';
 import { handshake } from '../support/raw-peer.ts';
 import { endServers, type LogLine, startServer, type TestServer } from '../support/server.ts';
@@ -293,4 +295,48 @@ test('a handshake that is refused for what it says has a line with why', async (
   await server.stop();
   const request_id = answer.headers.get('x-request-id');
   expect(requestsOf(server)).toMatchObject([{ request_id, status: 401, code: 'invalid_token', address: '127.0.0.1' }]);
+});
+
+test('a request that its client broke off, or garbled, is no fault of the server’s, and is logged as none', async () => {
+  const server = await startServer();
+  const ann = await signUp(server);
+  const group = await ann.group([]);
+  const bodies: Record<string, [headers: string, body: string]> = {
+    'a body with a length': ['Content-Length: 500', '{"content":"half'],
+    'a length without a body': ['Content-Length: 500', ''],
+    'a body in chunks': ['Transfer-Encoding: chunked', 'a\r\n{"content"\r\n'],
+    'half a chunk': ['Transfer-Encoding: chunked', 'ff\r\n{"content"'],
+    'a body in chunks that grew too long': ['Transfer-Encoding: chunked', `20000\r\n${'x'.repeat(0x1ffff)}`],
+    'a chunk of no size': ['Transfer-Encoding: chunked', '2\r\n{}\r\nzz\r\n'],
+    'a chunk of a negative size': ['Transfer-Encoding: chunked', '-2\r\n{}\r\n'],
+  };
+  const paths = ['POST /api/v1/auth/login', `POST /api/v1/conversations/${group}/messages`, 'PATCH /api/v1/users/me'];
+  const endings = ['end', 'destroy', 'resetAndDestroy'] as const;
+  const before = requestsOf(server).length;
+  let asked = 0;
+  for (const [headers, body] of Object.values(bodies)) {
+    for (const path of paths) {
+      for (const ending of endings) {
+        const { hostname, port } = new URL(server.url);
+        const tcp = connect({ host: hostname, port: Number(port) });
+        tcp.on('error', () => {}); // what the server closed may be reset
+        const lines = [`${path} HTTP/1.1`, `Host: ${hostname}`, `Authorization: Bearer ${ann.tokens.access_token}`];
+        const head = [...lines, 'Content-Type: application/json', headers].join('\r\n');
+        await new Promise<void>((resolve) =>
+          tcp.write(Buffer.from(`${head}\r\n\r\n${body}`, 'latin1'), () => resolve()),
+        );
+        // The server has begun to read before it ends.
+        await Bun.sleep(5);
+        tcp[ending]();
+        asked++;
+      }
+    }
+  }
+  // Of a connection that was reset, what came before may have been lost on the way.
+  await eventually('most are logged', async () => requestsOf(server).length - before > asked / 2);
+  expect((await ann.send(group, 'all is well')).seq).toBe(2);
+  expect(await server.stop()).toBe(0);
+  expect(server.lines.filter(({ level }) => Number(level) >= 40)).toEqual([]);
+  expect(requestsOf(server).filter(({ status }) => Number(status) >= 500)).toEqual([]);
+  expect(server.errors).toBe('');
 });

@@ -8,14 +8,13 @@ import type { StoredEventKind } from '../../database/schema.ts';
 import type { Actor } from '../../shared/actor.ts';
 import { ParleyError } from '../../shared/errors.ts';
 import type { UsersService } from '../../users/service.ts';
-import { presentConversation, presentMessage, presentParticipant, type Users } from '../model/presenter.ts';
+import { presentConversation, presentMessage, presentParticipant } from '../model/presenter.ts';
 import type { ConversationPatch, ConversationRow, Membership, MessageRow, ParticipantRow } from '../model/rows.ts';
 import type { ConversationRepository } from './conversation-repository.ts';
-import { describe } from './system-notes.ts';
 
 /** Writes the system message of a change into the history. */
 export interface NoteWriter {
-  insertSystemMessage(head: NoteHead, note: SystemNote, content: string, tx: Executor): Promise<MessageRow>;
+  insertSystemMessage(head: NoteHead, note: SystemNote, tx: Executor): Promise<MessageRow>;
 }
 
 /** Whose system message it is, and where it comes to stand. */
@@ -101,7 +100,7 @@ async function write(
   const conversation = await conversations.advanceConversation(before.id, patch, tx);
 
   const people = await users.publicUsers([actor.userId, ...concerned]);
-  const message = note && (await writeNote({ conversations, messages }, conversation, actor, note, people, tx));
+  const message = note && (await writeNote({ conversations, messages }, conversation, actor, note, tx));
 
   await conversations.putParticipants(
     joining.map((userId) => newParticipant(conversation, userId, 'member', now)),
@@ -135,13 +134,12 @@ export async function writeNote(
   conversation: ConversationRow,
   actor: Actor,
   untold: Omit<SystemNote, 'by'>,
-  people: Users,
   tx: Executor,
 ): Promise<MessageRow> {
   const { id: conversationId, seq, rev, updated_at: sentAt } = conversation;
   const note: SystemNote = { ...untold, by: actor.userId };
   const head = { id: Bun.randomUUIDv7(), conversationId, senderId: actor.userId, seq, rev, sentAt };
-  const message = await messages.insertSystemMessage(head, note, describe(note, actor.username, people), tx);
+  const message = await messages.insertSystemMessage(head, note, tx);
   await conversations.moveMarks(conversationId, actor.userId, seq, tx);
   return message;
 }

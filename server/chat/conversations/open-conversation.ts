@@ -63,7 +63,7 @@ export async function createGroup(
     await deps.conversations.putParticipants(participants, tx);
     const note = { kind: 'group_created' as const, name: group.name, user_ids: others };
     await deps.conversations.tellOutbox(conversation, [actor.userId, ...others], tx);
-    return writeNote(deps, conversation, actor, note, people, tx);
+    return writeNote(deps, conversation, actor, note, tx);
   });
   publishCreation(deps, conversation, participants, people, message);
   return conversation.id;

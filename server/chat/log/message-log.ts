@@ -11,6 +11,8 @@ export interface NewMessage extends AppendRow {
   senderUsername: string;
   /** The name of who wrote the message that this one answers. */
   quotedUsername?: string;
+  /** What the message that this one answers says, where it is a system message: it is made from the names of now. */
+  quotedNote?: string;
   /** The socket that sent it, where one did. */
   origin?: number;
 }

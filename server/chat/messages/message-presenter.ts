@@ -1,9 +1,10 @@
 import { DELETED_USER, REACTION_USERS } from '../../../protocol/limits.ts';
 import type { Message, Reaction, ReplyTo } from '../../../protocol/resources.ts';
+import { namedIn } from '../../../protocol/system-text.ts';
 import { excerptOf } from '../../../protocol/text.ts';
 import type { Executor, RowsOf } from '../../database/database.ts';
 import type { UsersService } from '../../users/service.ts';
-import { presentMessage, type Users } from '../model/presenter.ts';
+import { noteOf, presentMessage, shownContent, type Users } from '../model/presenter.ts';
 import type { MessageRow } from '../model/rows.ts';
 import type { MessageRepository, QuotedRow, ReactionRow, WholeQueries } from './message-repository.ts';
 
@@ -20,10 +21,10 @@ export class MessagePresenter {
    */
   async present([messages, reactions, quoted]: RowsOf<WholeQueries>, callerId?: string): Promise<Message[]> {
     if (messages.length === 0) return [];
-    const senders = new Set<string>();
-    for (const { sender_id } of messages) senders.add(sender_id);
-    for (const { sender_id } of quoted) senders.add(sender_id);
-    const users = await this.users.publicUsers(senders);
+    const named = new Set<string>();
+    for (const row of messages) addNamed(row, named);
+    for (const row of quoted) addNamed(row, named);
+    const users = await this.users.publicUsers(named);
     const reactionsOf = groupReactions(reactions, callerId);
     const quotes = new Map(quoted.map((row) => [row.id, presentQuote(row, users)]));
     return messages.map((row) =>
@@ -44,9 +45,16 @@ export class MessagePresenter {
   }
 }
 
+/** Adds those whose names a message shows. */
+function addNamed(row: Pick<MessageRow, 'sender_id' | 'system'>, named: Set<string>): void {
+  named.add(row.sender_id);
+  const note = noteOf(row);
+  if (note) for (const id of namedIn(note)) named.add(id);
+}
+
 function presentQuote(row: QuotedRow, users: Users): ReplyTo {
   const sender_username = users.get(row.sender_id)?.username ?? DELETED_USER;
-  return { id: row.id, sender_id: row.sender_id, sender_username, excerpt: excerptOf(row.content) };
+  return { id: row.id, sender_id: row.sender_id, sender_username, excerpt: excerptOf(shownContent(row, users)) };
 }
 
 /** The kinds of each message in the order in which they first came, the first users of each. */

@@ -26,7 +26,7 @@ export interface ReactionRow {
 }
 
 /** What a reply shows of the message that it answers. */
-export type QuotedRow = Pick<MessageRow, 'id' | 'sender_id' | 'content'>;
+export type QuotedRow = Pick<MessageRow, 'id' | 'sender_id' | 'content' | 'system'>;
 
 /** Which messages, in which order; what of them is read is for its user to say. */
 export type MessageSelection = SelectQueryBuilder<Schema, 'messages', object>;
@@ -129,7 +129,7 @@ export class MessageRepository {
       .innerJoin('messages as q', (join) =>
         join.onRef('q.conversation_id', '=', 'm.conversation_id').onRef('q.id', '=', 'm.reply_to_id'),
       )
-      .select(['q.id', 'q.sender_id', 'q.content']);
+      .select(['q.id', 'q.sender_id', 'q.content', 'q.system']);
     return [reactions.compile(), quoted.compile()];
   }
 
@@ -202,7 +202,7 @@ export class MessageRepository {
       .execute();
   }
 
-  async insertSystemMessage(message: NoteHead, note: SystemNote, content: string, tx: Executor): Promise<MessageRow> {
+  async insertSystemMessage(message: NoteHead, note: SystemNote, tx: Executor): Promise<MessageRow> {
     const row: MessageRow = {
       conversation_id: message.conversationId,
       seq: message.seq,
@@ -212,7 +212,7 @@ export class MessageRepository {
       sender_id: message.senderId,
       client_id: message.id,
       type: 'system',
-      content,
+      content: '', // what it says holds names, and is made where it is read
       system: JSON.stringify(note),
       reply_to_id: null,
       sent_at: message.sentAt,

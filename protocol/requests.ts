@@ -53,7 +53,7 @@ export const Username = z
 export const DisplayName = text('Display name', DISPLAY_NAME_LENGTH.min, DISPLAY_NAME_LENGTH.max);
 export const GroupName = text('Name', GROUP_NAME_LENGTH.min, GROUP_NAME_LENGTH.max);
 
-/** What this device was given when it last signed in. One that does not hold is as good as none. */
+/** The token that this device was given when it last signed in. One that does not hold is as good as none. */
 const deviceToken = z.string().max(4096).optional().meta({
   description:
     '`device_token` of the last log-in from this device; empty where there is none yet, to be given one. Browsers have it as a cookie',

@@ -74,7 +74,7 @@ function name(
     .meta({ minLength: min, maxLength: max });
 }
 
-/** What this device was given when it last signed in. One that does not hold is as good as none. */
+/** The token that this device was given when it last signed in. One that does not hold is as good as none. */
 const deviceToken = z.string().max(4096).optional().meta({
   description:
     '`device_token` of the last log-in from this device; empty where there is none yet, to be given one. Browsers have it as a cookie',

@@ -173,7 +173,7 @@ export class Session {
     if (!held) return;
     const stored = await this.stored();
     if (this.held !== held) return;
-    // What another tab began since is not this one's to forget.
+    // A session that another tab began since is not this one's to forget.
     await this.forget(stored?.expires_at === held.expires_at ? {} : { [SESSION_KEY]: stored }).catch(() => {});
     this.options.onOver(reason);
   }

@@ -166,7 +166,7 @@ export function authRoutes({ auth, users, tokens, cookies, origins }: AuthRoutes
     return { user, tokens: grant.tokens, ...(given !== undefined && { device_token: deviceToken }) };
   };
 
-  /** What a request that signs in brings with it. Cookies that its page may not use count as if they were not there. */
+  /** All that a request that signs in brings with it. Cookies that its page may not use count as if they were not there. */
   const arrivalOf = async (c: HttpContext, given: string | undefined): Promise<Arrival> => {
     const { headers } = c.req.raw;
     const mayUseCookies = origins.mayUseCookies(headers);

@@ -49,7 +49,7 @@ export interface Visit {
 
 /** A request that signs in. */
 export interface Arrival extends Visit {
-  /** What the device was given at its last log-in. */
+  /** The token that the device was given at its last log-in. */
   deviceToken?: string;
   /** The sessions that the browser was signed in to before, whoever's they are: they end with this one's beginning. */
   before: TokenClaims[];
@@ -60,7 +60,7 @@ export interface Arrived extends SignedIn {
   deviceToken: string;
 }
 
-/** Who runs the installation waits behind no stranger. */
+/** Commands of the machine itself wait behind no stranger. */
 const OPERATOR: Asker = { kind: 'known', key: 'operator' };
 
 /** What somebody signs up with; its shape has been checked, its phone number not yet. */
@@ -221,7 +221,7 @@ export class AuthService {
         throw error;
       }
     };
-    // Whoever shows no device is counted before anything is looked up.
+    // A request that shows no device is counted before anything is looked up.
     if (!device) await countAddress();
     const account = await users.accountOf(handle);
     const isKnown = account !== undefined && device?.userIds.includes(account.id) === true;

@@ -68,7 +68,6 @@ function mountMonitoring(http: Router, core: Core, parts: Part[]): void {
   http.route(
     '/',
     monitoringRoutes({
-      env: config.env,
       version,
       log: logger,
       metrics,

@@ -5,7 +5,6 @@ import type { UsersService } from '../users/service.ts';
 import { SessionCookies } from './cookies.ts';
 import { Passwords } from './passwords.ts';
 import { authRoutes } from './routes.ts';
-import { loadSecret } from './secret.ts';
 import { AuthService } from './service.ts';
 import { Tokens } from './tokens.ts';
 
@@ -14,10 +13,10 @@ export function createAuth(
   core: Core,
   { users, sessions, changes, cache }: Sessions & { users: UsersService },
 ): Part & { auth: AuthService } {
-  const { config, logger, limits, origins } = core;
+  const { config, secrets, logger, limits, origins } = core;
   const tokens = new Tokens({
-    secret: loadSecret(config.auth, config.data.dir),
-    previousSecret: config.auth.jwt_secret_previous,
+    secret: secrets.current,
+    previousSecret: secrets.previous,
     accessExpiryMs: config.auth.jwt_access_expiry,
   });
   const passwords = new Passwords(config.auth);

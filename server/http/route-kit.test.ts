@@ -112,6 +112,7 @@ const listener = await serveHttp({
   socketPaths: [],
   upgrade: async () => {},
   proxies,
+  notice() {},
   connections: new Connections(100),
   answers: new AnswersUnderWay(() => {}),
 });

@@ -21,11 +21,10 @@ import { MetricsAccess } from './metrics-access.ts';
 import { type Check, Readiness } from './readiness.ts';
 
 export interface MonitoringOptions {
-  env: 'local' | 'dev' | 'prod';
   version: string;
   log: Logger;
   metrics: Metrics;
-  /** Lets others than this machine read the metrics in prod; empty: nobody else. */
+  /** Lets others than this machine read the metrics; empty: nobody else. */
   metricsToken: string;
   /** What this node does, and what each part of that stands on, by name. */
   roles: Record<string, string[]>;
@@ -88,8 +87,8 @@ const getReadiness = publicRoute({
 
 /** Health for probes, metrics for Prometheus, and the same as live charts for people (styled by the pages' base.css). */
 export function monitoringRoutes(options: MonitoringOptions): Router {
-  const { env, version, log, metrics, metricsToken, roles, checks, optionalChecks, isDraining } = options;
-  const access = new MetricsAccess({ env, token: metricsToken });
+  const { version, log, metrics, metricsToken, roles, checks, optionalChecks, isDraining } = options;
+  const access = new MetricsAccess({ token: metricsToken });
   const readiness = new Readiness({ checks, optionalChecks, isDraining, log });
   const app = createRouter();
 

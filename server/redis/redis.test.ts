@@ -6,6 +6,7 @@ import { type Config, ConfigError } from '../config/config.ts';
 import { Redis } from './redis.ts';
 
 const PASSWORD = 'open sesame';
+const trust = { secrets: { current: 'the secret of these tests', previous: '' }, clock: { now: Date.now } };
 
 describe.skipIf(!canTestRedis('the connections to Redis'))('the connections to Redis', () => {
   let server: TestRedis;
@@ -22,8 +23,16 @@ describe.skipIf(!canTestRedis('the connections to Redis'))('the connections to R
   });
 
   async function connect(settings: Partial<Config['redis']> = {}): Promise<Redis> {
-    const config = { addr: server.addr, url: '', password: PASSWORD, db: 0, prefix: 'test:', ...settings };
-    const redis = await Redis.connect(config, log);
+    const config = {
+      addr: server.addr,
+      url: '',
+      username: '',
+      password: PASSWORD,
+      db: 0,
+      prefix: 'test:',
+      ...settings,
+    };
+    const redis = await Redis.connect(config, trust, log);
     open.push(redis);
     return redis;
   }

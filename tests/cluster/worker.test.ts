@@ -93,7 +93,7 @@ describe.skipIf(!canTest)('workers on several nodes', () => {
     return { sent, end };
   }
 
-  const openRedis = () => createClient({ url: `redis://${redis.addr}` });
+  const openRedis = () => createClient({ url: redis.operatorUrl });
 
   async function onRedis<T>(work: (client: ReturnType<typeof openRedis>) => Promise<T>): Promise<T> {
     const client = openRedis();

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { createClient } from 'redis';
 import { OFFLINE_AFTER_MS } from '../../protocol/limits.ts';
+import { findFaketime } from '../chaos/cluster/stage.ts';
 import { eventually } from '../support/eventually.ts';
 import { metric } from '../support/metrics.ts';
 import { Person, request, signUp, signUpAll } from '../support/people.ts';
@@ -75,6 +76,29 @@ describe.skipIf(!canTest)('several nodes', () => {
     await listening.say(conversation, 'and back');
     expect(await timed(back)).toBeLessThan(LIVE_MS);
   });
+
+  test.skipIf(!findFaketime())(
+    'the clocks of nodes need not agree: one is an hour behind, and both hear each other at once',
+    async () => {
+      const slow = await startNode({ LD_PRELOAD: findFaketime()!, FAKETIME: '-1h', FAKETIME_DONT_FAKE_MONOTONIC: '1' });
+      // Its tokens are of an hour ago.
+      const [alice, bob] = await signUpAll(one, 'alice', 'bob');
+      const conversation = await alice.direct(bob);
+      const [near, far] = [await alice.connect(), await at(slow, bob).connect()];
+      const heard = far.next(saying('to the past'));
+      await near.say(conversation, 'to the past');
+      expect(await timed(heard)).toBeLessThan(LIVE_MS);
+      const back = near.next(saying('from the past'));
+      await far.say(conversation, 'from the past');
+      expect(await timed(back)).toBeLessThan(LIVE_MS);
+      for (const node of [one, slow]) {
+        expect(await metric(node, 'parley_redis_refused_total{found="publication",reason="late"}').catch(() => 0)).toBe(
+          0,
+        );
+      }
+      await slow.stop();
+    },
+  );
 
   test('a session that is ended at one node ends at the other: its requests and its sockets', async () => {
     const alice = await signUp(one, 'alice');

@@ -2,6 +2,7 @@ import { afterAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { eventually } from '../support/eventually.ts';
 import { request, signUp, signUpAll } from '../support/people.ts';
 import {
   type Environment,
@@ -223,7 +224,11 @@ describe('behind a proxy with TLS that the settings do not name, prod', () => {
   const prod = { ENV: 'prod', JWT_SECRET: SECRET };
   const proxyWarnings = (server: TestServer) =>
     server.lines.filter(({ msg, level }) => Number(level) === 40 && msg.includes('TRUST_PROXY')).map(({ msg }) => msg);
-  const ask = (server: TestServer, headers: Record<string, string>) => request(server, 'GET', '/health', { headers });
+  /** Resolves when what the server had to say of it is read, too. */
+  const ask = async (server: TestServer, headers: Record<string, string>) => {
+    const id = (await request(server, 'GET', '/health', { headers })).headers.get('x-request-id');
+    await eventually('logged', async () => server.lines.some(({ request_id }) => request_id === id));
+  };
 
   test.concurrent.each([
     { 'X-Forwarded-Proto': 'https' },

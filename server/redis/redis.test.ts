@@ -49,6 +49,35 @@ describe.skipIf(!canTestRedis('the connections to Redis'))('the connections to R
     expect(lines.join()).not.toContain('barley');
   });
 
+  test('are of a user with some rights, and are refused with one line that names the setting where they are too few', async () => {
+    const own = await TestRedis.start();
+    try {
+      const { username, password } = new URL(own.url);
+      const user = { addr: own.addr, username, password, prefix: 'parley:' };
+      expect((await connect(user)).isUp).toBe(true);
+      expect((await connect({ addr: '', url: own.url, username: '', password: '', prefix: 'parley:' })).isUp).toBe(
+        true,
+      );
+      const refusal = async (settings: Partial<Config['redis']>) => {
+        const failure = await connect({ ...user, ...settings }).catch((error) => error);
+        expect(failure).toBeInstanceOf(ConfigError);
+        expect(failure.message).not.toContain(password);
+        return failure.message;
+      };
+      expect(await refusal({ username: 'nobody' })).toMatch(/^REDIS_PASSWORD .*REDIS_USERNAME$/);
+      expect(await refusal({ username: '' })).toMatch(/^REDIS_PASSWORD /);
+      expect(await refusal({ prefix: 'another:' })).toMatch(/^REDIS_USERNAME must .*REDIS_PREFIX/);
+      const operator = await connect({ addr: '', url: own.operatorUrl, username: '', password: '' });
+      await operator.commands.sendCommand(['ACL', 'SETUSER', 'parley', 'resetchannels']);
+      expect(await refusal({})).toMatch(/^REDIS_USERNAME must .*REDIS_PREFIX/);
+      await operator.commands.sendCommand(['ACL', 'SETUSER', 'parley', '-info']);
+      expect(await refusal({})).toMatch(/^REDIS_USERNAME must .*'info'/);
+      for (const redis of open.splice(0)) redis.close();
+    } finally {
+      await own.stop();
+    }
+  });
+
   test('take their password and their database from an address, too', async () => {
     const redis = await connect({ addr: '', url: `redis://:open%20sesame@${server.addr}/3`, password: '' });
     await redis.commands.set('key', 'three');

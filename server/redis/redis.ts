@@ -59,15 +59,17 @@ export class Redis {
   }
 
   /**
-   * Connects. Where Redis is not there in time it goes on trying in the background; where it is too old, or lets nobody in
-   * who has this password, this fails with a ConfigError.
+   * Connects. Where Redis is not there in time it goes on trying in the background; where it is too old, lets nobody in
+   * who has this password, or lets them do less than is needed, this fails with a ConfigError.
    */
   static async connect(config: Config['redis'], trust: Trust, log: Logger): Promise<Redis> {
     // Loaded here and not above: it takes a third of the start, and most installations have no Redis.
     const redis = new Redis(await import('redis'), config, trust, log);
     try {
-      if (await redis.isThereInTime()) await redis.checkVersion();
-      else log.warn('Redis is not there: starting without it, and trying on');
+      if (await redis.isThereInTime()) {
+        await redis.checkVersion();
+        await redis.checkRights();
+      } else log.warn('Redis is not there: starting without it, and trying on');
     } catch (error) {
       redis.close();
       throw error;
@@ -147,7 +149,6 @@ export class Redis {
     const refused = (error: Error) => {
       if (REFUSAL.test(error.message))
         reject(new ConfigError('REDIS_PASSWORD is not the one of this Redis, or not that of REDIS_USERNAME'));
-      if (NO_PERMISSION.test(error.message)) reject(new ConfigError(`REDIS_USERNAME ${missesRights(error)}`));
     };
     this.commands.once('ready', () => resolve(true));
     this.commands.on('error', refused);
@@ -158,9 +159,21 @@ export class Redis {
     });
   }
 
+  private async checkRights(): Promise<void> {
+    try {
+      await this.commands.exists('rights');
+      await this.commands.publish(`${this.prefix}rights`, '');
+    } catch (error) {
+      const missing = asMissingRights(error);
+      if (missing instanceof ConfigError) throw missing;
+      // It went away in this moment, or is slow: that is no reason not to start.
+      this.log.debug({ err: error }, 'whether Redis lets Parley do what it needs could not be found out');
+    }
+  }
+
   private async checkVersion(): Promise<void> {
-    const info = await this.commands.info('server').catch((error: Error) => {
-      throw NO_PERMISSION.test(error.message) ? new ConfigError(`REDIS_USERNAME ${missesRights(error)}`) : error;
+    const info = await this.commands.info('server').catch((error) => {
+      throw asMissingRights(error);
     });
     const version = /redis_version:(\d+)\.(\d+)/.exec(info);
     if (!version) return;
@@ -199,8 +212,13 @@ function address(config: Config['redis']) {
   };
 }
 
-function missesRights({ message }: Error): string {
-  return `names a user of Redis who may not do what Parley needs (configs/redis.conf.template has all of it): ${message}`;
+/** Why a command failed, in words that say what to set where its user lacks the right to it. */
+function asMissingRights(error: unknown): unknown {
+  if (!(error instanceof Error && NO_PERMISSION.test(error.message))) return error;
+  return new ConfigError(
+    'REDIS_USERNAME must be a user of Redis who may do what Parley needs, with keys and channels that begin with ' +
+      `REDIS_PREFIX: see configs/redis.conf.template; it says: ${error.message}`,
+  );
 }
 
 function reconnectStrategy(attempts: number): number {

@@ -3,6 +3,7 @@ import type { Core } from './core.ts';
 import { AnswersUnderWay } from './http/answers-under-way.ts';
 import { BodiesUnderWay } from './http/bodies-under-way.ts';
 import { Connections } from './http/connections.ts';
+import { ForwardingWatch } from './http/forwarding-watch.ts';
 import { ProxyTrust } from './http/proxy-trust.ts';
 import { type BoundAddress, type Listener, serveHttp } from './http/serve.ts';
 import { SECONDS } from './monitoring/metrics.ts';
@@ -27,6 +28,11 @@ export interface FrontDoor {
 export function createFrontDoor(core: Core, { auth, realtime, parts }: FrontDoorNeeds): FrontDoor {
   const { config, logger, lifecycle, metrics } = core;
   const proxies = new ProxyTrust(config.server.trust_proxy);
+  // Whoever tries something out may well look like a proxy.
+  const watch =
+    config.env === 'prod'
+      ? new ForwardingWatch({ proxies, publicUrl: config.server.public_url, log: logger })
+      : undefined;
   const answers = countedAnswers(core);
   const bodies = countedBodies(core);
   const httpSeconds = metrics.histogram({
@@ -56,6 +62,7 @@ export function createFrontDoor(core: Core, { auth, realtime, parts }: FrontDoor
       socketPaths: SOCKET_PATHS,
       upgrade: takesSockets ? (...handshake) => upgrade(realtime.handshakes, ...handshake) : refuseUpgrade,
       proxies,
+      notice: (peer, headers) => watch?.look(peer, headers),
       connections: new Connections(
         config.rate_limits ? config.server.connections_per_address : Number.POSITIVE_INFINITY,
       ),

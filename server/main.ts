@@ -90,9 +90,19 @@ async function serve(config: Config): Promise<number> {
 
   const app = await startApp(config, log, fatal);
   const data = config.data.url === '' ? config.data.dir : 'postgres';
-  log.info({ url: app.address.url, env: config.env, version, data }, 'listening');
+  const { url, host, isOpen } = app.address;
+  const open_to = isOpen ? `whoever reaches this machine (${host})` : 'this machine';
+  log.info({ url, env: config.env, open_to, version, data }, 'listening');
+  if (isOpen && config.env !== 'prod') {
+    log.warn(
+      `ENV=${config.env} is for trying out, and SERVER_HOST=${host} lets whoever reaches this machine try: prod is for others`,
+    );
+  }
   // Beside the log, not in it: where to go, for whoever started this by hand.
-  if (config.env === 'local') process.stderr.write(welcome(app.address.url, showsDocuments(config)));
+  if (config.env === 'local') {
+    const shown = url.replace('//127.0.0.1:', '//localhost:');
+    process.stderr.write(welcome(shown, { isOpen, documents: showsDocuments(config) }));
+  }
 
   const signal = await nextSignal();
   log.info({ signal }, 'stopping');
@@ -113,10 +123,13 @@ function nextSignal(): Promise<string> {
   });
 }
 
-function welcome(url: string, documents: boolean): string {
+function welcome(url: string, { isOpen, documents }: { isOpen: boolean; documents: boolean }): string {
+  const reach = isOpen
+    ? ''
+    : '\n  Nobody but this machine reaches it. To let others in, such as a phone: SERVER_HOST=0.0.0.0\n';
   return `
   Parley ${version} is running: ${url}
-
+${reach}
 ${documents ? `    ${url}/api/docs   every call, to try out\n` : ''}    ${url}/metrics    live charts
 
   Two people in two terminals: see "The walk" in README.md. The first step is

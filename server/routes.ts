@@ -75,7 +75,6 @@ function mountMonitoring(http: Router, core: Core, parts: Part[]): void {
   http.route(
     '/',
     monitoringRoutes({
-      env: config.env,
       documents: config.roles.includes('api') && showsDocuments(config),
       version,
       log: logger,

@@ -7,7 +7,6 @@ import { DeviceTokens } from './device-tokens.ts';
 import { PasswordTries } from './password-tries.ts';
 import { Passwords } from './passwords.ts';
 import { authRoutes } from './routes.ts';
-import { loadSecret } from './secret.ts';
 import { AuthService } from './service.ts';
 import { Tokens } from './tokens.ts';
 
@@ -16,17 +15,16 @@ export function createAuth(
   core: Core,
   { users, sessions, changes, cache }: Sessions & { users: UsersService },
 ): Part & { auth: AuthService } {
-  const { config, limits, origins } = core;
-  const secret = loadSecret(config.auth, config.data.dir);
-  const secrets = { secret, previousSecret: config.auth.jwt_secret_previous };
-  const tokens = new Tokens({ ...secrets, accessExpiryMs: config.auth.jwt_access_expiry });
+  const { config, secrets, limits, origins } = core;
+  const keys = { secret: secrets.current, previousSecret: secrets.previous };
+  const tokens = new Tokens({ ...keys, accessExpiryMs: config.auth.jwt_access_expiry });
   const auth = new AuthService({
     users,
     sessions,
     passwords: new Passwords(config.auth),
-    tries: new PasswordTries(limits, secret),
+    tries: new PasswordTries(limits, secrets.current),
     tokens,
-    devices: new DeviceTokens(secrets),
+    devices: new DeviceTokens(keys),
     cache,
     changes,
     limits,

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import ipaddr from 'ipaddr.js';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
+import { tokenWeakness, weakness } from './secret-strength.ts';
 
 /** A setting is wrong; `message` names it and says how to mend it. */
 export class ConfigError extends Error {}
@@ -96,6 +97,9 @@ export const WEBHOOK_EVENTS = [
   'participant.left',
 ] as const;
 
+/** Where to listen with `SERVER_HOST=auto`: who tries something out is not to show it to everybody around. */
+const AUTO_HOST = { local: '127.0.0.1', dev: '127.0.0.1', prod: '0.0.0.0' } as const;
+
 /** Where `vite` serves the web client to its developers. */
 const WEB_DEV_SERVER = 'http://localhost:5173';
 
@@ -150,9 +154,13 @@ const mailbox = z.string().transform((value, context): { name: string; address: 
   return { name: name.trim(), address: address.trim() };
 });
 
-const signingSecret = z.string().refine((value) => value === '' || value.length >= 32, {
-  error: 'must have 32 characters or more: make one with "openssl rand -base64 48"',
-});
+/** A text that may be empty, or else has to be as strong as `weaknessOf` asks. */
+const strong = (weaknessOf: (secret: string) => string | undefined) =>
+  z.string().superRefine((value, context) => {
+    const message = value === '' ? undefined : weaknessOf(value);
+    if (message !== undefined) context.addIssue(message);
+  });
+const signingSecret = strong(weakness);
 
 /** One setting: the environment variable that overrides it, its default, and what it may be. */
 interface Setting<T extends z.ZodType = z.ZodType> {
@@ -177,7 +185,7 @@ const SETTINGS = {
   env: setting('ENV', 'local', choice(['local', 'dev', 'prod'])),
   roles: setting('ROLES', ROLES.join(','), someOf(ROLES)),
   server: {
-    host: setting('SERVER_HOST', '0.0.0.0', z.string().min(1)),
+    host: setting('SERVER_HOST', 'auto', z.string().min(1)),
     port: setting('SERVER_PORT', 8080, number(0, 65535)),
     public_url: setting('PUBLIC_URL', '', webAddress),
     trust_proxy: setting('TRUST_PROXY', '', list.pipe(z.array(proxy))),
@@ -197,6 +205,7 @@ const SETTINGS = {
   redis: {
     addr: setting('REDIS_ADDR', '', address),
     url: setting('REDIS_URL', '', redisUrl, { secret: true }),
+    username: setting('REDIS_USERNAME', '', z.string()),
     password: setting('REDIS_PASSWORD', '', z.string(), { secret: true }),
     db: setting('REDIS_DB', 0, number(0, 1_000_000)),
     prefix: setting('REDIS_PREFIX', 'parley:', z.string().min(1)),
@@ -266,7 +275,7 @@ const SETTINGS = {
     log_level: setting('LOG_LEVEL', 'info', choice(['trace', 'debug', 'info', 'warn', 'error', 'silent'])),
     log_format: setting('LOG_FORMAT', 'auto', choice(['auto', 'pretty', 'json'])),
     interval: setting('MONITORING_INTERVAL', '1s', duration('0ms', '1m')),
-    metrics_token: setting('METRICS_TOKEN', '', z.string(), { secret: true }),
+    metrics_token: setting('METRICS_TOKEN', '', strong(tokenWeakness), { secret: true }),
   },
 } as const;
 
@@ -283,8 +292,9 @@ export type Config = Read<typeof SETTINGS>;
 export function loadConfig(env: Record<string, string | undefined> = process.env): Config {
   const config = readSettings(SETTINGS, readFile(env.CONFIG_FILE), env, '') as Config;
   if (config.env === 'prod' && config.auth.jwt_secret === '') {
-    throw new ConfigError('JWT_SECRET must be given in prod: make one with "openssl rand -base64 48"');
+    throw new ConfigError('JWT_SECRET must be given in prod: make one with "openssl rand -base64 48", and keep it');
   }
+  if (config.server.host === 'auto') config.server.host = AUTO_HOST[config.env];
   checkWebhooks(config.webhooks);
   checkMail(config);
   const devOrigins = config.env === 'prod' ? [] : [WEB_DEV_SERVER];

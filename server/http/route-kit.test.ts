@@ -115,6 +115,7 @@ const listener = await serveHttp({
   socketPaths: [],
   upgrade: async () => {},
   proxies,
+  notice() {},
   connections: new Connections(100),
   bodies: new BodiesUnderWay({ all: MAX_BODY_BYTES, address: MAX_BODY_BYTES }),
   answers: new AnswersUnderWay(() => {}),

@@ -1,6 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import type { Server, WebSocketHandler } from 'bun';
+import ipaddr from 'ipaddr.js';
 import { ERRORS, type ErrorBody } from '../../protocol/errors.ts';
 import { LONG_ANSWER_BYTES, UNREAD_MS } from '../../protocol/limits.ts';
 import { type Config, ConfigError } from '../config/config.ts';
@@ -19,6 +20,8 @@ export interface BoundAddress {
   port: number;
   /** An address to open on this machine. */
   url: string;
+  /** Whether other machines may reach it. */
+  isOpen: boolean;
 }
 
 export interface ServeOptions<Data> {
@@ -31,6 +34,8 @@ export interface ServeOptions<Data> {
   /** Turns a handshake into a socket, or fails with what to answer. */
   upgrade(server: Server<Data>, request: Request, url: URL, connection: Handshake): Promise<void>;
   proxies: ProxyTrust;
+  /** Told of each request, and from whom it came. */
+  notice(peer: string, headers: Headers): void;
   connections: Connections;
   bodies: BodiesUnderWay;
   answers: AnswersUnderWay;
@@ -64,11 +69,12 @@ const MAX_REQUEST_BYTES = 64 * 1024 * 1024;
  * the host is none of this machine's.
  */
 export async function serveHttp<Data>(options: ServeOptions<Data>): Promise<Listener<Data>> {
-  const { config, log, http, websocket, socketPaths, upgrade, proxies, connections, bodies, answers } = options;
+  const { config, log, http, websocket, socketPaths, upgrade, proxies, notice, connections, bodies, answers } = options;
   let pending = 0;
 
   const answer = async (server: Server<Data>, request: Request): Promise<Response | undefined> => {
     const peer = server.requestIP(request)?.address ?? '';
+    notice(peer, request.headers);
     const address = proxies.clientAddress(peer, request.headers);
     const env: HttpEnv['Bindings'] = {
       peer,
@@ -140,13 +146,17 @@ export async function serveHttp<Data>(options: ServeOptions<Data>): Promise<List
   const reachable = config.host === '0.0.0.0' || config.host === '::' ? 'localhost' : config.host;
   return {
     server,
-    address: { host: config.host, port, url: `http://${reachable}:${port}` },
+    address: { host: config.host, port, url: `http://${reachable}:${port}`, isOpen: !isLoopback(config.host) },
     async finishRequests(timeoutMs) {
       const deadline = Date.now() + timeoutMs;
       while (pending > 0 && Date.now() < deadline) await Bun.sleep(10);
     },
     stop: () => server.stop(true),
   };
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || (ipaddr.isValid(host) && ipaddr.process(host).range() === 'loopback');
 }
 
 /** What got past the application, in the shape of every failure. */

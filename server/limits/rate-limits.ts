@@ -5,6 +5,25 @@ import type { Redis } from '../redis/redis.ts';
 import { ParleyError } from '../shared/errors.ts';
 
 /**
+ * Counts, and answers the count and for how many milliseconds it stands. Whatever else somebody put there does not count, nor
+ * longer than a count of ours.
+ */
+const COUNT = `
+redis.call('SET', KEYS[1], 0, 'EX', ARGV[2], 'NX')
+local consumed = redis.pcall('INCRBY', KEYS[1], ARGV[1])
+if type(consumed) ~= 'number' then
+  redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+  consumed = tonumber(ARGV[1])
+end
+local left = redis.call('PTTL', KEYS[1])
+if left < 0 or left > 1000 * ARGV[2] then
+  redis.call('EXPIRE', KEYS[1], ARGV[2])
+  left = 1000 * ARGV[2]
+end
+return {consumed, left}
+`;
+
+/**
  * One limit, counted for each key: an address, or an account. With Redis all nodes count together; while it is away each
  * counts by itself.
  */
@@ -24,6 +43,7 @@ export class RateLimit {
           storeClient: redis.commands,
           useRedisPackage: true,
           rejectIfRedisNotReady: true,
+          customIncrTtlLuaScript: COUNT,
           insuranceLimiter: memory,
         })
       : memory;

@@ -21,7 +21,6 @@ import { MetricsAccess } from './metrics-access.ts';
 import { type Check, Readiness } from './readiness.ts';
 
 export interface MonitoringOptions {
-  env: 'local' | 'dev' | 'prod';
   version: string;
   /** Whether this node has a page for the API documents. */
   documents: boolean;
@@ -29,7 +28,7 @@ export interface MonitoringOptions {
   /** How long what readiness found is told again, in milliseconds. */
   intervalMs: number;
   metrics: Metrics;
-  /** Lets others than this machine read the metrics in prod; empty: nobody else. */
+  /** Lets others than this machine read the metrics; empty: nobody else. */
   metricsToken: string;
   /** What this node does, and what each part of that stands on, by name. */
   roles: Record<string, string[]>;
@@ -92,9 +91,9 @@ const getReadiness = publicRoute({
 
 /** Health for probes, metrics for Prometheus, and the same as live charts for people (styled by the pages' base.css). */
 export function monitoringRoutes(options: MonitoringOptions): Router {
-  const { env, version, documents, log, intervalMs, metrics, metricsToken, roles, checks, optionalChecks, isDraining } =
+  const { version, documents, log, intervalMs, metrics, metricsToken, roles, checks, optionalChecks, isDraining } =
     options;
-  const access = new MetricsAccess({ env, token: metricsToken });
+  const access = new MetricsAccess({ token: metricsToken });
   const readiness = new Readiness({ checks, optionalChecks, isDraining, log, intervalMs });
   const app = createRouter();
 

@@ -68,6 +68,7 @@ export const COLUMNS: Columns = {
     rev: 'number',
     meta_rev: 'number',
     marks_rev: 'number',
+    participant_count: 'number',
   },
   participants: {
     conversation_id: 'id',
@@ -97,6 +98,8 @@ export const COLUMNS: Columns = {
     deleted_at: 'number',
   },
   reactions: { conversation_id: 'id', message_id: 'id', emoji: 'text', user_id: 'id', created_at: 'number' },
+  reaction_kinds: { conversation_id: 'id', message_id: 'id', emoji: 'text', total: 'number' },
+  account_totals: { user_id: 'id', conversations: 'number', stored_bytes: 'number' },
   conversation_events: {
     conversation_id: 'id',
     rev: 'number',

@@ -8,6 +8,7 @@ import { jobs } from './migrations/0004-jobs.ts';
 import { participantsByRev } from './migrations/0005-participants-by-rev.ts';
 import { conversationEvents } from './migrations/0006-conversation-events.ts';
 import { queue } from './migrations/0007-queue.ts';
+import { bounds } from './migrations/0010-bounds.ts';
 import { type ColumnTypes, POSTGRES_TYPES, SQLITE_TYPES } from './migrations/column-types.ts';
 import type { Schema } from './schema.ts';
 
@@ -21,6 +22,7 @@ function migrations(types: ColumnTypes): Record<string, Migration> {
     '0005-participants-by-rev': participantsByRev(),
     '0006-conversation-events': conversationEvents(types),
     '0007-queue': queue(types),
+    '0010-bounds': bounds(types),
   };
 }
 

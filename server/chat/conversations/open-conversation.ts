@@ -93,6 +93,7 @@ function newConversation(
     rev: 1,
     meta_rev: 1,
     marks_rev: 0,
+    participant_count: 0,
     ...kind,
   };
 }

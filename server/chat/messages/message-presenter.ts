@@ -1,4 +1,4 @@
-import { DELETED_USER, REACTION_USERS } from '../../../protocol/limits.ts';
+import { DELETED_USER } from '../../../protocol/limits.ts';
 import type { Message, Reaction, ReplyTo } from '../../../protocol/resources.ts';
 import { excerptOf } from '../../../protocol/text.ts';
 import type { Executor, RowsOf } from '../../database/database.ts';
@@ -14,17 +14,14 @@ export class MessagePresenter {
     private readonly users: UsersService,
   ) {}
 
-  /**
-   * Presents what `MessageRepository.whole` asks for, in the order of its messages. `callerId` is whose own reactions are
-   * marked with `me`; what many are shown has nobody in particular.
-   */
-  async present([messages, reactions, quoted]: RowsOf<WholeQueries>, callerId?: string): Promise<Message[]> {
+  /** Presents what `MessageRepository.whole` asks for, in the order of its messages. */
+  async present([messages, reactions, quoted]: RowsOf<WholeQueries>): Promise<Message[]> {
     if (messages.length === 0) return [];
     const senders = new Set<string>();
     for (const { sender_id } of messages) senders.add(sender_id);
     for (const { sender_id } of quoted) senders.add(sender_id);
     const users = await this.users.publicUsers(senders);
-    const reactionsOf = groupReactions(reactions, callerId);
+    const reactionsOf = groupReactions(reactions);
     const quotes = new Map(quoted.map((row) => [row.id, presentQuote(row, users)]));
     return messages.map((row) =>
       presentMessage(row, users, {
@@ -50,15 +47,15 @@ function presentQuote(row: QuotedRow, users: Users): ReplyTo {
 }
 
 /** The kinds of each message in the order in which they first came, the first users of each. */
-function groupReactions(rows: ReactionRow[], callerId: string | undefined): Map<string, Reaction[]> {
+function groupReactions(rows: ReactionRow[]): Map<string, Reaction[]> {
   const byMessage = new Map<string, Map<string, Reaction>>();
-  for (const { message_id, emoji, user_id, total, place } of rows) {
+  for (const { message_id, emoji, user_id, total, is_own } of rows) {
     const kinds = byMessage.get(message_id) ?? new Map<string, Reaction>();
     byMessage.set(message_id, kinds);
     const kind = kinds.get(emoji) ?? { emoji, count: Number(total), user_ids: [] };
     kinds.set(emoji, kind);
-    if (Number(place) <= REACTION_USERS) kind.user_ids.push(user_id);
-    if (user_id === callerId) kind.me = true;
+    kind.user_ids.push(user_id);
+    if (is_own) kind.me = true;
   }
   return new Map([...byMessage].map(([id, kinds]) => [id, [...kinds.values()]]));
 }

@@ -124,7 +124,7 @@ export class ChatReader {
       this.historyQueries({ conversationId, userId: actor.userId, before, limit: page.limit }),
     );
     const { conversation } = requireFound(membershipOf([found, me]));
-    const newestFirst = await messagePresenter.present(whole, actor.userId);
+    const newestFirst = await messagePresenter.present(whole);
     const middle = newestFirst.findIndex(({ id }) => id === page.around);
     const fitting = middle < 0 ? firstWithin(newestFirst, PAGE_BYTES) : aroundWithin(newestFirst, middle, PAGE_BYTES);
     const shown = fitting.reverse();
@@ -179,7 +179,7 @@ export class ChatReader {
       ...messages.whole(messages.selectOne(conversation_id, id), actor.userId),
     ]);
     if (!membershipOf([found, me])) return undefined;
-    const [message] = await messagePresenter.present(whole, actor.userId);
+    const [message] = await messagePresenter.present(whole);
     return message;
   }
 
@@ -200,16 +200,15 @@ export class ChatReader {
   private async entries(actor: Actor, ids: string[]): Promise<Entry[]> {
     if (ids.length === 0) return [];
     const { database, conversations, messages, messagePresenter } = this.options;
-    const [found, places, participants, counts, ...lastMessages] = await database.readTogether([
+    const [found, places, participants, ...lastMessages] = await database.readTogether([
       ...conversations.memberships(ids, actor.userId),
-      ...conversations.participantsOfEach(ids, ENTRY_PARTICIPANTS),
+      conversations.participantsOfEach(ids, ENTRY_PARTICIPANTS),
       ...messages.whole(messages.selectLast(ids), actor.userId),
     ]);
     const conversationOf = new Map(found.map((row) => [row.id, row]));
     const placeOf = new Map(places.map((row) => [row.conversation_id, row]));
     const participantsOf = Map.groupBy(participants, (row) => row.conversation_id);
-    const countOf = new Map(counts.map((row) => [row.conversation_id, Number(row.count)]));
-    const shown = await messagePresenter.present(lastMessages, actor.userId);
+    const shown = await messagePresenter.present(lastMessages);
     const lastMessageOf = new Map(shown.map((message) => [message.conversation_id, message]));
     const users = await this.options.users.publicUsers(participants.map((row) => row.user_id));
     return ids.flatMap((id) => {
@@ -217,7 +216,7 @@ export class ChatReader {
       if (!conversation || !me) return [];
       return presentEntry(conversation, me, {
         participants: participantsOf.get(id) ?? [],
-        participantCount: countOf.get(id) ?? 0,
+        participantCount: conversation.participant_count,
         lastMessage: lastMessageOf.get(id),
         users,
       });

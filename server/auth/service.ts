@@ -49,8 +49,8 @@ export class AuthService {
   async register(signUp: SignUp): Promise<SignedIn> {
     const { account, hash } = await this.prepare(signUp, 'user');
     let session: Session | undefined;
-    const user = await this.deps.users.create(account, hash, async (tx, userId) => {
-      session = await this.deps.sessions.start(tx, userId);
+    const user = await this.deps.users.create(account, hash, async (tx, userId, tell) => {
+      session = await this.deps.sessions.start(tx, tell, userId);
     });
     return { user, ...(await this.grant(session!)) };
   }
@@ -70,9 +70,9 @@ export class AuthService {
     const account = await users.accountOf(handle);
     const { hash } = await this.checkPassword(account, limitKey(account, handle), password);
     const next = await this.renewed(hash, password);
-    const session = await changes.run(async (tx) => {
+    const session = await changes.run(async (tx, tell) => {
       await users.replaceHash(tx, account!.id, hash, next);
-      return sessions.start(tx, account!.id);
+      return sessions.start(tx, tell, account!.id);
     });
     return { user: await users.self(account!.id), ...(await this.grant(session)) };
   }

@@ -2,14 +2,14 @@ import type { Transaction } from 'kysely';
 import type { User } from '../../protocol/resources.ts';
 import { violatedColumns } from '../database/database.ts';
 import type { Schema } from '../database/schema.ts';
-import type { AccountChanges } from '../sessions/account-changes.ts';
+import type { AccountChanges, Tell } from '../sessions/account-changes.ts';
 import { ParleyError } from '../shared/errors.ts';
 import { type Account, candidateUsernames, type NewAccount, nameKey } from './model.ts';
 import { presentUser } from './presenter.ts';
 import type { UsersRepository } from './repository.ts';
 
 /** What belongs to a new account and happens in the transaction that makes it. */
-export type Also = (tx: Transaction<Schema>, userId: string) => Promise<void>;
+export type Also = (tx: Transaction<Schema>, userId: string, tell: Tell) => Promise<void>;
 
 interface Deps {
   repository: UsersRepository;
@@ -29,9 +29,9 @@ export async function createAccount({ repository, changes }: Deps, creation: Cre
   for (const username of candidateUsernames(creation.account)) {
     const row = newRow(creation, username);
     try {
-      await changes.run(async (tx) => {
+      await changes.run(async (tx, tell) => {
         await repository.insert(tx, row);
-        await creation.also?.(tx, row.id);
+        await creation.also?.(tx, row.id, tell);
       });
       return presentUser(row);
     } catch (error) {

@@ -180,6 +180,18 @@ export class MessageRepository {
     return Number(kinds);
   }
 
+  /** Whether somebody sent a message with this key. */
+  async hasKey(conversationId: string, senderId: string, clientId: string): Promise<boolean> {
+    const known = await this.database.read
+      .selectFrom('messages')
+      .select('seq')
+      .where('conversation_id', '=', conversationId)
+      .where('sender_id', '=', senderId)
+      .where('client_id', '=', clientId)
+      .executeTakeFirst();
+    return known !== undefined;
+  }
+
   findMessage(
     conversationId: string,
     id: string,

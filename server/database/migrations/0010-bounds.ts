@@ -62,7 +62,7 @@ async function addIndexes(db: Kysely<unknown>): Promise<void> {
   await schema
     .createIndex('sessions_open')
     .on('sessions')
-    .columns(['user_id', 'rotated_at'])
+    .columns(['user_id', 'rotated_at', 'id'])
     .where(sql.ref('ended_at'), 'is', null)
     .execute();
   await schema

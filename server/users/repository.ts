@@ -136,22 +136,21 @@ export class UsersRepository {
    */
   async searchUsernames({ prefix, after, limit }: UsernamePage): Promise<Walked<string>> {
     const end = prefix + LAST_CHARACTER;
-    // One lower bound, so that the walk along the index begins where the page before ended.
     const isBehind = after !== undefined && isAtOrBehind(after, prefix);
+    // One lower bound and one upper: of two an engine may walk by the one that is further away.
     const walk = this.database.read
       .selectFrom('users')
       .where('username_key', isBehind ? '>' : '>=', isBehind ? after : prefix)
-      .where('username_key', '<', end)
       .orderBy('username_key');
-    const [last] = await walk
+    const whole = walk.where('username_key', '<', end);
+    const [last] = await whole
       .select('username_key')
       .offset(WALKED - 1)
       .limit(1)
       .execute();
     const walkedTo = last?.username_key ?? undefined;
-    const found = await walk
+    const found = await (walkedTo === undefined ? whole : walk.where('username_key', '<=', walkedTo))
       .selectAll()
-      .where('username_key', '<=', walkedTo ?? end)
       .where('is_active', '=', 1)
       .limit(limit)
       .execute();
@@ -161,28 +160,32 @@ export class UsersRepository {
   /** Active users whose display name begins with `prefix` and whose username does not, by display name; cut in the same way. */
   async searchDisplayNames({ prefix, after, limit }: DisplayNamePage): Promise<Walked<DisplayNamePlace>> {
     const end = prefix + LAST_CHARACTER;
-    const begun = this.database.read.selectFrom('users').where('display_name_key', '<', end);
+    const all = this.database.read.selectFrom('users').orderBy('display_name_key').orderBy('id');
     const walk =
       after !== undefined && isAtOrBehind(after.display_name_key, prefix)
-        ? begun.where(({ eb, refTuple, tuple }) =>
+        ? all.where(({ eb, refTuple, tuple }) =>
             eb(refTuple('display_name_key', 'id'), '>', tuple(after.display_name_key, after.id)),
           )
-        : begun.where('display_name_key', '>=', prefix);
-    const inOrder = walk.orderBy('display_name_key').orderBy('id');
-    const [walkedTo] = await inOrder
+        : all.where('display_name_key', '>=', prefix);
+    const whole = walk.where('display_name_key', '<', end);
+    const [walkedTo] = await whole
       .select(['display_name_key', 'id'])
       .offset(WALKED - 1)
       .limit(1)
       .execute();
-    const upTo = walkedTo
-      ? inOrder.where(({ eb, refTuple, tuple }) =>
+    const cut = walkedTo
+      ? walk.where(({ eb, refTuple, tuple }) =>
           eb(refTuple('display_name_key', 'id'), '<=', tuple(walkedTo.display_name_key, walkedTo.id)),
         )
-      : inOrder;
-    const found = await upTo
+      : whole;
+    const found = await cut
       .selectAll()
       .where('is_active', '=', 1)
-      .where(({ eb, or }) => or([eb('username_key', '<', prefix), eb('username_key', '>=', end)]))
+      // Not by the column itself: a walk along the index of usernames would have to be sorted whole.
+      .where(({ eb, fn, or, val }) => {
+        const username = fn.coalesce('username_key', val(''));
+        return or([eb(username, '<', prefix), eb(username, '>=', end)]);
+      })
       .limit(limit)
       .execute();
     return { found, walkedTo };

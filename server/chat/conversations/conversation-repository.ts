@@ -194,7 +194,7 @@ export class ConversationRepository {
       .execute();
   }
 
-  /** Of each of some conversations the first participants, longest in first: no other row of theirs is looked at. */
+  /** Of each of some conversations the participants who are in it longest, in no order: no other row of theirs is looked at. */
   participantsOfEach(ids: string[], each: number): CompiledQuery<ParticipantRow> {
     const { read, engine } = this.database;
     const first = (eb: ExpressionBuilder<Schema & { c: Schema['conversations'] }, 'c'>) =>
@@ -212,14 +212,13 @@ export class ConversationRepository {
             (eb) => first(eb).selectAll('first').as('p'),
             (join) => join.onTrue(),
           )
-        : // SQLite knows no lateral join, and looks such a list up by the key.
-          conversations.innerJoin('participants as p', (join) =>
-            join
-              .onRef('p.conversation_id', '=', 'c.id')
-              .on('p.left_rev', 'is', null)
-              .on((on) => on('p.user_id', 'in', first(on as never).select('first.user_id'))),
-          );
-    return found.selectAll('p').orderBy('p.conversation_id').orderBy('p.joined_at').orderBy('p.user_id').compile();
+        : // SQLite knows no lateral join. It goes through a cross join in this order, and looks such a list up by the key, where
+          // nothing is to be sorted: an index in that order would lead it through everybody.
+          conversations
+            .crossJoin('participants as p')
+            .whereRef('p.conversation_id', '=', 'c.id')
+            .where((eb) => eb('p.user_id', 'in', first(eb as never).select('first.user_id')));
+    return found.selectAll('p').compile();
   }
 
   /** A page of participants, longest in first. */

@@ -46,10 +46,20 @@ function presentQuote(row: QuotedRow, users: Users): ReplyTo {
   return { id: row.id, sender_id: row.sender_id, sender_username, excerpt: excerptOf(row.content) };
 }
 
+/** With those who reacted, kinds come in the order of their first. */
+function firstReactedFirst(one: ReactionRow, other: ReactionRow): number {
+  return one.created_at - other.created_at || compare(one.emoji, other.emoji) || compare(one.user_id, other.user_id);
+}
+
+/** As the database compares them: by their bytes. */
+function compare(one: string, other: string): number {
+  return one === other ? 0 : Buffer.compare(Buffer.from(one), Buffer.from(other));
+}
+
 /** The kinds of each message in the order in which they first came, the first users of each. */
 function groupReactions(rows: ReactionRow[]): Map<string, Reaction[]> {
   const byMessage = new Map<string, Map<string, Reaction>>();
-  for (const { message_id, emoji, user_id, total, is_own } of rows) {
+  for (const { message_id, emoji, user_id, total, is_own } of rows.sort(firstReactedFirst)) {
     const kinds = byMessage.get(message_id) ?? new Map<string, Reaction>();
     byMessage.set(message_id, kinds);
     const kind = kinds.get(emoji) ?? { emoji, count: Number(total), user_ids: [] };

@@ -25,6 +25,7 @@ export interface ReactionRow {
   message_id: string;
   emoji: string;
   user_id: string;
+  created_at: number;
   /** How many reacted so. */
   total: number;
   /** Whether the caller is one of them: true, or 1; null where nobody in particular asks. */
@@ -104,7 +105,7 @@ export class MessageRepository {
 
   /**
    * What is shown with some messages: of each kind of reaction the first users, how many there are and whether the caller is
-   * one of them; and what the messages answer. However many reacted, no other row of theirs is looked at.
+   * one of them, in no order; and what the messages answer. However many reacted, no other row of theirs is looked at.
    */
   shownWith(
     selection: MessageSelection,
@@ -134,14 +135,14 @@ export class MessageRepository {
                 .as('r'),
             (join) => join.onTrue(),
           )
-        : // SQLite knows no lateral join, and looks such a list up by the key.
-          kinds.innerJoin('reactions as r', (join) =>
-            join
-              .onRef('r.conversation_id', '=', 'k.conversation_id')
-              .onRef('r.message_id', '=', 'k.message_id')
-              .onRef('r.emoji', '=', 'k.emoji')
-              .on((on) => on('r.user_id', 'in', first(on as never).select('first.user_id'))),
-          );
+        : // SQLite knows no lateral join. It goes through a cross join in this order, and looks such a list up by the key, where
+          // nothing is to be sorted: an index in that order would lead it through everybody.
+          kinds
+            .crossJoin('reactions as r')
+            .whereRef('r.conversation_id', '=', 'k.conversation_id')
+            .whereRef('r.message_id', '=', 'k.message_id')
+            .whereRef('r.emoji', '=', 'k.emoji')
+            .where((eb) => eb('r.user_id', 'in', first(eb as never).select('first.user_id')));
     const own = ({ exists, selectFrom }: ExpressionBuilder<Schema & { k: Schema['reaction_kinds'] }, 'k'>) =>
       callerId === undefined
         ? sql<unknown>`null`
@@ -154,12 +155,8 @@ export class MessageRepository {
               .where('own.user_id', '=', callerId),
           );
     const reactions = shown
-      .select(['r.message_id', 'r.emoji', 'r.user_id', 'k.total'])
-      .select((eb) => (own(eb as never) as AliasableExpression<unknown>).as('is_own'))
-      // So the kinds of a message come in the order of their first, too.
-      .orderBy('r.created_at')
-      .orderBy('r.emoji')
-      .orderBy('r.user_id');
+      .select(['r.message_id', 'r.emoji', 'r.user_id', 'r.created_at', 'k.total'])
+      .select((eb) => (own(eb as never) as AliasableExpression<unknown>).as('is_own'));
     const quoted = read
       .selectFrom(selection.select(['messages.conversation_id', 'messages.reply_to_id']).as('m'))
       .innerJoin('messages as q', (join) =>

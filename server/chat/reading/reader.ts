@@ -17,7 +17,7 @@ import type { SendResult } from '../log/message-log.ts';
 import type { MessagePresenter } from '../messages/message-presenter.ts';
 import type { MessageRepository } from '../messages/message-repository.ts';
 import { presentEntry, presentParticipant } from '../model/presenter.ts';
-import type { Membership } from '../model/rows.ts';
+import type { Membership, ParticipantRow } from '../model/rows.ts';
 import { aroundWithin, firstWithin, PAGE_BYTES } from './page-budget.ts';
 
 export interface ChatReaderOptions {
@@ -207,7 +207,7 @@ export class ChatReader {
     ]);
     const conversationOf = new Map(found.map((row) => [row.id, row]));
     const placeOf = new Map(places.map((row) => [row.conversation_id, row]));
-    const participantsOf = Map.groupBy(participants, (row) => row.conversation_id);
+    const participantsOf = Map.groupBy(participants.sort(longestFirst), (row) => row.conversation_id);
     const shown = await messagePresenter.present(lastMessages);
     const lastMessageOf = new Map(shown.map((message) => [message.conversation_id, message]));
     const users = await this.options.users.publicUsers(participants.map((row) => row.user_id));
@@ -222,6 +222,11 @@ export class ChatReader {
       });
     });
   }
+}
+
+/** The order in which participants are listed. */
+function longestFirst(one: ParticipantRow, other: ParticipantRow): number {
+  return one.joined_at - other.joined_at || (one.user_id < other.user_id ? -1 : 1);
 }
 
 /** What somebody is not in does not exist for them. */

@@ -68,7 +68,6 @@ export const COLUMNS: Columns = {
     rev: 'number',
     meta_rev: 'number',
     marks_rev: 'number',
-    participant_count: 'number',
   },
   participants: {
     conversation_id: 'id',
@@ -99,6 +98,7 @@ export const COLUMNS: Columns = {
   },
   reactions: { conversation_id: 'id', message_id: 'id', emoji: 'text', user_id: 'id', created_at: 'number' },
   reaction_kinds: { conversation_id: 'id', message_id: 'id', emoji: 'text', total: 'number' },
+  conversation_totals: { conversation_id: 'id', participants: 'number' },
   account_totals: { user_id: 'id', conversations: 'number', stored_bytes: 'number' },
   conversation_events: {
     conversation_id: 'id',

@@ -21,6 +21,7 @@ const TABLES: Partial<Record<keyof Schema, string[]>> = {
   messages: ['conversation_id', 'seq'],
   reactions: ['conversation_id', 'message_id', 'emoji', 'user_id'],
   reaction_kinds: ['conversation_id', 'message_id', 'emoji'],
+  conversation_totals: ['conversation_id'],
   account_totals: ['user_id'],
   last_seen: ['user_id'],
   conversation_events: ['conversation_id', 'rev'],

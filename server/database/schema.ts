@@ -13,6 +13,7 @@ export interface Schema {
   messages: MessagesTable;
   reactions: ReactionsTable;
   reaction_kinds: ReactionKindsTable;
+  conversation_totals: ConversationTotalsTable;
   account_totals: AccountTotalsTable;
   conversation_events: ConversationEventsTable;
   last_seen: LastSeenTable;
@@ -82,8 +83,6 @@ export interface ConversationsTable {
   meta_rev: number;
   /** Moves with every batch of delivered and read marks. */
   marks_rev: Generated<number>;
-  /** How many are in it: a trigger counts them. */
-  participant_count: ColumnType<number, number | undefined, never>;
 }
 
 export interface ParticipantsTable {
@@ -137,6 +136,12 @@ export interface ReactionKindsTable {
   message_id: Fixed<string>;
   emoji: Fixed<string>;
   total: number;
+}
+
+/** How many are in a conversation: triggers count them. */
+export interface ConversationTotalsTable {
+  conversation_id: Fixed<string>;
+  participants: number;
 }
 
 /** What an account has of that of which it may not have any number. No row: nothing yet. */

@@ -20,7 +20,7 @@ export async function addParticipants(
     const inside = new Set(known.filter((row) => row.left_rev === null).map((row) => row.user_id));
     const joining = wanted.filter((id) => !inside.has(id));
     if (joining.length === 0) return undefined;
-    requireRoom(deps.maxGroupSize, joining.length + membership.conversation.participant_count);
+    requireRoom(deps.maxGroupSize, joining.length + (await deps.conversations.countParticipants(conversationId, tx)));
     await deps.users.requireActive(tx, joining);
     return { event: 'participant.joined', note: { kind: 'participant_joined', user_ids: joining }, joining };
   });

@@ -1,10 +1,10 @@
-import { type CompiledQuery, type ExpressionBuilder, sql } from 'kysely';
+import { type CompiledQuery, type ExpressionBuilder, type Selectable, sql } from 'kysely';
 import { MAX_FRAME_MARKS } from '../../../protocol/limits.ts';
 import type { Head, Mark } from '../../../protocol/resources.ts';
 import type { Database, Executor, RowsOf } from '../../database/database.ts';
 import { writeOutbox } from '../../database/outbox.ts';
 import { prepared } from '../../database/prepared.ts';
-import type { Schema } from '../../database/schema.ts';
+import type { ConversationTotalsTable, Schema } from '../../database/schema.ts';
 import type { MarksPage } from '../../realtime/conversation-source.ts';
 import type {
   ConversationPatch,
@@ -253,6 +253,21 @@ export class ConversationRepository {
       .where('conversation_id', '=', conversationId)
       .where('user_id', 'in', userIds)
       .execute();
+  }
+
+  /** How many are in each of some conversations. */
+  sizes(ids: string[]): CompiledQuery<Selectable<ConversationTotalsTable>> {
+    return this.database.read
+      .selectFrom('conversation_totals')
+      .selectAll()
+      .where('conversation_id', 'in', ids)
+      .compile();
+  }
+
+  /** How many are in a conversation. */
+  async countParticipants(conversationId: string, executor: Executor): Promise<number> {
+    const { rows } = await executor.executeQuery(this.sizes([conversationId]));
+    return rows[0]?.participants ?? 0;
   }
 
   /** Admins other than one, and the longest of all others: what decides when somebody leaves. */

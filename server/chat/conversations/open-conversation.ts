@@ -100,7 +100,6 @@ function newConversation(
     rev: 1,
     meta_rev: 1,
     marks_rev: 0,
-    participant_count: 0,
     ...kind,
   };
 }

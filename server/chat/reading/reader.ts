@@ -200,13 +200,15 @@ export class ChatReader {
   private async entries(actor: Actor, ids: string[]): Promise<Entry[]> {
     if (ids.length === 0) return [];
     const { database, conversations, messages, messagePresenter } = this.options;
-    const [found, places, participants, ...lastMessages] = await database.readTogether([
+    const [found, places, participants, sizes, ...lastMessages] = await database.readTogether([
       ...conversations.memberships(ids, actor.userId),
       conversations.participantsOfEach(ids, ENTRY_PARTICIPANTS),
+      conversations.sizes(ids),
       ...messages.whole(messages.selectLast(ids), actor.userId),
     ]);
     const conversationOf = new Map(found.map((row) => [row.id, row]));
     const placeOf = new Map(places.map((row) => [row.conversation_id, row]));
+    const sizeOf = new Map(sizes.map((row) => [row.conversation_id, row.participants]));
     const participantsOf = Map.groupBy(participants.sort(longestFirst), (row) => row.conversation_id);
     const shown = await messagePresenter.present(lastMessages);
     const lastMessageOf = new Map(shown.map((message) => [message.conversation_id, message]));
@@ -216,7 +218,7 @@ export class ChatReader {
       if (!conversation || !me) return [];
       return presentEntry(conversation, me, {
         participants: participantsOf.get(id) ?? [],
-        participantCount: conversation.participant_count,
+        participantCount: sizeOf.get(id) ?? 0,
         lastMessage: lastMessageOf.get(id),
         users,
       });

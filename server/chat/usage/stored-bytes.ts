@@ -22,7 +22,7 @@ export function changeBytes(message: { content: string; system: string | null } 
 export type NoteStored = (userId: string, bytes: number) => void;
 
 /** Between two writes, in milliseconds: what a crash may cost, and by how much others are late to hear of it. */
-const PACE_MS = 5000;
+const PACE_MS = 2000;
 /** Accounts of one statement. */
 const CHUNK = 500;
 

@@ -30,7 +30,7 @@ export const bounds = (types: ColumnTypes) => ({
     }
     await db.schema.dropTable('reaction_kinds').execute();
     await db.schema.dropTable('account_totals').execute();
-    await db.schema.alterTable('conversations').dropColumn('participant_count').execute();
+    await db.schema.dropTable('conversation_totals').execute();
     for (const name of INDEXES) await db.schema.dropIndex(name).execute();
     await db.schema.createIndex('users_display_name').on('users').column('display_name_key').execute();
   },
@@ -90,11 +90,18 @@ async function addIndexes(db: Kysely<unknown>): Promise<void> {
     .execute();
 }
 
+/**
+ * Counts are tables of their own: to a column that a table gets, statements that nodes of the version before have prepared at
+ * PostgreSQL would not fit any more.
+ */
 async function addTables(db: Kysely<unknown>, types: ColumnTypes): Promise<void> {
-  await db.schema
-    .alterTable('conversations')
-    .addColumn('participant_count', types.counter, (column) => column.notNull().defaultTo(0))
-    .execute();
+  await clustered(
+    types,
+    db.schema
+      .createTable('conversation_totals')
+      .addColumn('conversation_id', types.id, (column) => column.primaryKey().notNull())
+      .addColumn('participants', types.counter, (column) => column.notNull()),
+  ).execute();
   await clustered(
     types,
     db.schema
@@ -114,12 +121,16 @@ async function addTables(db: Kysely<unknown>, types: ColumnTypes): Promise<void>
       .addPrimaryKeyConstraint('reaction_kinds_pkey', ['conversation_id', 'message_id', 'emoji']),
   ).execute();
   // Rows that are updated often: room beside them, so that their indexes stay as they are.
-  if (types.engine === 'postgres') await sql`alter table account_totals set (fillfactor = 70)`.execute(db);
+  if (types.engine === 'postgres') {
+    await sql`alter table account_totals set (fillfactor = 70)`.execute(db);
+    await sql`alter table conversation_totals set (fillfactor = 70)`.execute(db);
+  }
 }
 
 async function countWhatIsThere(db: Kysely<unknown>, { engine }: ColumnTypes): Promise<void> {
-  await sql`update conversations set participant_count = (
-    select count(*) from participants p where p.conversation_id = conversations.id and p.left_rev is null)`.execute(db);
+  await sql`
+    insert into conversation_totals (conversation_id, participants)
+    select conversation_id, count(*) from participants where left_rev is null group by conversation_id`.execute(db);
   const bytes = engine === 'sqlite' ? sql`length(cast(content as blob))` : sql`octet_length(content)`;
   await sql`
     insert into account_totals (user_id, conversations, stored_bytes)
@@ -144,15 +155,17 @@ const FUNCTIONS = ['count_participants_in', 'count_participant_again', 'count_re
 
 const SQLITE_TRIGGERS = [
   `create trigger participants_counted_in after insert on participants when new.left_rev is null begin
-    update conversations set participant_count = participant_count + 1 where id = new.conversation_id;
+    insert into conversation_totals (conversation_id, participants) values (new.conversation_id, 1)
+      on conflict (conversation_id) do update set participants = participants + 1;
     insert into account_totals (user_id, conversations) values (new.user_id, 1)
       on conflict (user_id) do update set conversations = conversations + 1;
   end`,
   // Of this column only: a message moves marks in these rows, and is not to wait for anything here.
   `create trigger participants_counted_again after update of left_rev on participants
   when (new.left_rev is null) <> (old.left_rev is null) begin
-    update conversations set participant_count = participant_count + iif(new.left_rev is null, 1, -1)
-      where id = new.conversation_id;
+    insert into conversation_totals (conversation_id, participants)
+      values (new.conversation_id, iif(new.left_rev is null, 1, -1))
+      on conflict (conversation_id) do update set participants = participants + excluded.participants;
     insert into account_totals (user_id, conversations) values (new.user_id, iif(new.left_rev is null, 1, -1))
       on conflict (user_id) do update set conversations = conversations + excluded.conversations;
   end`,
@@ -173,9 +186,9 @@ const SQLITE_TRIGGERS = [
 const POSTGRES_TRIGGERS = [
   `create function count_participants_in() returns trigger language plpgsql as $count$
   begin
-    update conversations c set participant_count = c.participant_count + j.people
-    from (select conversation_id, count(*) as people from joined where left_rev is null group by 1) j
-    where c.id = j.conversation_id;
+    insert into conversation_totals as t (conversation_id, participants)
+    select conversation_id, count(*) from joined where left_rev is null group by 1 order by 1
+    on conflict (conversation_id) do update set participants = t.participants + excluded.participants;
     insert into account_totals as t (user_id, conversations)
     select user_id, count(*) from joined where left_rev is null group by 1 order by 1
     on conflict (user_id) do update set conversations = t.conversations + excluded.conversations;
@@ -186,7 +199,8 @@ const POSTGRES_TRIGGERS = [
   `create function count_participant_again() returns trigger language plpgsql as $count$
   declare change bigint := case when new.left_rev is null then 1 else -1 end;
   begin
-    update conversations set participant_count = participant_count + change where id = new.conversation_id;
+    insert into conversation_totals as t (conversation_id, participants) values (new.conversation_id, change)
+    on conflict (conversation_id) do update set participants = t.participants + excluded.participants;
     insert into account_totals as t (user_id, conversations) values (new.user_id, change)
     on conflict (user_id) do update set conversations = t.conversations + excluded.conversations;
     return null;

@@ -2437,7 +2437,7 @@ export interface operations {
           'application/json': components['schemas']['Error'];
         };
       };
-      /** @description `group_full` */
+      /** @description `group_full`, `conversations_full`, `quota_exceeded` */
       409: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -2893,6 +2893,16 @@ export interface operations {
           'application/json': components['schemas']['Error'];
         };
       };
+      /** @description `quota_exceeded` */
+      409: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
       /** @description `payload_too_large` */
       413: {
         headers: {
@@ -3134,7 +3144,7 @@ export interface operations {
           'application/json': components['schemas']['Error'];
         };
       };
-      /** @description `group_full` */
+      /** @description `group_full`, `conversations_full`, `quota_exceeded` */
       409: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -3660,6 +3670,16 @@ export interface operations {
           'application/json': components['schemas']['Error'];
         };
       };
+      /** @description `quota_exceeded` */
+      409: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
       /** @description `payload_too_large` */
       413: {
         headers: {
@@ -3908,7 +3928,7 @@ export interface operations {
           'application/json': components['schemas']['Error'];
         };
       };
-      /** @description `stale` */
+      /** @description `stale`, `quota_exceeded` */
       409: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];

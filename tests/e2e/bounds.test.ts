@@ -109,6 +109,8 @@ const CURSORS = {
   sync: [{ after: LOWEST }, { after: HIGHEST }].map(encoded),
 };
 
+/** People whose names all begin alike. */
+const PEOPLE = 200_000;
 /** Twins by their usernames; people of the large group. */
 const TWINS = 2000;
 const LARGE = 20_000;
@@ -130,9 +132,9 @@ async function seed(server: TestServer, { id: own }: Person): Promise<void> {
     isSqlite
       ? `(with recursive s (n) as (select 1 union all select n + 1 from s where n < ${count}) select n from s) as s`
       : `generate_series(1, ${count}) as s (n)`;
-  const people = (kind: number, count: number, username: string, display: string) => `
+  const people = (kind: number, count: number, username: string, display: string, isActive = 1) => `
     insert into users (id, username, username_key, display_name, display_name_key, role, is_active, created_at)
-    select ${ids(kind)}, ${username}, ${username}, ${display}, ${display}, 'user', 1, 1 from ${upTo(count)}`;
+    select ${ids(kind)}, ${username}, ${username}, ${display}, ${display}, 'user', ${isActive}, 1 from ${upTo(count)}`;
   const group = (n: number, size: number) => [
     `insert into conversations (id, type, name, created_by, created_at, updated_at, seq, rev, meta_rev, marks_rev)
      values (${literal(idOf(n, 2))}, 'group', 'many', ${literal(own)}, 1, 1, 1, 2, 1, 1)`,
@@ -147,9 +149,10 @@ async function seed(server: TestServer, { id: own }: Person): Promise<void> {
   ];
   const stored = await openStored(server);
   for (const statement of [
-    people(1, 200_000, `'crowd' || n`, `'crowd' || n`),
+    people(1, PEOPLE, `'crowd' || n`, `'crowd' || n`),
     people(4, TWINS, `'twin' || (n - 1)`, `case when n % 2 = 0 then 'twin' else 'crowd' end`),
     people(5, 3, `'other' || (n - 1)`, `'twinned'`),
+    people(6, 50_000, `'closed' || n`, `'closed' || n`, 0),
     ...group(1, LARGE),
     ...group(2, 100),
     ...(isSqlite ? [] : ['analyze']),
@@ -203,7 +206,6 @@ describe('what a server asks its database', () => {
 });
 
 describe('what is asked of much', () => {
-  const PEOPLE = 200_000;
   let noting: NotingServer;
   let alice: Person;
 
@@ -242,6 +244,13 @@ describe('what is asked of much', () => {
     await expectLike(`/users?query=crowd&cursor=${last}`, '/users?query=crowd');
     const twins = encoded({ display_name_key: 'twin', id: idOf(PEOPLE, 1) });
     await expectLike(`/users?query=twin&cursor=${twins}`, '/users?query=crowd');
+  });
+
+  test('people whose accounts are closed are passed over, so many for a page', async () => {
+    await expectLike('/users?query=closed', '/users?query=crowd');
+    const { users, next_cursor } = (await alice.call('GET', '/users?query=closed')).body;
+    expect(users).toEqual([]);
+    await expectLike(`/users?query=closed&cursor=${next_cursor}`, '/users?query=crowd');
   });
 
   test('whoever reads on finds everybody once, whatever is passed over', async () => {

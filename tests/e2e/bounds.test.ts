@@ -152,7 +152,7 @@ async function seed(server: TestServer, { id: own }: Person): Promise<void> {
     people(1, PEOPLE, `'crowd' || n`, `'crowd' || n`),
     people(4, TWINS, `'twin' || (n - 1)`, `case when n % 2 = 0 then 'twin' else 'crowd' end`),
     people(5, 3, `'other' || (n - 1)`, `'twinned'`),
-    people(6, 50_000, `'closed' || n`, `'closed' || n`, 0),
+    people(6, 150_000, `'closed' || n`, `'closed' || n`, 0),
     ...group(1, LARGE),
     ...group(2, 100),
     ...(isSqlite ? [] : ['analyze']),

@@ -2543,7 +2543,7 @@ export interface operations {
           'application/json': components['schemas']['Error'];
         };
       };
-      /** @description `group_full` */
+      /** @description `group_full`, `conversations_full`, `quota_exceeded` */
       409: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -3019,6 +3019,16 @@ export interface operations {
           'application/json': components['schemas']['Error'];
         };
       };
+      /** @description `quota_exceeded` */
+      409: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
       /** @description `payload_too_large` */
       413: {
         headers: {
@@ -3270,7 +3280,7 @@ export interface operations {
           'application/json': components['schemas']['Error'];
         };
       };
-      /** @description `group_full` */
+      /** @description `group_full`, `conversations_full`, `quota_exceeded` */
       409: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -3816,6 +3826,16 @@ export interface operations {
           'application/json': components['schemas']['Error'];
         };
       };
+      /** @description `quota_exceeded` */
+      409: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
       /** @description `payload_too_large` */
       413: {
         headers: {
@@ -4074,7 +4094,7 @@ export interface operations {
           'application/json': components['schemas']['Error'];
         };
       };
-      /** @description `stale` */
+      /** @description `stale`, `quota_exceeded` */
       409: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];

@@ -37,6 +37,12 @@ export const ERRORS = {
   stale: { status: 409, retryable: false, message: 'The message was changed meanwhile: look at it first' },
   resync_required: { status: 409, retryable: false, message: 'This copy is of another history: load it anew' },
   cannot_leave_direct: { status: 409, retryable: false, message: 'A direct conversation cannot be left' },
+  conversations_full: { status: 409, retryable: false, message: 'Somebody is in as many conversations as one may be' },
+  quota_exceeded: {
+    status: 409,
+    retryable: false,
+    message: 'You have stored as much as you may: delete something first',
+  },
   group_full: { status: 409, retryable: false, message: 'The group would have more people than a group may' },
   payload_too_large: { status: 413, retryable: false, message: 'The request is too large' },
   unsupported_media_type: { status: 415, retryable: false, message: 'Send application/json' },

@@ -243,7 +243,7 @@ export class AuthService {
   private async begin(tx: Transaction<Schema>, tell: Tell, userId: string, { before }: Arrival): Promise<Session> {
     const { sessions } = this.deps;
     for (const left of before) await sessions.endIn(tx, tell, left.userId, left.sessionId);
-    return sessions.start(tx, userId);
+    return sessions.start(tx, tell, userId);
   }
 
   private async arrived(user: User, session: Session, device: Device | undefined): Promise<Arrived> {

@@ -22,6 +22,8 @@ import { ChangesReader } from './reading/changes-reader.ts';
 import { ChatReader } from './reading/reader.ts';
 import { SharedChanges } from './reading/shared-changes.ts';
 import { ChatService } from './service.ts';
+import { StoredBytes } from './usage/stored-bytes.ts';
+import { UsageRepository } from './usage/usage-repository.ts';
 
 /** It is looked so often for deleted accounts that are still in a group, in milliseconds. */
 const DEPARTURES_MS = 600_000;
@@ -51,7 +53,12 @@ export function createChat(core: Core, { users }: { users: UsersService }): Chat
   const shared = new SharedChanges({ bus, changesForAll: (id, query) => changes.changesForAll(id, query) });
   lifecycle.onNewEpoch('shared changes', () => shared.forget());
 
-  const messageLog = createLog(core, { present: presentNewMessage });
+  const usage = new UsageRepository(database);
+  const stored = new StoredBytes({ repository: usage, max: config.chat.max_stored_bytes, log: logger });
+  // When the log is flushed.
+  lifecycle.onStop('hang-up', 'stored bytes', () => stored.stop());
+  lifecycle.onNewEpoch('stored bytes', () => stored.forget());
+  const messageLog = createLog(core, { present: presentNewMessage, noteStored: stored.note });
   const marks = createMarks(core);
   const chat = new ChatService({
     database,
@@ -65,6 +72,9 @@ export function createChat(core: Core, { users }: { users: UsersService }): Chat
     bus,
     messageLog,
     marks,
+    stored,
+    noteStored: stored.note,
+    room: { usage, max: config.chat.max_conversations },
     limits,
     maxMessageLength: config.chat.max_message_length,
     maxGroupSize: config.chat.max_group_size,

@@ -216,6 +216,7 @@ const SETTINGS = {
     jwt_access_expiry: setting('JWT_ACCESS_EXPIRY', '15m', duration('1s', '24h')),
     jwt_refresh_expiry: setting('JWT_REFRESH_EXPIRY', '168h', duration('1s', '8760h')),
     session_max_age: setting('SESSION_MAX_AGE', '2160h', duration('1s', '87600h')),
+    max_sessions: setting('MAX_SESSIONS', 50, number(1, 10_000)),
     password_hash: setting('PASSWORD_HASH', 'argon2id', choice(['argon2id', 'bcrypt'])),
     password_hash_concurrency: setting('PASSWORD_HASH_CONCURRENCY', 2, number(1, 64)),
     discover_by_email: setting('DISCOVER_BY_EMAIL', true, flag),
@@ -225,6 +226,8 @@ const SETTINGS = {
   chat: {
     max_message_length: setting('MAX_MESSAGE_LENGTH', 4000, number(1, 15_000)),
     max_group_size: setting('MAX_GROUP_SIZE', 10_000, number(2, 1_000_000)),
+    max_conversations: setting('MAX_CONVERSATIONS', 10_000, number(1, 1_000_000)),
+    max_stored_bytes: setting('MAX_STORED_BYTES', 1_073_741_824, number(0, Number.MAX_SAFE_INTEGER)),
     log_queue_limit: setting('LOG_QUEUE_LIMIT', 50_000, number(100, 10_000_000)),
   },
   websocket: {
@@ -260,6 +263,7 @@ const SETTINGS = {
     login_account_strangers: setting('LIMIT_LOGIN_ACCOUNT_STRANGERS', '300/1h', limit),
     refresh: setting('LIMIT_REFRESH', '300/5m', limit),
     email_lookup: setting('LIMIT_EMAIL_LOOKUP', '30/5m', limit),
+    directory: setting('LIMIT_DIRECTORY', '5000/5m', limit),
     reads: setting('LIMIT_READS', '50/1s', limit),
     messages: setting('LIMIT_MESSAGES', '200/10s', limit),
     conversations: setting('LIMIT_CONVERSATIONS', '60/5m', limit),

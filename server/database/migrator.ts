@@ -9,6 +9,7 @@ import { participantsByRev } from './migrations/0005-participants-by-rev.ts';
 import { conversationEvents } from './migrations/0006-conversation-events.ts';
 import { queue } from './migrations/0007-queue.ts';
 import { names } from './migrations/0008-names.ts';
+import { bounds } from './migrations/0010-bounds.ts';
 import { type ColumnTypes, POSTGRES_TYPES, SQLITE_TYPES } from './migrations/column-types.ts';
 import type { Schema } from './schema.ts';
 
@@ -23,6 +24,7 @@ function migrations(types: ColumnTypes): Record<string, Migration> {
     '0006-conversation-events': conversationEvents(types),
     '0007-queue': queue(types),
     '0008-names': names(types),
+    '0010-bounds': bounds(types),
   };
 }
 

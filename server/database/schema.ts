@@ -13,6 +13,9 @@ export interface Schema {
   participants: ParticipantsTable;
   messages: MessagesTable;
   reactions: ReactionsTable;
+  reaction_kinds: ReactionKindsTable;
+  conversation_totals: ConversationTotalsTable;
+  account_totals: AccountTotalsTable;
   conversation_events: ConversationEventsTable;
   last_seen: LastSeenTable;
   outbox: OutboxTable;
@@ -135,6 +138,29 @@ export interface ReactionsTable {
   emoji: Fixed<string>;
   user_id: Fixed<string>;
   created_at: Fixed<number>;
+}
+
+/** Which kinds of reactions a message has, and how many of each: triggers count them. */
+export interface ReactionKindsTable {
+  conversation_id: Fixed<string>;
+  message_id: Fixed<string>;
+  emoji: Fixed<string>;
+  total: number;
+}
+
+/** How many are in a conversation: triggers count them. */
+export interface ConversationTotalsTable {
+  conversation_id: Fixed<string>;
+  participants: number;
+}
+
+/** What an account has of that of which it may not have any number. No row: nothing yet. */
+export interface AccountTotalsTable {
+  user_id: Fixed<string>;
+  /** How many it is in: triggers count them. */
+  conversations: ColumnType<number, number | undefined, never>;
+  /** Bytes of its messages, about: written behind, and what a crash loses of it is not made good. */
+  stored_bytes: Generated<number>;
 }
 
 /** What took a `rev` without bringing a message. */

@@ -1,9 +1,7 @@
 import type { Database } from '../database/database.ts';
 
-/** Users who are looked for by one query: other reads have their turn between two of them. */
-const ASKED_AT_ONCE = 100;
-/** Conversations beyond which nobody is looked for in each of them. */
-const MANY = 200;
+/** Places in conversations that one look for sharers visits, at most. */
+const PLACES_AT_ONCE = 50_000;
 
 /** When users who are not connected last were, and who may know it. */
 export class PresenceRepository {
@@ -24,76 +22,59 @@ export class PresenceRepository {
       .execute();
   }
 
-  /** Those of some users with whom a user shares a conversation at this moment. */
+  /**
+   * Those of some users with whom a user shares a conversation at this moment. It goes through what the user is in, or what
+   * the others are in, whichever is less; of much only some of the others are asked for at a time, so that whoever reads
+   * something else need not wait for all of it.
+   */
   async sharers(userId: string, others: string[]): Promise<Set<string>> {
-    const found = new Set<string>();
-    if (others.length === 0) return found;
-    const sharing = (await this.isInMany(userId)) ? this.sharingFromTheirs : this.sharingFromMine;
-    for (let index = 0; index < others.length; index += ASKED_AT_ONCE) {
-      const rows = await sharing.call(this, userId, others.slice(index, index + ASKED_AT_ONCE));
-      for (const { user_id } of rows) found.add(user_id);
+    const sharers = new Set<string>();
+    if (others.length === 0) return sharers;
+    const counts = await this.countConversations([userId, ...others]);
+    const own = counts.get(userId) ?? 0;
+    let some: string[] = [];
+    let places = 0;
+    const ask = async () => {
+      const byOwn = own * some.length <= places;
+      for (const id of await this.sharersAmong(userId, some, byOwn)) sharers.add(id);
+    };
+    for (const other of others) {
+      const more = counts.get(other) ?? 0;
+      if (some.length > 0 && Math.min(own * (some.length + 1), places + more) > PLACES_AT_ONCE) {
+        await ask();
+        some = [];
+        places = 0;
+      }
+      some.push(other);
+      places += more;
     }
-    return found;
+    await ask();
+    return sharers;
   }
 
-  private async isInMany(userId: string): Promise<boolean> {
+  private async countConversations(userIds: string[]): Promise<Map<string, number>> {
+    const rows = await this.database.read
+      .selectFrom('account_totals')
+      .select(['user_id', 'conversations'])
+      .where('user_id', 'in', userIds)
+      .execute();
+    return new Map(rows.map((row) => [row.user_id, row.conversations]));
+  }
+
+  private async sharersAmong(userId: string, others: string[], byOwn: boolean): Promise<string[]> {
     const { read } = this.database;
-    const beyond = await read
-      .selectFrom('participants')
-      .select('user_id')
-      .where('user_id', '=', userId)
-      .where('left_rev', 'is', null)
-      .limit(1)
-      .offset(MANY)
-      .executeTakeFirst();
-    return beyond !== undefined;
-  }
-
-  /** Looks for each of the others in each of the user's conversations. */
-  private sharingFromMine(userId: string, others: string[]): Promise<{ user_id: string }[]> {
-    return this.database.read
-      .selectFrom('participants as mine')
-      .innerJoin('participants as theirs', 'theirs.conversation_id', 'mine.conversation_id')
+    // SQLite goes through the tables of a cross join in this order.
+    const ownFirst = read.selectFrom('participants as mine').crossJoin('participants as theirs');
+    const theirsFirst = read.selectFrom('participants as theirs').crossJoin('participants as mine');
+    const rows = await (byOwn ? ownFirst : (theirsFirst as unknown as typeof ownFirst))
       .select('theirs.user_id')
       .distinct()
+      .whereRef('theirs.conversation_id', '=', 'mine.conversation_id')
       .where('mine.user_id', '=', userId)
       .where('mine.left_rev', 'is', null)
       .where('theirs.left_rev', 'is', null)
       .where('theirs.user_id', 'in', others)
       .execute();
-  }
-
-  /**
-   * Looks for the user in the conversations of each of the others, up to the first that they share. The limits keep it in this
-   * order: left to themselves, the engines begin with all that the user is in.
-   */
-  private sharingFromTheirs(userId: string, others: string[]): Promise<{ user_id: string }[]> {
-    return this.database.read
-      .selectFrom('users as other')
-      .select('other.id as user_id')
-      .where('other.id', 'in', others)
-      .where(
-        ({ selectFrom }) =>
-          selectFrom('participants as theirs')
-            .select('theirs.user_id')
-            .whereRef('theirs.user_id', '=', 'other.id')
-            .where('theirs.left_rev', 'is', null)
-            .where(
-              (theirs) =>
-                theirs
-                  .selectFrom('participants as mine')
-                  .select('mine.user_id')
-                  .whereRef('mine.conversation_id', '=', 'theirs.conversation_id')
-                  .where('mine.user_id', '=', userId)
-                  .where('mine.left_rev', 'is', null)
-                  .limit(1),
-              'is not',
-              null,
-            )
-            .limit(1),
-        'is not',
-        null,
-      )
-      .execute();
+    return rows.map((row) => row.user_id);
   }
 }

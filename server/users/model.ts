@@ -101,5 +101,6 @@ function withSuffix(base: string, digits: number): string {
 
 /** Where a page of a search ended: those found by their username come first, those found by display name after them. */
 const Key = z.string().refine(isStorableText);
-const SearchPlace = z.union([z.object({ username_key: Key }), z.object({ display_name_key: Key, id: z.uuid() })]);
-export const searchPlace = new CursorCodec(SearchPlace);
+const Place = z.union([z.object({ username_key: Key }), z.object({ display_name_key: Key, id: z.uuid() })]);
+export type SearchPlace = z.output<typeof Place>;
+export const searchPlace = new CursorCodec<SearchPlace>(Place);

@@ -27,7 +27,7 @@ export interface UsersDeps {
   sessions: SessionsService;
   bus: Bus;
   config: Pick<Config['auth'], 'discover_by_email'>;
-  limits: Pick<RateLimits, 'email_lookup' | 'profile'>;
+  limits: Pick<RateLimits, 'directory' | 'email_lookup' | 'profile'>;
   log: Logger;
   /** Milliseconds since the Unix epoch. */
   now?: () => number;
@@ -105,10 +105,19 @@ export class UsersService {
   /** People by the beginning of a name, or one by the whole of an address. */
   async search(callerId: string, search: Search): Promise<FoundUsers> {
     const email = this.deps.config.discover_by_email ? Email.safeParse(search.query) : undefined;
-    if (!email?.success) return searchByName(this.deps.repository, search);
+    if (!email?.success) return this.searchByName(callerId, search);
     await this.deps.limits.email_lookup?.take(callerId);
     const user = await this.findByEmail(email.data);
     return { users: user ? [user] : [] };
+  }
+
+  /** Each person who is shown counts: nobody takes the whole directory home. */
+  private async searchByName(callerId: string, search: Search): Promise<FoundUsers> {
+    const { limits, repository } = this.deps;
+    await limits.directory?.take(callerId); // the first of them, before anything is looked up
+    const found = await searchByName(repository, search);
+    if (found.users.length > 1) await limits.directory?.take(callerId, found.users.length - 1);
+    return found;
   }
 
   /** Changes what a user says of themselves. An empty status takes it away. */

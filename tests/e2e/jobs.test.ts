@@ -120,7 +120,7 @@ const DUTIES = ['conversation-events', 'departures', 'kept-texts', 'outbox', 'pa
 
 test('what is old is swept, and each node knows when that was done last', async () => {
   const server = await startServer();
-  await signUp(server);
+  const [ended] = [await signUp(server), await signUp(server)];
   const names = async () => {
     const rows = await runStored<{ name: string; last_run_at: number | null }>(server, 'select * from duties');
     return rows.filter(({ last_run_at }) => last_run_at !== null).map(({ name }) => name);
@@ -131,7 +131,8 @@ test('what is old is swept, and each node knows when that was done last', async 
 
   const DAY = 24 * 3_600_000;
   const old = Date.now() - 31 * DAY;
-  await runStored(server, 'update sessions set expires_at = ?', old);
+  await runStored(server, 'update sessions set expires_at = ? where user_id <> ?', old, ended.id);
+  await runStored(server, 'update sessions set ended_at = ? where user_id = ?', old, ended.id);
   await runStored(server, "insert into outbox (kind, created_at) values ('user', ?)", old);
   const job =
     "insert into jobs (id, kind, payload, priority, due_at, parked_at, created_at) values (?, 'x', '1', 1, ?, ?, ?)";
@@ -151,7 +152,7 @@ test('what is old is swept, and each node knows when that was done last', async 
     return Object.fromEntries(Object.entries(row!).map(([table, count]) => [table, Number(count)]));
   };
   // Done a moment ago, none of them is due.
-  const before = { sessions: 1, jobs: 2, events: 1, outbox: 1 };
+  const before = { sessions: 2, jobs: 2, events: 1, outbox: 1 };
   expect(await counts()).toEqual(before);
   await server.start();
   await server.stop();

@@ -10,7 +10,9 @@ import { ParleyError } from '../../shared/errors.ts';
 import type { UsersService } from '../../users/service.ts';
 import { presentConversation, presentMessage, presentParticipant } from '../model/presenter.ts';
 import type { ConversationPatch, ConversationRow, Membership, MessageRow, ParticipantRow } from '../model/rows.ts';
+import { changeBytes, type NoteStored } from '../usage/stored-bytes.ts';
 import type { ConversationRepository } from './conversation-repository.ts';
+import { type ConversationRoom, requireConversationRoom } from './conversation-room.ts';
 
 /** Writes the system message of a change into the history. */
 export interface NoteWriter {
@@ -33,6 +35,10 @@ export interface ChangeDeps {
   messages: NoteWriter;
   users: UsersService;
   bus: Bus;
+  /** Who is in how many conversations, and how many one may be in; left out: any number. */
+  room?: ConversationRoom;
+  /** Told of what is stored by a change, once it is committed. */
+  noteStored?: NoteStored;
 }
 
 /** What every change counts on or dates by itself. */
@@ -66,24 +72,26 @@ export async function changeConversation(
   actor: Actor,
   decide: Decide,
 ): Promise<void> {
-  const change = await deps.database.transaction(async (tx) => {
+  const written = await deps.database.transaction(async (tx) => {
     const membership = await deps.conversations.lockForMember(conversationId, actor.userId, tx);
     if (!membership) throw new ParleyError('conversation_not_found');
     const decision = await decide(membership, tx);
     return decision && (await write(deps, membership.conversation, actor, decision, tx));
   });
+  if (!written) return;
   // At once after the commit, so that it comes before what commits next.
-  if (change) publishChange(deps.bus, conversationId, change);
+  publishChange(deps.bus, conversationId, written.change);
+  deps.noteStored?.(actor.userId, written.bytes);
 }
 
 /** Writes what was decided, and makes the frame that tells it. */
 async function write(
-  { conversations, messages, users }: ChangeDeps,
+  { conversations, messages, users, room }: ChangeDeps,
   before: ConversationRow,
   actor: Actor,
   decision: Decision,
   tx: Executor,
-): Promise<Change> {
+): Promise<{ change: Change; bytes: number }> {
   const now = Date.now();
   const { note, fields, joining = [], leaving, roles = [] } = decision;
   const rev = before.rev + 1;
@@ -106,6 +114,7 @@ async function write(
     joining.map((userId) => newParticipant(conversation, userId, 'member', now)),
     tx,
   );
+  await requireConversationRoom(room, { actor, joining, people, field: 'user_ids' }, tx);
   for (const { userId, role } of roles) await conversations.updateParticipant(before.id, userId, { rev, role }, tx);
   if (leaving) await conversations.updateParticipant(before.id, leaving, { rev, left_rev: rev }, tx);
   const participants = await conversations.findParticipants(before.id, concerned, tx);
@@ -119,7 +128,8 @@ async function write(
     participants: participants.map((row) => presentParticipant(row, people)),
     message: message && presentMessage(message, people),
   } as FrameOf<Decision['event']>;
-  return { rev, seq: message?.seq, frame, joined: joining, left: leaving ? [leaving] : [] };
+  const change = { rev, seq: message?.seq, frame, joined: joining, left: leaving ? [leaving] : [] };
+  return { change, bytes: changeBytes(message, joining.length) };
 }
 
 /** What a change without a system message is to consumers of events: nobody comes or goes in silence. */

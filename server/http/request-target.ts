@@ -4,8 +4,7 @@ import { ParleyError } from '../shared/errors.ts';
  * A host and perhaps a port (RFC 9110 §7.2), in what of RFC 3986 names of hosts are made of: letters, digits, `-`, `.`, `_` and
  * `~`, or an IPv6 address in brackets. No name and password, no zone, no percent signs: no host has them.
  */
-const HOST = /^(?:\[[\da-f:.]+\]|[\w.~-]+)(?::(\d{0,5}))?$/i;
-const MAX_PORT = 65_535;
+const HOST = /^(?:\[[\da-f:.]+\]|[\w.~-]+)(?::\d*)?$/i;
 
 /** The last one that was found to be valid: nearly all requests name the same. */
 let known = '';
@@ -19,9 +18,8 @@ export function requireTarget({ url, headers }: Request): void {
   const host = headers.get('host');
   if (host === null) throw new ParleyError('invalid_request', 'The request names no Host');
   if (host !== known) {
-    // Of two Hosts the runtime makes one, with a comma. What a URL cannot have, such as 999.1.1.1, is no host either.
-    const [, port = '0'] = HOST.exec(host) ?? [];
-    if (!HOST.test(host) || Number(port) > MAX_PORT || !URL.canParse(url)) {
+    // Of two Hosts the runtime makes one, with a comma. What no URL can have, such as port 65536 or 999.1.1.1, is none either.
+    if (!HOST.test(host) || !URL.canParse(url)) {
       throw new ParleyError('invalid_request', 'The Host of the request is none');
     }
     known = host;

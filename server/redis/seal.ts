@@ -1,4 +1,4 @@
-import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
+import { hkdfSync, timingSafeEqual } from 'node:crypto';
 import type { Secrets } from '../config/secret.ts';
 
 /** What nodes seal: each has a key of its own, so that nothing of one can be taken for another. */
@@ -17,32 +17,39 @@ const LENGTH = 22;
 export class Seal {
   /** How many letters a seal has: each is one byte. */
   readonly length = LENGTH;
-  private readonly keys: [Buffer, ...Buffer[]];
+  /** A hasher for each key, which copies begin with: it is told its key once. */
+  private readonly hashers: [Bun.CryptoHasher, ...Bun.CryptoHasher[]];
+  /** What is compared, without memory of its own for each seal. */
+  private readonly given = Buffer.alloc(LENGTH);
+  private readonly right = Buffer.alloc(LENGTH);
 
   constructor(what: Sealed, { current, previous }: Secrets) {
-    this.keys = [deriveKey(current, what), ...(previous === '' ? [] : [deriveKey(previous, what)])];
+    this.hashers = [hasherOf(current, what), ...(previous === '' ? [] : [hasherOf(previous, what)])];
   }
 
   /** The seal of a text, which may come in parts, at a place. */
   of(place: string, ...text: string[]): string {
-    return compute(this.keys[0], place, text);
+    return compute(this.hashers[0], place, text);
   }
 
   /** Whether a seal is that of this text at this place. Takes the same time wherever it differs (ASVS 11.2.4). */
   holds(seal: string, place: string, ...text: string[]): boolean {
-    const given = Buffer.from(seal);
-    if (given.length !== LENGTH) return false;
-    return this.keys.some((key) => timingSafeEqual(given, Buffer.from(compute(key, place, text))));
+    if (seal.length !== LENGTH) return false;
+    this.given.fill(0).write(seal);
+    return this.hashers.some((hasher) => {
+      this.right.write(compute(hasher, place, text));
+      return timingSafeEqual(this.given, this.right);
+    });
   }
 }
 
-function deriveKey(secret: string, what: Sealed): Buffer {
-  return Buffer.from(hkdfSync('sha256', secret, '', `parley redis ${what}`, 32));
+function hasherOf(secret: string, what: Sealed): Bun.CryptoHasher {
+  return new Bun.CryptoHasher('sha256', Buffer.from(hkdfSync('sha256', secret, '', `parley redis ${what}`, 32)));
 }
 
-function compute(key: Buffer, place: string, text: string[]): string {
+function compute(hasher: Bun.CryptoHasher, place: string, text: string[]): string {
   // With its length, so that no place and text can be read as another place and another text.
-  const hmac = createHmac('sha256', key).update(`${place.length}:${place}`);
+  const hmac = hasher.copy().update(`${place.length}:${place}`);
   for (const part of text) hmac.update(part);
   return hmac.digest('base64url').slice(0, LENGTH);
 }

@@ -149,11 +149,13 @@ describe('a body', () => {
     const unfinished = [declared(1000), CHUNKED].map((length) =>
       begin(server, '/api/v1/sync', { length, headers: [by(alice)] }),
     );
-    await Bun.sleep(50);
+    await eventually('both are under way', async () => (await metric(server, 'parley_body_bytes')) > 0);
+    const started = performance.now();
     for (let n = 0; n < 3; n++) {
       const { status } = await alice.call('POST', '/sync', { conversations: [] });
       expect(status).toBe(200);
     }
+    expect(performance.now() - started).toBeLessThan(BODY_MS / 2);
     for (const one of unfinished) one.destroy();
   });
 

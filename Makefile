@@ -8,7 +8,7 @@ WEB_SOURCES := $(shell find web/src web/public web/index.html web/vite.config.ts
 	-not -path '*/dist/*' -not -name '*.test.ts' 2> /dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: all run dev setup web sdk build test test-unit test-e2e test-cluster chaos bench lint lint-fix fmt types \
+.PHONY: all run dev setup web sdk build test test-unit test-e2e test-cluster chaos bench lint lint-fix fmt types audit sbom \
         api chat cluster migrate-up migrate-down migrate-status docker-build docker-up docker-down docker-logs help
 
 all: lint test-unit test-e2e build ## lint, test and build
@@ -62,6 +62,15 @@ lint: setup types ## check style, types, which way dependencies point, and their
 	$(BIN)/depcruise --config .dependency-cruiser.cjs server protocol sdk terminal bench tests web/src
 	$(BIN)/depcruise --config .dependency-cruiser-folders.cjs server protocol sdk terminal web/src
 	$(BUN) scripts/licences.ts
+
+audit: ## ask the registry what holes are known in the packages; SECURITY.md says how soon they are mended
+	npm audit --audit-level=moderate
+
+sbom: | dist ## list every package with its version, licence and checksum, in CycloneDX: dist/parley.cdx.json
+	npm sbom --sbom-format=cyclonedx --package-lock-only > dist/parley.cdx.json
+
+dist:
+	@mkdir -p dist
 
 types: setup
 	$(BIN)/tsc --noEmit

@@ -33,7 +33,7 @@ export interface paths {
     post?: never;
     /**
      * Delete your account
-     * @description Signs you out everywhere and frees your address. Your messages stay, as those of a deleted user.
+     * @description Signs you out everywhere and frees your address; your username is held back for a while. Your messages stay, as those of a deleted user.
      */
     delete: operations['deleteMe'];
     options?: never;
@@ -706,17 +706,6 @@ export interface components {
       }[];
       request_id: string;
     };
-    FirstTokens: {
-      access_token: string;
-      refresh_token: string;
-      /**
-       * @description Seconds until the access token expires
-       * @example 900
-       */
-      expires_in: number;
-      /** @description Send it with the next log-in from this device: what strangers try there does not count for it */
-      device_token: string;
-    };
     Head: {
       /**
        * Format: uuid
@@ -759,7 +748,7 @@ export interface components {
           username?: string;
           phone_number?: string;
           password: string;
-          /** @description `device_token` of an earlier log-in from this device; browsers have it as a cookie */
+          /** @description `device_token` of the last log-in from this device; empty where there is none yet, to be given one. Browsers have it as a cookie */
           device_token?: string;
         }
       | unknown
@@ -978,7 +967,7 @@ export interface components {
        */
       phone_number?: string;
       display_name?: string;
-      /** @description `device_token` of an earlier log-in from this device; browsers have it as a cookie */
+      /** @description `device_token` of the last log-in from this device; empty where there is none yet, to be given one. Browsers have it as a cookie */
       device_token?: string;
     };
     ReplyTo: {
@@ -1046,7 +1035,9 @@ export interface components {
     /** @description The tokens are set as cookies too, and in no body with `X-Auth-Mode: cookie` */
     SignedIn: {
       user: components['schemas']['User'];
-      tokens?: components['schemas']['FirstTokens'];
+      tokens?: components['schemas']['Tokens'];
+      /** @description Where the request had one: send this with the next log-in from the same device */
+      device_token?: string;
     };
     Sync: {
       /** @description Which history this is: another one, and all copies are dropped */
@@ -1198,7 +1189,7 @@ export interface operations {
           };
         };
       };
-      /** @description `validation_failed` */
+      /** @description `invalid_request`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -1302,7 +1293,7 @@ export interface operations {
           };
         };
       };
-      /** @description `invalid_json`, `validation_failed` */
+      /** @description `invalid_request`, `invalid_json`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -1337,6 +1328,16 @@ export interface operations {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
           Allow: components['headers']['Allow'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `request_timeout` */
+      408: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
           [name: string]: unknown;
         };
         content: {
@@ -1423,7 +1424,7 @@ export interface operations {
           'application/json': components['schemas']['User'];
         };
       };
-      /** @description `invalid_json`, `validation_failed` */
+      /** @description `invalid_request`, `invalid_json`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -1443,7 +1444,7 @@ export interface operations {
           'application/json': components['schemas']['Error'];
         };
       };
-      /** @description `origin_not_allowed`, `password_change_required`, `email_unverified`, `enrolment_required` */
+      /** @description `origin_not_allowed`, `password_change_required`, `email_unverified`, `enrolment_required`, `reauthentication_required` */
       403: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -1458,6 +1459,16 @@ export interface operations {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
           Allow: components['headers']['Allow'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `request_timeout` */
+      408: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
           [name: string]: unknown;
         };
         content: {
@@ -1553,7 +1564,7 @@ export interface operations {
           'application/json': components['schemas']['User'] | components['schemas']['PublicUser'];
         };
       };
-      /** @description `validation_failed` */
+      /** @description `invalid_request`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -1667,7 +1678,7 @@ export interface operations {
           'application/json': components['schemas']['SignedIn'];
         };
       };
-      /** @description `invalid_json`, `validation_failed` */
+      /** @description `invalid_request`, `invalid_json`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -1682,6 +1693,16 @@ export interface operations {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
           Allow: components['headers']['Allow'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `request_timeout` */
+      408: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
           [name: string]: unknown;
         };
         content: {
@@ -1781,7 +1802,7 @@ export interface operations {
           'application/json': components['schemas']['SignedIn'];
         };
       };
-      /** @description `invalid_json`, `validation_failed` */
+      /** @description `invalid_request`, `invalid_json`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -1796,6 +1817,16 @@ export interface operations {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
           Allow: components['headers']['Allow'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `request_timeout` */
+      408: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
           [name: string]: unknown;
         };
         content: {
@@ -1895,7 +1926,7 @@ export interface operations {
           'application/json': components['schemas']['SignedIn'];
         };
       };
-      /** @description `invalid_json`, `validation_failed` */
+      /** @description `invalid_request`, `invalid_json`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -1920,6 +1951,16 @@ export interface operations {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
           Allow: components['headers']['Allow'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `request_timeout` */
+      408: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
           [name: string]: unknown;
         };
         content: {
@@ -2015,7 +2056,7 @@ export interface operations {
               };
         };
       };
-      /** @description `invalid_json`, `validation_failed` */
+      /** @description `invalid_request`, `invalid_json`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -2050,6 +2091,16 @@ export interface operations {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
           Allow: components['headers']['Allow'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `request_timeout` */
+      408: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
           [name: string]: unknown;
         };
         content: {
@@ -2133,6 +2184,16 @@ export interface operations {
             /** @enum {boolean} */
             success: true;
           };
+        };
+      };
+      /** @description `invalid_request` */
+      400: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
         };
       };
       /** @description `origin_not_allowed` */
@@ -2219,7 +2280,7 @@ export interface operations {
           };
         };
       };
-      /** @description `invalid_json`, `validation_failed` */
+      /** @description `invalid_request`, `invalid_json`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -2254,6 +2315,16 @@ export interface operations {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
           Allow: components['headers']['Allow'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `request_timeout` */
+      408: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
           [name: string]: unknown;
         };
         content: {
@@ -2336,6 +2407,16 @@ export interface operations {
           'application/json': components['schemas']['User'];
         };
       };
+      /** @description `invalid_request` */
+      400: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
       /** @description `missing_token`, `invalid_token`, `token_expired`, `session_revoked` */
       401: {
         headers: {
@@ -2413,6 +2494,16 @@ export interface operations {
           'application/json': {
             sessions: components['schemas']['SessionInfo'][];
           };
+        };
+      };
+      /** @description `invalid_request` */
+      400: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
         };
       };
       /** @description `missing_token`, `invalid_token`, `token_expired`, `session_revoked` */
@@ -2502,6 +2593,16 @@ export interface operations {
           'application/json': {
             ended: number;
           };
+        };
+      };
+      /** @description `invalid_request` */
+      400: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
         };
       };
       /** @description `missing_token`, `invalid_token`, `token_expired`, `session_revoked` */
@@ -2597,7 +2698,7 @@ export interface operations {
           };
         };
       };
-      /** @description `validation_failed` */
+      /** @description `invalid_request`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -2721,7 +2822,7 @@ export interface operations {
           };
         };
       };
-      /** @description `invalid_json`, `validation_failed` */
+      /** @description `invalid_request`, `invalid_json`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -2756,6 +2857,16 @@ export interface operations {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
           Allow: components['headers']['Allow'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `request_timeout` */
+      408: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
           [name: string]: unknown;
         };
         content: {
@@ -2846,7 +2957,7 @@ export interface operations {
           };
         };
       };
-      /** @description `validation_failed` */
+      /** @description `invalid_request`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -2957,7 +3068,7 @@ export interface operations {
           'application/json': components['schemas']['CreatedEntry'];
         };
       };
-      /** @description `invalid_json`, `validation_failed` */
+      /** @description `invalid_request`, `invalid_json`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -3008,7 +3119,17 @@ export interface operations {
           'application/json': components['schemas']['Error'];
         };
       };
-      /** @description `group_full` */
+      /** @description `request_timeout` */
+      408: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `group_full`, `conversations_full`, `quota_exceeded` */
       409: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -3098,7 +3219,7 @@ export interface operations {
           'application/json': components['schemas']['Sync'];
         };
       };
-      /** @description `validation_failed` */
+      /** @description `invalid_request`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -3199,7 +3320,7 @@ export interface operations {
           'application/json': components['schemas']['CatchUp'];
         };
       };
-      /** @description `invalid_json`, `validation_failed` */
+      /** @description `invalid_request`, `invalid_json`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -3234,6 +3355,16 @@ export interface operations {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
           Allow: components['headers']['Allow'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `request_timeout` */
+      408: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
           [name: string]: unknown;
         };
         content: {
@@ -3319,7 +3450,7 @@ export interface operations {
           'application/json': components['schemas']['Entry'];
         };
       };
-      /** @description `validation_failed` */
+      /** @description `invalid_request`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -3433,7 +3564,7 @@ export interface operations {
           'application/json': components['schemas']['Entry'];
         };
       };
-      /** @description `invalid_json`, `validation_failed` */
+      /** @description `invalid_request`, `invalid_json`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -3478,6 +3609,26 @@ export interface operations {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
           Allow: components['headers']['Allow'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `request_timeout` */
+      408: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `quota_exceeded` */
+      409: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
           [name: string]: unknown;
         };
         content: {
@@ -3570,7 +3721,7 @@ export interface operations {
           };
         };
       };
-      /** @description `validation_failed` */
+      /** @description `invalid_request`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -3684,7 +3835,7 @@ export interface operations {
           'application/json': components['schemas']['Entry'];
         };
       };
-      /** @description `invalid_json`, `validation_failed` */
+      /** @description `invalid_request`, `invalid_json`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -3735,7 +3886,17 @@ export interface operations {
           'application/json': components['schemas']['Error'];
         };
       };
-      /** @description `group_full` */
+      /** @description `request_timeout` */
+      408: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `group_full`, `conversations_full`, `quota_exceeded` */
       409: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -3829,7 +3990,7 @@ export interface operations {
           };
         };
       };
-      /** @description `validation_failed` */
+      /** @description `invalid_request`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -3955,7 +4116,7 @@ export interface operations {
           'application/json': components['schemas']['Entry'];
         };
       };
-      /** @description `invalid_json`, `validation_failed` */
+      /** @description `invalid_request`, `invalid_json`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -4000,6 +4161,16 @@ export interface operations {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
           Allow: components['headers']['Allow'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `request_timeout` */
+      408: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
           [name: string]: unknown;
         };
         content: {
@@ -4096,7 +4267,7 @@ export interface operations {
           };
         };
       };
-      /** @description `validation_failed` */
+      /** @description `invalid_request`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -4220,7 +4391,7 @@ export interface operations {
           'application/json': components['schemas']['Message'];
         };
       };
-      /** @description `invalid_json`, `validation_failed` */
+      /** @description `invalid_request`, `invalid_json`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -4265,6 +4436,26 @@ export interface operations {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
           Allow: components['headers']['Allow'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `request_timeout` */
+      408: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `quota_exceeded` */
+      409: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
           [name: string]: unknown;
         };
         content: {
@@ -4352,7 +4543,7 @@ export interface operations {
           'application/json': components['schemas']['Message'];
         };
       };
-      /** @description `validation_failed` */
+      /** @description `invalid_request`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -4468,7 +4659,7 @@ export interface operations {
           'application/json': components['schemas']['Message'];
         };
       };
-      /** @description `invalid_json`, `validation_failed` */
+      /** @description `invalid_request`, `invalid_json`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -4519,7 +4710,17 @@ export interface operations {
           'application/json': components['schemas']['Error'];
         };
       };
-      /** @description `stale` */
+      /** @description `request_timeout` */
+      408: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `stale`, `quota_exceeded` */
       409: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -4611,7 +4812,7 @@ export interface operations {
           'application/json': components['schemas']['Message'];
         };
       };
-      /** @description `validation_failed` */
+      /** @description `invalid_request`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -4734,7 +4935,7 @@ export interface operations {
           'application/json': components['schemas']['Message'];
         };
       };
-      /** @description `validation_failed` */
+      /** @description `invalid_request`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -4858,7 +5059,7 @@ export interface operations {
           'application/json': components['schemas']['Mark'];
         };
       };
-      /** @description `invalid_json`, `validation_failed` */
+      /** @description `invalid_request`, `invalid_json`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -4903,6 +5104,16 @@ export interface operations {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
           Allow: components['headers']['Allow'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `request_timeout` */
+      408: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
           [name: string]: unknown;
         };
         content: {
@@ -4994,7 +5205,7 @@ export interface operations {
           'application/json': components['schemas']['Changes'];
         };
       };
-      /** @description `validation_failed` */
+      /** @description `invalid_request`, `validation_failed` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -5111,6 +5322,16 @@ export interface operations {
           'application/json': components['schemas']['Health'];
         };
       };
+      /** @description `invalid_request` */
+      400: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
       /** @description `method_not_allowed` */
       405: {
         headers: {
@@ -5176,6 +5397,16 @@ export interface operations {
         };
         content: {
           'application/json': components['schemas']['Ready'];
+        };
+      };
+      /** @description `invalid_request` */
+      400: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
         };
       };
       /** @description `method_not_allowed` */

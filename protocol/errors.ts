@@ -4,12 +4,13 @@
  * `message` is what a person reads when the place that raised it had nothing more exact to say.
  */
 export interface ErrorRule {
-  status: 400 | 401 | 403 | 404 | 405 | 409 | 410 | 413 | 415 | 426 | 429 | 500 | 503;
+  status: 400 | 401 | 403 | 404 | 405 | 408 | 409 | 410 | 413 | 415 | 426 | 429 | 500 | 503;
   retryable: boolean;
   message: string;
 }
 
 export const ERRORS = {
+  invalid_request: { status: 400, retryable: false, message: 'The request is not valid HTTP' },
   invalid_json: { status: 400, retryable: false, message: 'The body is not valid JSON' },
   validation_failed: { status: 400, retryable: false, message: 'The request is not valid' },
   password_too_weak: { status: 400, retryable: false, message: 'This password is too easy to guess' },
@@ -45,12 +46,19 @@ export const ERRORS = {
   conversation_not_found: { status: 404, retryable: false, message: 'There is no such conversation' },
   message_not_found: { status: 404, retryable: false, message: 'There is no such message' },
   method_not_allowed: { status: 405, retryable: false, message: 'This method is not allowed here' },
+  request_timeout: { status: 408, retryable: true, message: 'The body of the request did not come in time' },
   email_taken: { status: 409, retryable: false, message: 'This e-mail address has an account already' },
   username_taken: { status: 409, retryable: false, message: 'This username is taken' },
   phone_taken: { status: 409, retryable: false, message: 'This phone number has an account already' },
   stale: { status: 409, retryable: false, message: 'The message was changed meanwhile: look at it first' },
   resync_required: { status: 409, retryable: false, message: 'This copy is of another history: load it anew' },
   cannot_leave_direct: { status: 409, retryable: false, message: 'A direct conversation cannot be left' },
+  conversations_full: { status: 409, retryable: false, message: 'Somebody is in as many conversations as one may be' },
+  quota_exceeded: {
+    status: 409,
+    retryable: false,
+    message: 'You have stored as much as you may: delete something first',
+  },
   group_full: { status: 409, retryable: false, message: 'The group would have more people than a group may' },
   link_expired: { status: 410, retryable: false, message: 'This link or code is no longer good: ask for another' },
   payload_too_large: { status: 413, retryable: false, message: 'The request is too large' },

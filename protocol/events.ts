@@ -95,6 +95,9 @@ export const CLIENT_FRAMES = {
   ping: Ping,
 } as const;
 export type ClientEvent = keyof typeof CLIENT_FRAMES;
+
+/** Events whose frames may have `MAX_FRAME_BYTES`; those of all others have `SMALL_FRAME_BYTES` at most. */
+export const LARGE_EVENTS: readonly ClientEvent[] = ['message.send', 'message.edit', 'presence.watch'];
 export type ClientFrame = z.infer<(typeof CLIENT_FRAMES)[ClientEvent]>;
 
 /** What made a message change. */

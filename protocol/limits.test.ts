@@ -21,6 +21,9 @@ const { PAGE_SIZES: pages } = limits;
 const ROWS: [row: string, says: string, of: Name[]][] = [
   ['body of a request', bytes(limits.MAX_BODY_BYTES), ['MAX_BODY_BYTES']],
   ['body of a call that signs in or names a password', bytes(limits.MAX_CREDENTIALS_BYTES), ['MAX_CREDENTIALS_BYTES']],
+  ['how long a body may take to come', seconds(limits.BODY_MS), ['BODY_MS']],
+  ['levels of JSON in a body or a frame', count(limits.MAX_JSON_DEPTH), ['MAX_JSON_DEPTH']],
+  ['values of JSON in a body or a frame', count(limits.MAX_JSON_VALUES), ['MAX_JSON_VALUES']],
   ['an answer, but for files', bytes(limits.MAX_ANSWER_BYTES), ['MAX_ANSWER_BYTES']],
   ['an answer that is compressed', `more than ${bytes(limits.MIN_COMPRESSED_BYTES)}`, ['MIN_COMPRESSED_BYTES']],
   [
@@ -30,6 +33,14 @@ const ROWS: [row: string, says: string, of: Name[]][] = [
   ],
   ['how long an answer may go unread', seconds(limits.UNREAD_MS), ['UNREAD_MS']],
   ['frame of a client', bytes(limits.MAX_FRAME_BYTES), ['MAX_FRAME_BYTES']],
+  ['frame of an event that needs no more', bytes(limits.SMALL_FRAME_BYTES), ['SMALL_FRAME_BYTES']],
+  [
+    'frames of one account on one node',
+    `${bytes(limits.FRAME_BURST_BYTES)} at once, then ${bytes(limits.FRAME_BYTES_A_SECOND)} a second`,
+    ['FRAME_BURST_BYTES', 'FRAME_BYTES_A_SECOND'],
+  ],
+  ['what a frame counts for at least', `${limits.MIN_FRAME_BYTES} bytes`, ['MIN_FRAME_BYTES']],
+  ['frames beyond those that wait', bytes(limits.MAX_WAITING_BYTES), ['MAX_WAITING_BYTES']],
   ['sends of a socket without an answer', count(limits.MAX_UNANSWERED_SENDS), ['MAX_UNANSWERED_SENDS']],
   ['frames of a socket that wait', count(limits.MAX_WAITING_FRAMES), ['MAX_WAITING_FRAMES']],
   ['frames in a row that are no valid request', count(limits.MAX_BAD_FRAMES), ['MAX_BAD_FRAMES']],
@@ -72,6 +83,9 @@ const ROWS: [row: string, says: string, of: Name[]][] = [
 
 /** Where the text itself names a bound: what it says, and of which constant. */
 const SENTENCES: [says: string, of: Name][] = [
+  [`JSON is nested at most ${limits.MAX_JSON_DEPTH} deep`, 'MAX_JSON_DEPTH'],
+  [`holds at most ${count(limits.MAX_JSON_VALUES)} values`, 'MAX_JSON_VALUES'],
+  [`has not come ${seconds(limits.BODY_MS)} after`, 'BODY_MS'],
   [`No answer is longer than ${bytes(limits.MAX_ANSWER_BYTES)}`, 'MAX_ANSWER_BYTES'],
   [`answers of more than ${bytes(limits.LONG_ANSWER_BYTES)} are read at once`, 'LONG_ANSWER_BYTES'],
   [`nothing was read for ${seconds(limits.UNREAD_MS)} is cut`, 'UNREAD_MS'],
@@ -92,6 +106,14 @@ const SENTENCES: [says: string, of: Name][] = [
   [`\`user_ids\` are the first ${limits.REACTION_USERS},`, 'REACTION_USERS'],
   [`\`excerpt\` is the first ${limits.EXCERPT_LENGTH} characters`, 'EXCERPT_LENGTH'],
   [`one JSON object each, at most ${bytes(limits.MAX_FRAME_BYTES)}`, 'MAX_FRAME_BYTES'],
+  [`and at most ${bytes(limits.SMALL_FRAME_BYTES)} but for`, 'SMALL_FRAME_BYTES'],
+  [`a frame of more than ${bytes(limits.SMALL_FRAME_BYTES)} whose event`, 'SMALL_FRAME_BYTES'],
+  [
+    `${bytes(limits.FRAME_BURST_BYTES)} at once, then ${bytes(limits.FRAME_BYTES_A_SECOND)} a second. So much`,
+    'FRAME_BURST_BYTES',
+  ],
+  [`each frame counts as ${limits.MIN_FRAME_BYTES} bytes`, 'MIN_FRAME_BYTES'],
+  [`Beyond ${bytes(limits.MAX_WAITING_BYTES)} that wait so`, 'MAX_WAITING_BYTES'],
   [`\`user_ids\`, at most ${count(limits.MAX_WATCHED_USERS)}`, 'MAX_WATCHED_USERS'],
   [`ends by itself ${seconds(limits.TYPING_MS)} after`, 'TYPING_MS'],
   [`\`offline\` ${seconds(limits.OFFLINE_AFTER_MS)} after`, 'OFFLINE_AFTER_MS'],

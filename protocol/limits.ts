@@ -6,10 +6,24 @@ export const MAX_FRAME_BYTES = 64 * 1024;
 export const MAX_BODY_BYTES = 1024 * 1024;
 /** Largest body of a call that signs in or names a password, in bytes: whoever sends it is nobody yet. */
 export const MAX_CREDENTIALS_BYTES = 16 * 1024;
+/** How long a body may take to come, from when it is waited for, in milliseconds. */
+export const BODY_MS = 20_000;
+/** How deep JSON of a client may be nested, and how many values it may hold: fields, elements, and what holds them. */
+export const MAX_JSON_DEPTH = 32;
+export const MAX_JSON_VALUES = 20_000;
 /** Sends of one socket that may wait for their `ack`. */
 export const MAX_UNANSWERED_SENDS = 64;
 /** Frames of one socket that may wait to be handled. */
 export const MAX_WAITING_FRAMES = 256;
+/** Largest frame of an event that needs no more, in bytes: those that do are `LARGE_EVENTS`. */
+export const SMALL_FRAME_BYTES = 1024;
+/** Bytes that all sockets of one account on one node may send at once, and each second from then on. */
+export const FRAME_BURST_BYTES = 1024 * 1024;
+export const FRAME_BYTES_A_SECOND = 256 * 1024;
+/** Bytes as which every frame counts at least, pings and pongs too. */
+export const MIN_FRAME_BYTES = 64;
+/** Bytes beyond those whose frames wait until they may have been sent; more closes the socket. */
+export const MAX_WAITING_BYTES = 3 * 1024 * 1024;
 /** Frames in a row that are no valid request; the next one closes the socket. */
 export const MAX_BAD_FRAMES = 100;
 /** Bytes that a socket's reader may lag behind before it is cut. */

@@ -11,6 +11,7 @@ import {
   STATUS_LENGTH,
   USERNAME_LENGTH,
 } from './limits.ts';
+import { cleanGroupName, cleanName, faultOfDisplayName, faultOfGroupName } from './names.ts';
 import { ParticipantRole } from './resources.ts';
 import { Counter, content, eachRequires, Id, text } from './schemas.ts';
 import { characterCount, isStorableText } from './text.ts';
@@ -50,15 +51,34 @@ export const Username = z
   .regex(/^[A-Za-z0-9_.-]+$/, { error: 'Username may hold only letters, digits, "_", "." and "-"' })
   .refine((value) => !LOOKS_LIKE_ID.test(value), { error: 'Username must not look like an id' });
 
-export const DisplayName = text('Display name', DISPLAY_NAME_LENGTH.min, DISPLAY_NAME_LENGTH.max);
-export const GroupName = text('Name', GROUP_NAME_LENGTH.min, GROUP_NAME_LENGTH.max);
+export const DisplayName = name('Display name', DISPLAY_NAME_LENGTH, cleanName, faultOfDisplayName);
+export const GroupName = name('Name', GROUP_NAME_LENGTH, cleanGroupName, faultOfGroupName);
 
-/** What this device was given when it last signed in. One that does not hold is as good as none. */
-const deviceToken = z
-  .string()
-  .max(4096)
-  .optional()
-  .meta({ description: '`device_token` of an earlier log-in from this device; browsers have it as a cookie' });
+/** A name that is shown: as `clean` keeps it, unless `faultOf` finds that it may not be. */
+function name(
+  label: string,
+  { min, max }: { min: number; max: number },
+  clean: (name: string) => string,
+  faultOf: (name: string) => string | undefined,
+) {
+  return z
+    .string({ error: `${label} must be a string` })
+    .max(max * 2, { error: `${label} must be at most ${max} characters`, abort: true })
+    .refine(isStorableText, { error: `${label} must be well-formed Unicode without NUL`, abort: true })
+    .overwrite(clean)
+    .refine((value) => characterCount(value.trim()) <= max, { error: `${label} must be at most ${max} characters` })
+    .superRefine((value, context) => {
+      const fault = faultOf(value);
+      if (fault !== undefined) context.addIssue({ code: 'custom', message: `${label} ${fault}` });
+    })
+    .meta({ minLength: min, maxLength: max });
+}
+
+/** The token that this device was given when it last signed in. One that does not hold is as good as none. */
+const deviceToken = z.string().max(4096).optional().meta({
+  description:
+    '`device_token` of the last log-in from this device; empty where there is none yet, to be given one. Browsers have it as a cookie',
+});
 
 export const RegisterBody = z
   .object({

@@ -44,14 +44,6 @@ export const Tokens = z
   .meta({ id: 'Tokens' });
 export type Tokens = z.infer<typeof Tokens>;
 
-/** What a log-in gives beside the session's tokens. */
-export const FirstTokens = Tokens.extend({
-  device_token: z.string().meta({
-    description: 'Send it with the next log-in from this device: what strangers try there does not count for it',
-  }),
-}).meta({ id: 'FirstTokens' });
-export type FirstTokens = z.infer<typeof FirstTokens>;
-
 /** What an authenticator app is given, once. */
 export const TotpSetup = z
   .object({

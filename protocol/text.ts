@@ -8,6 +8,14 @@ export function isStorableText(text: string): boolean {
   return text.isWellFormed() && !text.includes('\0');
 }
 
+/** Controls (C0, DEL, C1), ends of lines and paragraphs, and what turns the direction of writing. */
+const ACTIVE = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu;
+
+/** Text in which `instead` stands for every character that acts on what shows it, such as a terminal. */
+export function disarmed(text: string, instead: (character: string) => string): string {
+  return text.replace(ACTIVE, instead);
+}
+
 /** Length in Unicode code points: what a person would count, nearly, and the same in every language. */
 export function characterCount(text: string): number {
   let count = 0;

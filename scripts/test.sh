@@ -75,12 +75,12 @@ suite() {
 # Files beside each other, each on servers of its own: much of the time passes in waiting.
 beside=(--parallel=3 --no-isolate)
 
-# What asks nodes for something: not what is of one process, of the executable or the package, of the containers, of the walk,
+# What asks nodes for something: not what is of one process or SQLite's files, of the executable or the package, of the containers, of the walk,
 # or of a browser's storage.
 on_nodes=()
 for file in ./tests/e2e/*.test.ts; do
   case ${file##*/} in
-    configuration.* | containers.* | copy.* | executable.* | postgres.* | sdk-browser.* | sdk-package.* | threads.* | walk.*) ;;
+    configuration.* | containers.* | copy.* | erasure.* | executable.* | postgres.* | sdk-browser.* | sdk-package.* | threads.* | walk.*) ;;
     *) on_nodes+=("$file") ;;
   esac
 done

@@ -59,7 +59,7 @@ export function assemble(options: ClientOptions): Assembly {
   const send = (frame: ClientFrame) => connection.send(frame);
   const onError = (error: ParleyError) => emitter.emit('error', error);
 
-  const session = new Session({ http, storage, locks, mode: auth, onOver: (reason) => void userLife.ended(reason) });
+  const session = new Session({ http, storage, locks, mode: auth, onOver: (reason) => userLife.ended(reason) });
   const api = new Api(http, session);
   const store: Store = new Store({
     outgoing: (id) => outbox.of(id),

@@ -11,7 +11,6 @@ export type {
   Conversation,
   ConversationType,
   Entry,
-  FirstTokens,
   Head,
   Mark,
   Message,

@@ -2,7 +2,7 @@ import { backoff } from './backoff.ts';
 import { ParleyError } from './errors.ts';
 import type { Http } from './http.ts';
 import type { Locks } from './locks.ts';
-import type { FirstTokens, Tokens, User } from './protocol.ts';
+import type { Tokens, User } from './protocol.ts';
 import type { Batch, Storage } from './storage/storage.ts';
 
 /** `token`: the SDK keeps the tokens. `cookie`: the browser does, and no script sees them. */
@@ -30,7 +30,7 @@ interface Held {
   expires_at: number;
 }
 
-type Grant = { user: User; tokens?: FirstTokens };
+type Grant = { user: User; tokens?: Tokens; device_token?: string };
 
 export interface SessionOptions {
   http: Http;
@@ -82,7 +82,7 @@ export class Session {
     // Asked together: each takes a turn of the device's database.
     const leaving = storage.get(LEAVING_KEY);
     leaving.catch(() => {}); // told below, where it matters
-    this.held = (await storage.get(SESSION_KEY).catch(() => undefined)) as Held | undefined;
+    this.held = await this.stored();
     if (this.held || mode === 'token') return this.user;
     if (await leaving) {
       await this.tellLogout();
@@ -161,36 +161,33 @@ export class Session {
     await this.options.storage.write({ [SESSION_KEY]: undefined, ...instead });
   }
 
-  /** Leaves the session for another. In cookie mode the log-in that follows ends it at the server. */
-  async leave(): Promise<void> {
-    const { held } = this;
-    await this.forget();
-    if (held?.tokens) void this.tellLogout(authorizationOf(held));
+  /** Leaves the session for another. Where the browser keeps the tokens, the log-in that follows ends it at the server. */
+  leave(): Promise<void> {
+    if (this.held?.tokens) void this.tellLogout(authorizationOf(this.held));
+    return this.forget();
   }
 
   /** The session that this one stood for is over: ended elsewhere, or expired. */
   async end(reason: string): Promise<void> {
     const { held } = this;
     if (!held) return;
-    const stored = (await this.options.storage.get(SESSION_KEY).catch(() => undefined)) as Held | undefined;
+    const stored = await this.stored();
     if (this.held !== held) return;
-    // What another tab began since is not this one's to forget.
-    if (stored && stored.expires_at !== held.expires_at) {
-      this.rest();
-      this.held = undefined;
-    } else await this.forget().catch(() => {});
+    // A session that another tab began since is not this one's to forget.
+    await this.forget(stored?.expires_at === held.expires_at ? {} : { [SESSION_KEY]: stored }).catch(() => {});
     this.options.onOver(reason);
   }
 
   private async begin(path: string, credentials: Registration | Credentials): Promise<User> {
-    const { http, storage, mode } = this.options;
-    const known = mode === 'token' ? await storage.get(DEVICE_KEY).catch(() => undefined) : undefined;
-    const body = typeof known === 'string' ? { ...credentials, device_token: known } : credentials;
-    const grant = await http.request<Grant>('POST', path, { body, headers: this.modeHeaders() });
-    const device = grant.tokens && { [DEVICE_KEY]: grant.tokens.device_token };
-    await storage.write({ [LEAVING_KEY]: undefined, ...device });
-    await this.keep(heldOf(grant.user, grant.tokens));
-    return grant.user;
+    const { http, storage } = this.options;
+    const body = { ...credentials, device_token: (await storage.get(DEVICE_KEY).catch(() => {})) ?? '' };
+    const { user, tokens, device_token } = await http.request<Grant>('POST', path, {
+      body,
+      headers: this.modeHeaders(),
+    });
+    await storage.write({ [LEAVING_KEY]: undefined, [DEVICE_KEY]: device_token });
+    await this.keep(heldOf(user, tokens));
+    return user;
   }
 
   /** Cookies may be there that no script can see. */
@@ -223,10 +220,10 @@ export class Session {
   }
 
   private async exchangeAlone(): Promise<void> {
-    const { http, storage } = this.options;
+    const { http } = this.options;
     const held = this.held;
     if (!held) throw new ParleyError('signed_out');
-    const stored = (await storage.get(SESSION_KEY).catch(() => held)) as Held | undefined;
+    const stored = await this.stored();
     if (stored?.user.id !== held.user.id) {
       await this.end(stored ? 'another_user' : 'signed_out');
       throw new ParleyError('signed_out');
@@ -248,6 +245,11 @@ export class Session {
       if (failure.status === 401) await this.end(failure.code);
       throw failure;
     }
+  }
+
+  /** The session as the device has it; where it cannot say, the one that is held. */
+  private stored(): Promise<Held | undefined> {
+    return this.options.storage.get(SESSION_KEY).catch(() => this.held) as Promise<Held | undefined>;
   }
 
   private async keep(held: Held): Promise<void> {

@@ -1,12 +1,12 @@
 import type { ConnectionLife } from './connection-life.ts';
 import { ParleyError } from './errors.ts';
 import type { Emitter } from './events.ts';
-import type { Outbox } from './outbox.ts';
+import type { Outbox, Outgoing } from './outbox.ts';
 import type { Presence } from './presence.ts';
 import type { User } from './protocol.ts';
 import type { Session } from './session.ts';
 import type { StateTeller } from './state-teller.ts';
-import type { Storage } from './storage/storage.ts';
+import type { Batch, Storage } from './storage/storage.ts';
 import type { Persistence } from './store/persistence.ts';
 import type { Store } from './store/store.ts';
 import type { Tabs } from './tabs.ts';
@@ -79,11 +79,19 @@ export class UserLife {
     emitter.emit('signed_out', { reason: 'logout' });
   }
 
-  /** The session is over without this client having asked for it. What was kept stays for when the user is back. */
-  async ended(reason: string): Promise<void> {
-    await this.options.persistence.flush();
+  /**
+   * The session is over without this client having asked for it: the device may be in other hands. What came from the server
+   * goes; what the user wrote, and nobody else has, stays for when they are back.
+   */
+  ended(reason: string): void {
+    const { store, emitter } = this.options;
+    const prefix = prefixOf(store.me.id);
     this.leave();
-    this.options.emitter.emit('signed_out', { reason });
+    const wiped = this.wipe(prefix, (key, kept) => {
+      return key.startsWith(`${prefix}outbox/`) ? withoutQuote(kept as Outgoing) : undefined;
+    });
+    wiped.catch((error) => this.storageFailed(error));
+    emitter.emit('signed_out', { reason });
   }
 
   private async leaveUser(): Promise<void> {
@@ -106,11 +114,20 @@ export class UserLife {
   }
 
   /** What another user of this device left is not for this one. */
-  private async wipeOthers(user: User): Promise<void> {
-    const { storage } = this.options;
+  private wipeOthers(user: User): Promise<void> {
     const mine = prefixOf(user.id);
-    const others = (await storage.list(USERS)).map(([key]) => key).filter((key) => !key.startsWith(mine));
-    if (others.length > 0) await storage.write(Object.fromEntries(others.map((key) => [key, undefined])));
+    return this.wipe(USERS, (key, kept) => (key.startsWith(mine) ? kept : undefined));
+  }
+
+  /** Leaves of what is under a prefix what `remains` says, all at once. */
+  private async wipe(prefix: string, remains: (key: string, kept: unknown) => unknown): Promise<void> {
+    const { storage } = this.options;
+    const batch: Batch = {};
+    for (const [key, kept] of await storage.list(prefix)) {
+      const left = remains(key, kept);
+      if (left !== kept) batch[key] = left;
+    }
+    await storage.write(batch);
   }
 
   private storageFailed(error: unknown): void {
@@ -120,4 +137,10 @@ export class UserLife {
 
 function prefixOf(userId: string): string {
   return `${USERS}${userId}/`;
+}
+
+/** A message that waits keeps which one it answers, and no longer what that says. */
+function withoutQuote(item: Outgoing): Outgoing {
+  const { reply_to } = item;
+  return reply_to ? { ...item, reply_to: { ...reply_to, sender_username: '', excerpt: '' } } : item;
 }

@@ -3,9 +3,12 @@ import type { Bus } from './bus/bus.ts';
 import { type CreateBus, createBus } from './bus/create-bus.ts';
 import { MemoryBus } from './bus/memory.ts';
 import type { Config } from './config/config.ts';
+import { loadSecrets, type Secrets } from './config/secret.ts';
 import { Epoch } from './database/epoch.ts';
 import { SchemaMigrator } from './database/migrator.ts';
 import { openStorage, type Storage } from './database/open-storage.ts';
+import { SharedClock } from './database/shared-clock.ts';
+import { Erasure } from './database/sqlite/erasure.ts';
 import { OriginPolicy } from './http/origin.ts';
 import type { AnyKinds } from './jobs/handlers.ts';
 import { JobQueue } from './jobs/job-queue.ts';
@@ -27,6 +30,8 @@ export const THREADS = {
 export interface Core {
   config: Config;
   version: string;
+  /** Of which the keys are that sign tokens, and what nodes share. */
+  secrets: Secrets;
   logger: Logger;
   lifecycle: Lifecycle;
   metrics: Metrics;
@@ -56,13 +61,18 @@ export interface CoreOptions {
 /** Opens what a server stands on, and says how each part of it ends. */
 export async function openCore(options: CoreOptions): Promise<Core> {
   const { config, logger, lifecycle, onFatal } = options;
-  const metrics = new Metrics();
+  const metrics = new Metrics(config.monitoring.interval);
   lifecycle.onStop('close', 'metrics', () => metrics.stop());
   const database = await openStorage(config, { threads: THREADS, locksFolder: true, onDeath: onFatal });
   lifecycle.onStop('close', 'database', () => database.close());
   await migrate(database, logger);
-  const redis = Redis.isConfigured(config.redis) ? await Redis.connect(config.redis, logger) : undefined;
-  if (redis) lifecycle.onStop('close', 'redis', () => redis.close());
+  if (database.engine === 'sqlite') {
+    const erasure = new Erasure(database, logger);
+    lifecycle.onStart('erasure', () => erasure.start());
+    lifecycle.onStop('close', 'erasure', () => erasure.stop());
+  }
+  const secrets = loadSecrets(config.auth, config.data.dir);
+  const redis = await openRedis(options, secrets, database);
   if (database.engine === 'postgres' && !redis) {
     logger.info('without Redis, nodes on one PostgreSQL hear of each other from its outbox, within seconds');
   }
@@ -74,7 +84,19 @@ export async function openCore(options: CoreOptions): Promise<Core> {
   const limits = createRateLimits(config, redis);
   const origins = originsOf(config);
   const queue = new JobQueue<AnyKinds>(database.engine);
-  return { config, version, logger, lifecycle, metrics, database, epoch, bus, redis, limits, queue, origins };
+  return { config, version, secrets, logger, lifecycle, metrics, database, epoch, bus, redis, limits, queue, origins };
+}
+
+/** Redis, where the settings name one, and the clock by which nodes believe what is in it. */
+async function openRedis(options: CoreOptions, secrets: Secrets, database: Storage): Promise<Redis | undefined> {
+  const { config, logger, lifecycle } = options;
+  if (!Redis.isConfigured(config.redis)) return undefined;
+  const clock = new SharedClock(database, logger);
+  await clock.start();
+  lifecycle.onStop('close', 'clock', () => clock.stop());
+  const redis = await Redis.connect(config.redis, { secrets, clock }, logger);
+  lifecycle.onStop('close', 'redis', () => redis.close());
+  return redis;
 }
 
 /** Opens the database for a command. One of its threads that breaks ends the program. */
@@ -89,12 +111,13 @@ export function openForCommand(config: Config): Promise<Storage> {
 /** What a command stands on that changes an installation beside its server: nothing limits it, and nobody listens to it. */
 export function commandCore(config: Config, logger: Logger, database: Storage): Core {
   const lifecycle = new Lifecycle(logger);
-  const metrics = new Metrics();
+  const metrics = new Metrics(config.monitoring.interval);
   const epoch = new Epoch(database, logger, () => lifecycle.newEpoch());
   const origins = originsOf(config);
   const bus = new MemoryBus(logger);
   const queue = new JobQueue<AnyKinds>(database.engine);
-  return { config, version, logger, lifecycle, metrics, database, epoch, bus, limits: {}, queue, origins };
+  const secrets = loadSecrets(config.auth, config.data.dir);
+  return { config, version, secrets, logger, lifecycle, metrics, database, epoch, bus, limits: {}, queue, origins };
 }
 
 function originsOf({ server }: Config): OriginPolicy {

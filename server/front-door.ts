@@ -1,7 +1,9 @@
 import type { SessionChecks } from './auth/session-checks.ts';
 import type { Core } from './core.ts';
 import { AnswersUnderWay } from './http/answers-under-way.ts';
+import { BodiesUnderWay } from './http/bodies-under-way.ts';
 import { Connections } from './http/connections.ts';
+import { ForwardingWatch } from './http/forwarding-watch.ts';
 import { ProxyTrust } from './http/proxy-trust.ts';
 import { type BoundAddress, type Listener, serveHttp } from './http/serve.ts';
 import { SECONDS } from './monitoring/metrics.ts';
@@ -26,7 +28,13 @@ export interface FrontDoor {
 export function createFrontDoor(core: Core, { sessionChecks: checks, realtime, parts }: FrontDoorNeeds): FrontDoor {
   const { config, logger, lifecycle, metrics } = core;
   const proxies = new ProxyTrust(config.server.trust_proxy);
+  // Whoever tries something out may well look like a proxy.
+  const watch =
+    config.env === 'prod'
+      ? new ForwardingWatch({ proxies, publicUrl: config.server.public_url, log: logger })
+      : undefined;
   const answers = countedAnswers(core);
+  const bodies = countedBodies(core);
   const httpSeconds = metrics.histogram({
     name: 'parley_http_request_seconds',
     help: 'Time to answer a request, in seconds',
@@ -54,9 +62,11 @@ export function createFrontDoor(core: Core, { sessionChecks: checks, realtime, p
       socketPaths: SOCKET_PATHS,
       upgrade: takesSockets ? (...handshake) => upgrade(realtime.handshakes, ...handshake) : refuseUpgrade,
       proxies,
+      notice: (peer, headers) => watch?.look(peer, headers),
       connections: new Connections(
         config.rate_limits ? config.server.connections_per_address : Number.POSITIVE_INFINITY,
       ),
+      bodies,
       answers,
     });
     realtime.realtime.serveOn(listener.server);
@@ -79,4 +89,11 @@ function countedAnswers({ metrics }: Core): AnswersUnderWay {
   const help = 'Long answers that are being read by their clients';
   metrics.gauge('parley_answers_under_way', help, () => answers.count);
   return answers;
+}
+
+function countedBodies({ config, metrics }: Core): BodiesUnderWay {
+  const { body_memory: all, body_memory_per_address: address } = config.server;
+  const bodies = new BodiesUnderWay({ all, address: config.rate_limits ? address : Number.POSITIVE_INFINITY });
+  metrics.gauge('parley_body_bytes', 'Bytes that bodies of requests under way hold', () => bodies.size);
+  return bodies;
 }

@@ -1,10 +1,11 @@
 import { parseArgs } from 'node:util';
+import { disarmed } from '../protocol/text.ts';
 import { runAdmin } from './admin/commands.ts';
 import { runJobs } from './admin/jobs/commands.ts';
 import { startApp } from './app.ts';
 import { createAudit } from './audit/create-audit.ts';
 import { createAuth } from './auth/create-auth.ts';
-import { type Config, ConfigError, loadConfig } from './config/config.ts';
+import { type Config, ConfigError, loadConfig, showsDocuments } from './config/config.ts';
 import { commandCore, openForCommand, version } from './core.ts';
 import { CopyRefused, copyInstallation } from './database/copy.ts';
 import { renewEpoch } from './database/epoch.ts';
@@ -90,9 +91,19 @@ async function serve(config: Config): Promise<number> {
 
   const app = await startApp(config, log, fatal);
   const data = config.data.url === '' ? config.data.dir : 'postgres';
-  log.info({ url: app.address.url, env: config.env, version, data }, 'listening');
+  const { url, host, isOpen } = app.address;
+  const open_to = isOpen ? `whoever reaches this machine (${host})` : 'this machine';
+  log.info({ url, env: config.env, open_to, version, data }, 'listening');
+  if (isOpen && config.env !== 'prod') {
+    log.warn(
+      `ENV=${config.env} is for trying out, and SERVER_HOST=${host} lets whoever reaches this machine try: prod is for others`,
+    );
+  }
   // Beside the log, not in it: where to go, for whoever started this by hand.
-  if (config.env === 'local') process.stderr.write(welcome(app.address.url));
+  if (config.env === 'local') {
+    const shown = url.replace('//127.0.0.1:', '//localhost:');
+    process.stderr.write(welcome(shown, { isOpen, documents: showsDocuments(config) }));
+  }
 
   const signal = await nextSignal();
   log.info({ signal }, 'stopping');
@@ -113,12 +124,14 @@ function nextSignal(): Promise<string> {
   });
 }
 
-function welcome(url: string): string {
+function welcome(url: string, { isOpen, documents }: { isOpen: boolean; documents: boolean }): string {
+  const reach = isOpen
+    ? ''
+    : '\n  Nobody but this machine reaches it. To let others in, such as a phone: SERVER_HOST=0.0.0.0\n';
   return `
   Parley ${version} is running: ${url}
-
-    ${url}/api/docs   every call, to try out
-    ${url}/metrics    live charts
+${reach}
+${documents ? `    ${url}/api/docs   every call, to try out\n` : ''}    ${url}/metrics    live charts
 
   Two people in two terminals: see "The walk" in README.md. The first step is
 
@@ -226,11 +239,16 @@ async function mail(config: Config, args: string[]): Promise<number> {
 }
 
 function print(line: string): void {
-  say(`${line}\n`);
+  say(`${shown(line)}\n`);
 }
 
 function complain(line: string): void {
-  process.stderr.write(`${line}\n`);
+  process.stderr.write(`${shown(line)}\n`);
+}
+
+/** What comes from outside, such as why a receiver refused, cannot act on the operator's terminal. */
+function shown(text: string): string {
+  return disarmed(text, (one) => (one === '\n' || one === '\t' ? one : ''));
 }
 
 async function withDatabase(config: Config, work: (database: Storage) => Promise<number>) {

@@ -1,5 +1,6 @@
 import { createAuthenticate } from './auth/authenticate.ts';
 import type { SessionChecks } from './auth/session-checks.ts';
+import { showsDocuments } from './config/config.ts';
 import type { Core } from './core.ts';
 import { answerUnknownRoutes, createHttpApp, type HttpOptions } from './http/http-app.ts';
 import type { ProxyTrust } from './http/proxy-trust.ts';
@@ -12,6 +13,7 @@ import { mountOpenApi } from './pages/openapi.ts';
 import { pageRoutes } from './pages/routes.ts';
 import type { Part } from './part.ts';
 import { ParleyError } from './shared/errors.ts';
+import { SampledLines } from './shared/sampled-lines.ts';
 
 /** The second is for who puts a proxy before `/api` only. */
 export const SOCKET_PATHS = ['/ws', '/api/v1/ws'];
@@ -25,18 +27,20 @@ export interface HttpNeeds extends Pick<HttpOptions, 'observe'> {
 /** Every address that a node of these roles answers over HTTP. */
 export function mountHttp(core: Core, { checks, proxies, parts, observe }: HttpNeeds): Router {
   const { config, version, logger, lifecycle, metrics, limits, origins } = core;
+  const refusals = new SampledLines((left_out) =>
+    logger.info({ left_out }, 'requests were refused beside those above'),
+  );
+  lifecycle.onStop('close', 'refusals', () => refusals.stop());
   const turns = { page: new ReadTurns(PAGES), sync: new ReadTurns(SYNCS) };
   const http = createHttpApp({
     log: logger,
+    refusals,
     origins,
     proxies,
     authenticate: createAuthenticate(checks, origins),
     requireFreshProof: (sessionId) => checks.requireFreshProof(sessionId),
     takeLimit: (name, key) => limits[name]?.take(key),
-    beginRead: async (accountId, kind) => {
-      await limits.reads?.take(accountId);
-      return turns[kind].take(accountId);
-    },
+    beginRead: (accountId, kind) => turns[kind].take(accountId),
     isDraining: () => lifecycle.isStopping,
     observe,
     failed: (code) => metrics.failed(code),
@@ -50,9 +54,12 @@ export function mountHttp(core: Core, { checks, proxies, parts, observe }: HttpN
     });
   }
   if (isApi) {
-    http.route('/', pageRoutes({ version }));
-    mountOpenApi(http, version);
-    mountAsyncApi(http, version);
+    const documents = showsDocuments(config);
+    http.route('/', pageRoutes({ version, documents }));
+    if (documents) {
+      mountOpenApi(http, version);
+      mountAsyncApi(http, version);
+    }
   } else {
     refuseApi(http);
   }
@@ -69,10 +76,11 @@ function mountMonitoring(http: Router, core: Core, parts: Part[]): void {
   http.route(
     '/',
     monitoringRoutes({
-      env: config.env,
+      documents: config.roles.includes('api') && showsDocuments(config),
       version,
       log: logger,
       metrics,
+      intervalMs: config.monitoring.interval,
       metricsToken: config.monitoring.metrics_token,
       roles: Object.fromEntries(config.roles.map((role) => [role, needs])),
       checks: needed,

@@ -1,3 +1,4 @@
+import { systemText } from '../protocol/system-text.ts';
 import { type ConversationView, type MessageView, type ParleyClient, ParleyError } from '../sdk/index.ts';
 import type { Message, User } from '../sdk/protocol.ts';
 import type { Terminal } from './terminal.ts';
@@ -82,7 +83,9 @@ export class Chat {
     if (this.listed.length === 0) this.terminal.say('No conversations yet: @name starts one.');
     for (const [index, { title, unread_count, last_message }] of this.listed.entries()) {
       const unread = unread_count > 0 ? ` (${unread_count} new)` : '';
-      this.terminal.say(`  ${index + 1}  ${title}${unread}  ${last_message?.content.slice(0, 40) ?? ''}`);
+      this.terminal.say(
+        `  ${index + 1}  ${title}${unread}  ${last_message ? this.textOf(last_message).slice(0, 40) : ''}`,
+      );
     }
   }
 
@@ -155,10 +158,18 @@ export class Chat {
     }
   }
 
-  private print({ type, sender_username, content, sent_at, deleted_at, edited_at, reply_to }: Message): void {
+  private print(message: Message): void {
+    const { type, sender_username, sent_at, deleted_at, edited_at, reply_to } = message;
     const time = new Date(sent_at).toTimeString().slice(0, 5);
     const quote = reply_to ? ` > ${reply_to.excerpt}\n` : ' ';
-    const body = deleted_at ? '(deleted)' : `${content}${edited_at ? ' (edited)' : ''}`;
+    const body = deleted_at ? '(deleted)' : `${this.textOf(message)}${edited_at ? ' (edited)' : ''}`;
     this.terminal.say(type === 'system' ? `${time} * ${body}` : `${time} ${sender_username}:${quote}${body}`);
+  }
+
+  /** What a message says: a system message with the names of now, as far as they are known here. */
+  private textOf({ conversation_id, content, system }: Message): string {
+    if (!system) return content;
+    const nameOf = (id: string) => this.client.store.participant(conversation_id, id)?.username;
+    return nameOf(system.by) === undefined ? content : systemText(system, nameOf);
   }
 }

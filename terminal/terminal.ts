@@ -1,5 +1,6 @@
 import { createInterface, type Interface } from 'node:readline';
 import { Writable } from 'node:stream';
+import { disarmed } from '../protocol/text.ts';
 
 /** Lines in, lines out: what comes is printed above what is being typed. */
 export class Terminal {
@@ -27,7 +28,7 @@ export class Terminal {
 
   /** The next line, or undefined at the end of the input. */
   next(prompt = '> '): Promise<string | undefined> {
-    this.readline.setPrompt(prompt);
+    this.readline.setPrompt(disarmed(prompt, () => ''));
     if (this.isTty) this.readline.prompt();
     const line = this.lines.shift();
     if (line !== undefined) return Promise.resolve(line);
@@ -71,5 +72,5 @@ export class Terminal {
 
 /** Text without control characters, but for the ends of lines, and without what turns the direction of writing. */
 export function printable(text: string): string {
-  return text.replace(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, (one) => (one === '\n' ? '\n    ' : ''));
+  return disarmed(text, (one) => (one === '\n' ? '\n    ' : ''));
 }

@@ -94,7 +94,8 @@ function passwordOf(options: Options): { password: string; isNew: boolean } {
   if (options.password !== undefined) {
     return { password: check('--password', NewPassword, options.password), isNew: false };
   }
-  return { password: randomBytes(15).toString('base64url'), isNew: true };
+  // 144 bits (ASVS 11.5.1).
+  return { password: randomBytes(18).toString('base64url'), isNew: true };
 }
 
 function check<T extends z.ZodType>(name: string, schema: T, value: unknown): z.output<T> {

@@ -14,7 +14,6 @@ import { MfaTicketsRepository } from './mfa-tickets-repository.ts';
 import { PasswordTries } from './password-tries.ts';
 import { Passwords } from './passwords.ts';
 import { authRoutes } from './routes.ts';
-import { loadSecret } from './secret.ts';
 import { AuthService } from './service.ts';
 import { SessionChecks } from './session-checks.ts';
 import { sessionRoutes } from './session-routes.ts';
@@ -36,12 +35,11 @@ export function createAuth(
   core: Core,
   { users, sessions, changes, cache, mails }: Sessions & { users: UsersService; mails: Mails },
 ): AuthPart {
-  const { config, limits, origins, database } = core;
-  const secret = loadSecret(config.auth, config.data.dir);
-  const secrets = { secret, previousSecret: config.auth.jwt_secret_previous };
-  const tokens = new Tokens({ ...secrets, accessExpiryMs: config.auth.jwt_access_expiry });
-  const devices = new DeviceTokens(secrets);
-  const seals = new SealedIds(sealingKeys(secrets));
+  const { config, secrets, limits, origins, database } = core;
+  const keys = { secret: secrets.current, previousSecret: secrets.previous };
+  const tokens = new Tokens({ ...keys, accessExpiryMs: config.auth.jwt_access_expiry });
+  const devices = new DeviceTokens(keys);
+  const seals = new SealedIds(sealingKeys(keys));
   const tickets = new MfaTickets(new MfaTicketsRepository(database), seals);
   const entrance = new Entrance({ sessions, tickets, tokens, devices, mails, config: config.auth });
   const sessionChecks = new SessionChecks({ users, sessions, tokens, cache, config: config.auth });
@@ -51,7 +49,7 @@ export function createAuth(
     entrance,
     tickets,
     passwords: new Passwords(config.auth),
-    tries: new PasswordTries(limits, secret),
+    tries: new PasswordTries(limits, secrets.current),
     tokens,
     devices,
     changes,

@@ -38,7 +38,7 @@ class Line {
     this.size++;
   }
 
-  /** Whose turn it is. Their key goes to the end. */
+  /** Takes out the one whose turn it is. Their key goes to the end. */
   next(): Waiting | undefined {
     const first = this.byKey.entries().next().value;
     if (!first) return undefined;

@@ -9,7 +9,7 @@ type Limits = Pick<RateLimits, 'login_account' | 'login_account_strangers'>;
 /** A password that is about to be tried: how it counts, and how it waits to be hashed. */
 export interface Try {
   asker: Asker;
-  /** What counts it, the tightest first, each with its key. */
+  /** The limits that count it, the tightest first, each with its key. */
   counts: { limit?: RateLimit; key: string }[];
 }
 
@@ -80,7 +80,7 @@ export class PasswordTries {
   }
 
   /**
-   * What tries count for: the account, by whichever of its names it is called; for one that is not there the name itself,
+   * The name that tries count for: the account, by whichever of its names it is called; for one that is not there the name itself,
    * with all of its spellings alike: else they would tell, by when they are too many, whether there is an account. The name
    * is told by a keyed hash, in counters and in logs: what was typed there may have been the password (ASVS 16.2.5).
    */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { DeleteUserBody, LoginBody, PasswordBody, RefreshBody, RegisterBody } from '../../protocol/requests.ts';
-import { FirstTokens, Tokens as TokensAnswer, User } from '../../protocol/resources.ts';
+import { Tokens as TokensAnswer, User } from '../../protocol/resources.ts';
 import { answer, Success } from '../http/declared-answers.ts';
 import type { OriginPolicy } from '../http/origin.ts';
 import { mount, publicRoute, signedInRoute } from '../http/route-kit.ts';
@@ -23,10 +23,19 @@ const authMode = z.object({
   'x-auth-mode': z.string().optional().meta({ description: '`cookie` leaves the tokens out of the body' }),
 });
 
-const SignedInAnswer = z.object({ user: User, tokens: FirstTokens.optional() }).meta({
-  id: 'SignedIn',
-  description: 'The tokens are set as cookies too, and in no body with `X-Auth-Mode: cookie`',
-});
+const SignedInAnswer = z
+  .object({
+    user: User,
+    tokens: TokensAnswer.optional(),
+    device_token: z
+      .string()
+      .optional()
+      .meta({ description: 'Where the request had one: send this with the next log-in from the same device' }),
+  })
+  .meta({
+    id: 'SignedIn',
+    description: 'The tokens are set as cookies too, and in no body with `X-Auth-Mode: cookie`',
+  });
 
 const registration = {
   ...credentials,
@@ -57,6 +66,7 @@ const login = publicRoute({
   path: '/api/v1/auth/login',
   operationId: 'login',
   summary: 'Sign in',
+  limit: 'sign_in',
   description:
     'By e-mail address, username or phone number. An unknown account is answered like a wrong password. A browser’s session ' +
     'of before ends. A `device_token`, or the cookie, of an earlier log-in to the account keeps strangers from using up ' +
@@ -72,6 +82,7 @@ const refresh = publicRoute({
   path: '/api/v1/auth/refresh',
   operationId: 'refreshTokens',
   summary: 'Exchange a refresh token',
+  limit: 'sign_in',
   description:
     'The token of the body, or of the cookie where the body has none. Every exchange makes the token void; for 30 s a ' +
     'repeat gets the same successor, after that it ends the session.',
@@ -136,7 +147,9 @@ const deleteMe = signedInRoute({
   whileRestricted: ['password', 'email', 'factor'],
   tag: 'Users',
   summary: 'Delete your account',
-  description: 'Signs you out everywhere and frees your address. Your messages stay, as those of a deleted user.',
+  description:
+    'Signs you out everywhere and frees your address; your username is held back for a while. Your messages stay, as those ' +
+    'of a deleted user.',
   request: { body: DeleteUserBody },
   answers: { 200: answer('The account is deleted', Success) },
   fails: ['invalid_credentials'],
@@ -153,19 +166,21 @@ export interface AuthRoutesDeps {
 export function authRoutes({ auth, users, tokens, cookies, origins }: AuthRoutesDeps): Router {
   const router = createRouter();
 
-  const signedIn = (c: HttpContext, { user, deviceToken, ...grant }: Arrived) => {
+  /** A token of the device is in the answer for those who know of it: they sent one, be it empty. */
+  const signedIn = (c: HttpContext, { user, deviceToken, ...grant }: Arrived, given: string | undefined) => {
     cookies.set(c, grant);
     cookies.setDevice(c, deviceToken);
-    return wantsCookiesOnly(c) ? { user } : { user, tokens: { ...grant.tokens, device_token: deviceToken } };
+    if (wantsCookiesOnly(c)) return { user };
+    return { user, tokens: grant.tokens, ...(given !== undefined && { device_token: deviceToken }) };
   };
 
-  /** What a request that signs in brings with it. Cookies that its page may not use count as if they were not there. */
+  /** All that a request that signs in brings with it. Cookies that its page may not use count as if they were not there. */
   const arrivalOf = async (c: HttpContext, given: string | undefined): Promise<Arrival> => {
     const { headers } = c.req.raw;
     const mayUseCookies = origins.mayUseCookies(headers);
     return {
       ...visitOf(c),
-      deviceToken: given ?? (mayUseCookies ? deviceCookie(headers) : undefined),
+      deviceToken: given || (mayUseCookies ? deviceCookie(headers) : undefined),
       before: mayUseCookies ? await sessionsOfCookies(headers) : [],
     };
   };
@@ -173,13 +188,13 @@ export function authRoutes({ auth, users, tokens, cookies, origins }: AuthRoutes
   for (const route of [register, signUp]) {
     mount(router, route, async (c) => {
       const { device_token, ...signUp } = c.req.valid('json');
-      return signedIn(c, await auth.register(signUp, await arrivalOf(c, device_token)));
+      return signedIn(c, await auth.register(signUp, await arrivalOf(c, device_token)), device_token);
     });
   }
 
   mount(router, login, async (c) => {
     const { password, device_token, ...handle } = c.req.valid('json');
-    return signedIn(c, await auth.login(handle, password, await arrivalOf(c, device_token)));
+    return signedIn(c, await auth.login(handle, password, await arrivalOf(c, device_token)), device_token);
   });
 
   mount(router, refresh, async (c) => {

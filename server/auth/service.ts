@@ -30,7 +30,7 @@ export interface AuthDeps {
   limits: Pick<RateLimits, 'login' | 'refresh'>;
 }
 
-/** Who runs the installation waits behind no stranger. */
+/** Commands of the machine itself wait behind no stranger. */
 const OPERATOR: Asker = { kind: 'known', key: 'operator' };
 
 /** What somebody signs up with; its shape has been checked, its phone number not yet. */
@@ -59,7 +59,7 @@ export class AuthService {
 
   /** Makes an account without signing anybody in: for those who run the installation. */
   async createUser(signUp: SignUp, role: UserRole): Promise<User> {
-    const { account, hash } = await this.prepare(signUp, role, OPERATOR);
+    const { account, hash } = await this.prepare({ ...signUp, may_be_reserved: true }, role, OPERATOR);
     return this.deps.users.create(account, hash, async ({ record }, { id }) => {
       record({ kind: 'account.created', subjectId: id, whence: {}, detail: { by: 'operator', role } });
     });
@@ -191,7 +191,7 @@ export class AuthService {
         throw error;
       }
     };
-    // Whoever shows no device is counted before anything is looked up.
+    // A request that shows no device is counted before anything is looked up.
     if (!device) await countAddress();
     const account = await users.accountOf(handle);
     const isKnown = account !== undefined && device?.userIds.includes(account.id) === true;

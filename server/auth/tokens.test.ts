@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import { createHmac } from 'node:crypto';
-import { SignJWT } from 'jose';
+import { decodeJwt, SignJWT } from 'jose';
 import type { Session } from '../sessions/model.ts';
 import { Tokens } from './tokens.ts';
 
@@ -121,6 +121,25 @@ describe('tokens', () => {
     for (const token of [unsigned, `${wrongName}.${signature}`, await forge({ typ: 'access' }, { alg: 'HS512' })]) {
       await expect(tokens.readAccess(token)).rejects.toMatchObject({ code: 'invalid_token' });
     }
+  });
+
+  test('of another audience are refused; those of before there was one hold until they expire', async () => {
+    const tokens = tokensAt(NOW, { secret: SECRET.padEnd(64, '.') });
+    const { access_token, refresh_token } = await tokens.issue(session);
+    for (const token of [access_token, refresh_token]) expect(decodeJwt(token).aud).toBe('parley');
+    for (const aud of ['other', 'parley-device', '', null, 7, [], ['other'], ['parley', 'other'], {}]) {
+      const access = await forge({ typ: 'access', aud });
+      await expect(tokens.readAccess(access)).rejects.toMatchObject({ code: 'invalid_token' });
+      expect(await tokens.readIgnoringExpiry(access, 'access')).toBeUndefined();
+      const refresh = await forge({ typ: 'refresh', gen: 3, aud });
+      await expect(tokens.readRefresh(refresh)).rejects.toMatchObject({ code: 'invalid_token' });
+    }
+    for (const aud of ['parley', undefined]) {
+      expect(await tokens.readAccess(await forge({ typ: 'access', aud }))).toMatchObject(owner);
+      expect(await tokens.readRefresh(await forge({ typ: 'refresh', gen: 3, aud }))).toMatchObject(owner);
+    }
+    const later = tokensAt(NOW + 61_000, { secret: SECRET.padEnd(64, '.') });
+    await expect(later.readAccess(await forge({ typ: 'access' }))).rejects.toMatchObject({ code: 'token_expired' });
   });
 
   test('of another issuer, without expiry or without an owner are refused', async () => {

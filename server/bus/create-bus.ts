@@ -22,5 +22,11 @@ export const createBus: CreateBus = ({ logger, metrics, redis }) => {
     'Publications that other nodes were not sent, and learn of through the outbox',
     () => bus.dropped,
   );
+  const refused = metrics.counter({
+    name: 'parley_redis_refused_total',
+    help: 'What was found in Redis and not believed: none of ours, not of now, or nothing that is read there',
+    labelNames: ['found', 'reason'],
+  });
+  redis.onRefusal((found, reason) => refused.inc({ found, reason }));
   return bus;
 };

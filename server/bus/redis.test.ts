@@ -8,6 +8,7 @@ import type { UserNews } from './bus.ts';
 import { RedisBus } from './redis.ts';
 
 const log = pino({ level: 'silent' });
+const trust = { secrets: { current: 'the secret of these tests', previous: '' }, clock: { now: Date.now } };
 const joining = (rev: number): UserNews => ({ kind: 'joining', conversation_id: 'c', rev });
 
 describe.skipIf(!canTestRedis('the bus of many nodes'))('the bus of many nodes', () => {
@@ -23,8 +24,8 @@ describe.skipIf(!canTestRedis('the bus of many nodes'))('the bus of many nodes',
   });
 
   async function node(): Promise<{ bus: RedisBus; redis: Redis }> {
-    const config = { addr: server.addr, url: '', password: 'a password of Redis', db: 1, prefix: 'bus:' };
-    const redis = await Redis.connect(config, log);
+    const config = { addr: server.addr, url: '', username: '', password: 'a password of Redis', db: 1, prefix: 'bus:' };
+    const redis = await Redis.connect(config, trust, log);
     open.push(redis);
     return { bus: new RedisBus(redis, log), redis };
   }

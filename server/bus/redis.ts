@@ -4,11 +4,10 @@ import type { Bus, Channels } from './bus.ts';
 import { MemoryBus } from './memory.ts';
 import type { ConversationNews } from './news.ts';
 import { hasShapeOf } from './news-shape.ts';
+import { SealedPublications } from './sealed-publications.ts';
 
 /** Publications that wait for Redis; beyond that they are dropped, and the outbox makes them good. */
 const MAX_UNSENT = 10_000;
-/** The letters of a node's name at the head of what it publishes, so that it knows its own without reading them. */
-const NAME_LENGTH = 8;
 /** Channels of one SUBSCRIBE: a command is one burst of work for Redis, which serves nobody else meanwhile. */
 const CHANNELS_AT_ONCE = 500;
 /** After a subscription failed although Redis is there. */
@@ -17,14 +16,15 @@ const RETRY_MS = 500;
 /**
  * The bus of many nodes. Subscribers of the own node are called at once, without the way through Redis; other nodes hear
  * through Pub/Sub, on channels that a node joins with its first subscriber and leaves after its last. While Redis is away
- * the own node hears as ever, and the others read the outbox.
+ * the own node hears as ever, and the others read the outbox. Of what comes through Redis only that is believed which a node of
+ * this installation published just now (sealed-publications.ts).
  */
 export class RedisBus implements Bus {
   /** Publications that were given to Redis, since the start. */
   published = 0;
   /** Publications that other nodes were not sent, since the start. */
   dropped = 0;
-  private readonly name = Bun.randomUUIDv7().slice(-NAME_LENGTH);
+  private readonly sealed: SealedPublications;
   private readonly here: MemoryBus;
   private readonly subscriber: RedisClient;
   /** How many subscribers each channel has on this node. */
@@ -43,6 +43,7 @@ export class RedisBus implements Bus {
     private readonly log: Logger,
   ) {
     this.here = new MemoryBus(log);
+    this.sealed = new SealedPublications(redis.sealOf('publications'), redis.clock);
     this.subscriber = redis.open('subscriptions');
     // The client joins again by itself what it had joined; what changed meanwhile is left to do.
     this.subscriber.on('ready', () => this.settle());
@@ -55,9 +56,15 @@ export class RedisBus implements Bus {
       this.dropped++;
       return;
     }
+    const name = this.redis.prefix + channel;
+    const publication = this.sealed.close(name, JSON.stringify(news));
+    if (publication === undefined) {
+      this.dropped++;
+      return;
+    }
     this.unsent++;
     this.published++;
-    this.redis.commands.publish(this.redis.prefix + channel, this.name + JSON.stringify(news)).then(
+    this.redis.commands.publish(name, publication).then(
       () => {
         this.unsent--;
       },
@@ -144,18 +151,30 @@ export class RedisBus implements Bus {
     await Bun.sleep(RETRY_MS);
   }
 
-  private receive(text: string, prefixed: string): void {
-    if (text.startsWith(this.name)) return;
-    const channel = prefixed.slice(this.redis.prefix.length) as keyof Channels & string;
-    try {
-      const news = JSON.parse(text.slice(NAME_LENGTH));
-      if (!hasShapeOf(channel, news)) throw new SyntaxError('no news');
-      // The socket that a change came from has its number on its own node only.
-      for (const change of (news as Partial<ConversationNews>).changes ?? []) delete change.origin;
-      this.here.tellHere(channel, news);
-    } catch {
-      // Not what went wrong: that could repeat the text.
-      this.log.warn({ channel }, 'something that is no news came through Redis');
+  /** What is no news of a node of this installation, and of now, is dropped: what it would have told is in the outbox. */
+  private receive(publication: string, name: string): void {
+    if (this.sealed.isOwn(publication)) return;
+    const opened = this.sealed.open(name, publication);
+    if ('refused' in opened) {
+      this.redis.refuse('publication', opened.refused);
+      return;
     }
+    const channel = name.slice(this.redis.prefix.length) as keyof Channels & string;
+    const news = parse(opened.text);
+    if (!hasShapeOf(channel, news)) {
+      this.redis.refuse('publication', 'malformed');
+      return;
+    }
+    // The socket that a change came from has its number on its own node only.
+    for (const change of (news as Partial<ConversationNews>).changes ?? []) delete change.origin;
+    this.here.tellHere(channel, news as Channels[typeof channel]);
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined; // which has the shape of nothing
   }
 }

@@ -40,7 +40,7 @@ const createConversation = signedInRoute({
     200: answer('The direct conversation that stands', Created),
     201: answer('The new conversation', Created),
   },
-  fails: ['user_not_found', 'group_full'],
+  fails: ['user_not_found', 'group_full', 'conversations_full', 'quota_exceeded'],
 });
 
 const listConversations = signedInRoute({
@@ -110,7 +110,7 @@ const updateConversation = signedInRoute({
   answers: {
     200: answer('The entry', Entry),
   },
-  fails: ['forbidden', 'conversation_not_found'],
+  fails: ['forbidden', 'conversation_not_found', 'quota_exceeded'],
 });
 
 const listParticipants = signedInRoute({
@@ -140,7 +140,14 @@ const addParticipants = signedInRoute({
   answers: {
     200: answer('The entry', Entry),
   },
-  fails: ['forbidden', 'conversation_not_found', 'user_not_found', 'group_full'],
+  fails: [
+    'forbidden',
+    'conversation_not_found',
+    'user_not_found',
+    'group_full',
+    'conversations_full',
+    'quota_exceeded',
+  ],
 });
 
 const removeParticipant = signedInRoute({

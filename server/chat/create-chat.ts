@@ -13,6 +13,7 @@ import { chatFrames } from './frames.ts';
 import { createLog } from './log/create-log.ts';
 import { createMarks } from './marks/create-marks.ts';
 import { messageRoutes } from './message-routes.ts';
+import { clearKeptTexts } from './messages/kept-texts.ts';
 import { MessagePresenter } from './messages/message-presenter.ts';
 import { MessageRepository } from './messages/message-repository.ts';
 import { presentNewMessage } from './model/presenter.ts';
@@ -21,9 +22,13 @@ import { ChangesReader } from './reading/changes-reader.ts';
 import { ChatReader } from './reading/reader.ts';
 import { SharedChanges } from './reading/shared-changes.ts';
 import { ChatService } from './service.ts';
+import { StoredBytes } from './usage/stored-bytes.ts';
+import { UsageRepository } from './usage/usage-repository.ts';
 
 /** It is looked so often for deleted accounts that are still in a group, in milliseconds. */
 const DEPARTURES_MS = 600_000;
+/** Until all are gone, texts that a version before kept are looked for so often, in milliseconds. */
+const KEPT_TEXTS_MS = 3_600_000;
 /** What consumers were told of is deleted so often where it is old, in milliseconds. */
 const EVENTS_SWEEP_MS = 600_000;
 
@@ -48,7 +53,12 @@ export function createChat(core: Core, { users }: { users: UsersService }): Chat
   const shared = new SharedChanges({ bus, changesForAll: (id, query) => changes.changesForAll(id, query) });
   lifecycle.onNewEpoch('shared changes', () => shared.forget());
 
-  const messageLog = createLog(core, { present: presentNewMessage });
+  const usage = new UsageRepository(database);
+  const stored = new StoredBytes({ repository: usage, max: config.chat.max_stored_bytes, log: logger });
+  // When the log is flushed.
+  lifecycle.onStop('hang-up', 'stored bytes', () => stored.stop());
+  lifecycle.onNewEpoch('stored bytes', () => stored.forget());
+  const messageLog = createLog(core, { present: presentNewMessage, noteStored: stored.note });
   const marks = createMarks(core);
   const chat = new ChatService({
     database,
@@ -62,6 +72,9 @@ export function createChat(core: Core, { users }: { users: UsersService }): Chat
     bus,
     messageLog,
     marks,
+    stored,
+    noteStored: stored.note,
+    room: { usage, max: config.chat.max_conversations },
     limits,
     maxMessageLength: config.chat.max_message_length,
     maxGroupSize: config.chat.max_group_size,
@@ -90,6 +103,7 @@ export function createChat(core: Core, { users }: { users: UsersService }): Chat
     duties: [
       { name: 'departures', everyMs: DEPARTURES_MS, run: (signal) => departures.sweep(signal) },
       { name: 'conversation-events', everyMs: EVENTS_SWEEP_MS, run: (signal) => sweepEvents(database, { signal }) },
+      { name: 'kept-texts', everyMs: KEPT_TEXTS_MS, run: (signal) => clearKeptTexts(database, signal) },
     ],
   };
 }

@@ -31,12 +31,16 @@ export function chatFrames({ chat, marks }: { chat: ChatService; marks: Marks })
       acknowledge(connection, frame, chat.react(connection.actor, keyOf(frame), { emoji: frame.emoji, add: false })),
 
     delivered: (connection, { conversation_id, seq }) =>
-      asMember(connection, conversation_id, () =>
-        marks.note(conversation_id, connection.user.id, { delivered_seq: seq }),
-      ),
+      asMember(connection, conversation_id, () => {
+        marks.note(conversation_id, connection.user.id, { delivered_seq: seq });
+        return undefined;
+      }),
 
     read: (connection, { conversation_id, seq }) =>
-      asMember(connection, conversation_id, () => marks.note(conversation_id, connection.user.id, { read_seq: seq })),
+      asMember(connection, conversation_id, () => {
+        marks.note(conversation_id, connection.user.id, { read_seq: seq });
+        return undefined;
+      }),
   });
 }
 

@@ -74,7 +74,7 @@ const sendMessage = signedInRoute({
     200: answer('The message that was sent with this `client_id` before', Message),
     201: answer('The message', Message),
   },
-  fails: ['conversation_not_found', 'message_not_found'],
+  fails: ['conversation_not_found', 'message_not_found', 'quota_exceeded'],
 });
 
 const editMessage = signedInRoute({
@@ -88,7 +88,7 @@ const editMessage = signedInRoute({
   answers: {
     200: answer('The message as it now stands', Message),
   },
-  fails: ['forbidden', 'conversation_not_found', 'message_not_found', 'stale'],
+  fails: ['forbidden', 'conversation_not_found', 'message_not_found', 'stale', 'quota_exceeded'],
 });
 
 const deleteMessage = signedInRoute({

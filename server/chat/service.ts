@@ -24,6 +24,7 @@ import { checkContent } from './messages/content.ts';
 import type { CatchUpReader } from './reading/catch-up.ts';
 import type { ChangesReader } from './reading/changes-reader.ts';
 import type { ChatReader } from './reading/reader.ts';
+import type { StoredBytes } from './usage/stored-bytes.ts';
 
 export interface ChatServiceOptions extends MessageChangeDeps {
   read: ChatReader;
@@ -31,6 +32,7 @@ export interface ChatServiceOptions extends MessageChangeDeps {
   catchUp: CatchUpReader;
   messageLog: MessageLog;
   marks: Marks;
+  stored: StoredBytes;
   limits: Pick<RateLimits, 'messages' | 'conversations' | 'invitations' | 'email_lookup'>;
   /** Longest message, in characters. */
   maxMessageLength: number;
@@ -85,7 +87,9 @@ export class ChatService {
   enqueue(actor: Actor, message: Send, origin?: number): Enqueued | Promise<Enqueued> {
     checkContent(message.content, this.options.maxMessageLength);
     const { conversation_id } = message;
-    if (conversation_id === undefined || message.reply_to !== undefined || this.options.limits.messages) {
+    const { limits, stored } = this.options;
+    const mustWait = message.reply_to !== undefined || limits.messages !== undefined || stored.isFull(actor.userId);
+    if (conversation_id === undefined || mustWait) {
       return this.enqueueAfterChecks(actor, message, origin);
     }
     return this.append(actor, conversation_id, message, { origin });
@@ -93,16 +97,28 @@ export class ChatService {
 
   private async enqueueAfterChecks(actor: Actor, message: Send, origin?: number): Promise<Enqueued> {
     await this.options.limits.messages?.take(actor.userId);
+    if (this.options.stored.isFull(actor.userId)) await this.requireKnown(actor, message);
     const conversationId = message.conversation_id ?? (await this.openDirect(actor, message.recipient!)).id;
-    const quotedUsername = message.reply_to && (await this.authorOf(conversationId, message.reply_to));
-    return this.append(actor, conversationId, message, { origin, quotedUsername });
+    const quoted = message.reply_to === undefined ? {} : await this.quoteOf(conversationId, message.reply_to);
+    return this.append(actor, conversationId, message, { origin, ...quoted });
+  }
+
+  /** Those without room get the answer to what they sent before, and nothing more. */
+  private async requireKnown({ userId }: Actor, { conversation_id, recipient, client_id }: Send): Promise<void> {
+    const { conversations, messages } = this.options;
+    const conversationId = conversation_id ?? (await conversations.findDirect(userId, recipient!))?.id;
+    const isKnown =
+      conversationId !== undefined &&
+      client_id !== undefined &&
+      (await messages.hasKey(conversationId, userId, client_id));
+    if (!isKnown) throw new ParleyError('quota_exceeded');
   }
 
   private append(
     actor: Actor,
     conversationId: string,
     message: Send,
-    rest: Pick<NewMessage, 'origin' | 'quotedUsername'>,
+    rest: Pick<NewMessage, 'origin' | 'quotedUsername' | 'quotedNote'>,
   ): Enqueued {
     const id = Bun.randomUUIDv7();
     const result = this.options.messageLog.append({
@@ -120,15 +136,21 @@ export class ChatService {
     return { result };
   }
 
-  /** The name to quote a message under. Whether it is there, and may be quoted, is the commit's to say. */
-  private async authorOf(conversationId: string, messageId: string): Promise<string | undefined> {
-    const quoted = await this.options.messages.findMessage(conversationId, messageId);
-    if (!quoted) return undefined;
-    return (await this.options.users.publicUsers([quoted.sender_id])).get(quoted.sender_id)?.username;
+  /** The names to quote a message with. Whether it is there, and may be quoted, is the commit's to say. */
+  private async quoteOf(
+    conversationId: string,
+    messageId: string,
+  ): Promise<Pick<NewMessage, 'quotedUsername' | 'quotedNote'>> {
+    const { messages, messagePresenter } = this.options;
+    const row = await messages.findMessage(conversationId, messageId);
+    if (!row) return {};
+    const [quoted] = await messagePresenter.present([[row], [], []]);
+    return { quotedUsername: quoted!.sender_username, quotedNote: quoted!.system && quoted!.content };
   }
 
   async edit(actor: Actor, key: MessageKey, edit: { content: string; if_rev?: number }): Promise<Message> {
     await this.options.limits.messages?.take(actor.userId);
+    this.options.stored.requireRoom(actor.userId);
     const { maxMessageLength: maxLength } = this.options;
     return editMessage(this.options, actor, key, { content: edit.content, ifRev: edit.if_rev, maxLength });
   }
@@ -166,6 +188,7 @@ export class ChatService {
     requireRoom(this.options.maxGroupSize, new Set([actor.userId, ...group.memberIds]).size);
     await this.options.limits.conversations?.take(actor.userId);
     await this.takeInvitations(actor, group.memberIds);
+    this.options.stored.requireRoom(actor.userId);
     return createGroup(this.options, actor, group);
   }
 
@@ -185,12 +208,14 @@ export class ChatService {
 
   async rename(actor: Actor, conversationId: string, name: string | undefined): Promise<void> {
     await this.options.limits.messages?.take(actor.userId);
+    this.options.stored.requireRoom(actor.userId);
     return renameGroup(this.options, actor, conversationId, name);
   }
 
   async addParticipants(actor: Actor, conversationId: string, userIds: string[]): Promise<void> {
     await this.options.limits.messages?.take(actor.userId);
     await this.takeInvitations(actor, userIds);
+    this.options.stored.requireRoom(actor.userId);
     return addParticipants(this.options, actor, conversationId, userIds);
   }
 

@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, test } from 'bun:test';
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -96,7 +97,7 @@ describe('a secret', () => {
     ['REDIS_URL', 'redis://:hunter2@127.0.0.1', ({ redis }) => redis.url],
     ['REDIS_PASSWORD', 'hunter2', ({ redis }) => redis.password],
     ['SMTP_URL', 'smtp://parley:hunter2@127.0.0.1', ({ mail }) => mail.url],
-    ['METRICS_TOKEN', 'hunter2', ({ monitoring }) => monitoring.metrics_token],
+    ['METRICS_TOKEN', SECRET, ({ monitoring }) => monitoring.metrics_token],
   ];
 
   test.each(given)('may be in a file: %s', (variable, value, read) => {
@@ -127,8 +128,10 @@ describe('a secret', () => {
 
   test('of a file comes before the configuration file, and loses only one newline', () => {
     const token = ({ monitoring }: Config) => monitoring.metrics_token;
-    const METRICS_TOKEN_FILE = file(' two lines\n\n');
-    expect(token(load('monitoring: { metrics_token: other }', { METRICS_TOKEN_FILE }))).toBe(' two lines\n');
+    const METRICS_TOKEN_FILE = file(` ${SECRET}\n\n`);
+    expect(token(load(`monitoring: { metrics_token: other than ${SECRET} }`, { METRICS_TOKEN_FILE }))).toBe(
+      ` ${SECRET}\n`,
+    );
   });
 
   test('that is given twice, in an empty file, or in none stops the start', () => {
@@ -149,8 +152,80 @@ describe('a secret', () => {
   });
 });
 
+describe('a secret that can be guessed', () => {
+  const GUESSED = [
+    'a'.repeat(32),
+    'a'.repeat(1000),
+    `${'x'.repeat(40)}y`,
+    'ab'.repeat(32),
+    'Aa1!'.repeat(10),
+    'deadbeef'.repeat(8),
+    '0123456789'.repeat(4),
+    '00000000-0000-0000-0000-000000000000',
+    '11111111222222223333333344444444',
+    'abcdefghijklmnopqrstuvwxyz0123456789',
+    'qwertyuiopasdfghjklzxcvbnm123456',
+    'changeme'.repeat(4),
+    'ChangeMe1-ChangeMe2-ChangeMe3-ChangeMe4',
+    'password'.repeat(5),
+    'please-change-this-secret-in-production',
+    'your-256-bit-secret-your-256-bit-secret',
+    'my-super-secret-jwt-key-change-in-production',
+    '0101101011010010101101011010110101',
+  ];
+
+  test.each(GUESSED)('stops the start in every environment, and is not repeated: %s', (guessed) => {
+    for (const ENV of ['local', 'dev', 'prod']) {
+      for (const name of ['JWT_SECRET', 'JWT_SECRET_PREVIOUS', 'WEBHOOK_SECRET', 'METRICS_TOKEN']) {
+        const failure = () =>
+          load('', { ENV, JWT_SECRET: 'a-secret-of-more-than-thirty-two-characters', [name]: guessed });
+        expect(failure).toThrow(new RegExp(`^${name} must be random`));
+        expect(failure).not.toThrow(guessed);
+      }
+    }
+  });
+
+  test('is none that was drawn, by any of the usual ways', () => {
+    for (let count = 0; count < 500; count++) {
+      const digits = Array.from(randomBytes(32), (byte) => byte % 10).join('');
+      const drawn = [
+        randomBytes(48).toString('base64'),
+        randomBytes(24).toString('base64url'),
+        randomBytes(16).toString('hex'),
+        randomBytes(48).toString('hex'),
+        `whsec_${randomBytes(24).toString('base64')}`,
+        crypto.randomUUID(),
+        Bun.randomUUIDv7(),
+        digits,
+      ];
+      for (const JWT_SECRET of drawn) expect(load('', { JWT_SECRET }).auth.jwt_secret).toBe(JWT_SECRET);
+      for (const METRICS_TOKEN of [...drawn, randomBytes(8).toString('hex'), randomBytes(12).toString('base64')]) {
+        expect(load('', { METRICS_TOKEN }).monitoring.metrics_token).toBe(METRICS_TOKEN);
+      }
+    }
+  });
+
+  test('is a token of a few characters, too', () => {
+    expect(() => load('', { METRICS_TOKEN: 'hunter2' })).toThrow(/^METRICS_TOKEN must have 16 characters or more/);
+    expect(load('', { METRICS_TOKEN: '' }).monitoring.metrics_token).toBe('');
+  });
+});
+
+describe('where to listen', () => {
+  const prod = { ENV: 'prod', JWT_SECRET: 'a-secret-of-more-than-thirty-two-characters' };
+
+  test('is this machine alone unless it is prod, or said otherwise', () => {
+    expect(load('').server.host).toBe('127.0.0.1');
+    expect(load('', { ENV: 'dev' }).server.host).toBe('127.0.0.1');
+    expect(load('', prod).server.host).toBe('0.0.0.0');
+    expect(load('', { SERVER_HOST: '0.0.0.0' }).server.host).toBe('0.0.0.0');
+    expect(load('', { ...prod, SERVER_HOST: '::1' }).server.host).toBe('::1');
+    expect(load('server: { host: auto }').server.host).toBe('127.0.0.1');
+  });
+});
+
 describe('in prod', () => {
-  const secret = { JWT_SECRET: 'x'.repeat(32) };
+  const secret = { JWT_SECRET: 'a-secret-of-more-than-thirty-two-characters' };
 
   test('the secret must be given', () => {
     expect(() => load('', { ENV: 'prod' })).toThrow('JWT_SECRET must be given in prod');

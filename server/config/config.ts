@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import ipaddr from 'ipaddr.js';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
+import { tokenWeakness, weakness } from './secret-strength.ts';
 
 /** A setting is wrong; `message` names it and says how to mend it. */
 export class ConfigError extends Error {}
@@ -12,6 +13,7 @@ export interface Limit {
   seconds: number;
 }
 
+const MIB = 1024 * 1024;
 const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 const DURATION = /^(\d+)(ms|s|m|h|d)$/;
 
@@ -95,6 +97,9 @@ export const WEBHOOK_EVENTS = [
   'participant.left',
 ] as const;
 
+/** Where to listen with `SERVER_HOST=auto`: who tries something out is not to show it to everybody around. */
+const AUTO_HOST = { local: '127.0.0.1', dev: '127.0.0.1', prod: '0.0.0.0' } as const;
+
 /** Where `vite` serves the web client to its developers. */
 const WEB_DEV_SERVER = 'http://localhost:5173';
 
@@ -149,9 +154,13 @@ const mailbox = z.string().transform((value, context): { name: string; address: 
   return { name: name.trim(), address: address.trim() };
 });
 
-const signingSecret = z.string().refine((value) => value === '' || value.length >= 32, {
-  error: 'must have 32 characters or more: make one with "openssl rand -base64 48"',
-});
+/** A text that may be empty, or else has to be as strong as `weaknessOf` asks. */
+const strong = (weaknessOf: (secret: string) => string | undefined) =>
+  z.string().superRefine((value, context) => {
+    const message = value === '' ? undefined : weaknessOf(value);
+    if (message !== undefined) context.addIssue(message);
+  });
+const signingSecret = strong(weakness);
 
 /** One setting: the environment variable that overrides it, its default, and what it may be. */
 interface Setting<T extends z.ZodType = z.ZodType> {
@@ -176,12 +185,15 @@ const SETTINGS = {
   env: setting('ENV', 'local', choice(['local', 'dev', 'prod'])),
   roles: setting('ROLES', ROLES.join(','), someOf(ROLES)),
   server: {
-    host: setting('SERVER_HOST', '0.0.0.0', z.string().min(1)),
+    host: setting('SERVER_HOST', 'auto', z.string().min(1)),
     port: setting('SERVER_PORT', 8080, number(0, 65535)),
     public_url: setting('PUBLIC_URL', '', webAddress),
     trust_proxy: setting('TRUST_PROXY', '', list.pipe(z.array(proxy))),
     cors_origins: setting('CORS_ORIGINS', 'auto', list.pipe(z.array(z.union([z.literal('auto'), origin])))),
     connections_per_address: setting('CONNECTIONS_PER_ADDRESS', 5000, number(1, 10_000_000)),
+    body_memory: setting('BODY_MEMORY', 64 * MIB, number(2 * MIB, 1024 * 1024 * MIB)),
+    body_memory_per_address: setting('BODY_MEMORY_PER_ADDRESS', 16 * MIB, number(2 * MIB, 1024 * 1024 * MIB)),
+    api_documents: setting('API_DOCUMENTS', 'auto', choice(['auto', 'on', 'off'])),
     shutdown_timeout: setting('SHUTDOWN_TIMEOUT', '8s', duration('1s', '10m')),
   },
   data: {
@@ -193,6 +205,7 @@ const SETTINGS = {
   redis: {
     addr: setting('REDIS_ADDR', '', address),
     url: setting('REDIS_URL', '', redisUrl, { secret: true }),
+    username: setting('REDIS_USERNAME', '', z.string()),
     password: setting('REDIS_PASSWORD', '', z.string(), { secret: true }),
     db: setting('REDIS_DB', 0, number(0, 1_000_000)),
     prefix: setting('REDIS_PREFIX', 'parley:', z.string().min(1)),
@@ -203,16 +216,21 @@ const SETTINGS = {
     jwt_access_expiry: setting('JWT_ACCESS_EXPIRY', '15m', duration('1s', '24h')),
     jwt_refresh_expiry: setting('JWT_REFRESH_EXPIRY', '168h', duration('1s', '8760h')),
     session_max_age: setting('SESSION_MAX_AGE', '2160h', duration('1s', '87600h')),
+    max_sessions: setting('MAX_SESSIONS', 50, number(1, 10_000)),
     password_hash: setting('PASSWORD_HASH', 'argon2id', choice(['argon2id', 'bcrypt'])),
     password_hash_concurrency: setting('PASSWORD_HASH_CONCURRENCY', 2, number(1, 64)),
     require_verified_email: setting('REQUIRE_VERIFIED_EMAIL', false, flag),
     require_mfa: setting('REQUIRE_MFA', 'none', choice(['none', 'admins', 'all'])),
     audit_retention: setting('AUDIT_RETENTION', '400d', duration('1d', '3650d')),
     discover_by_email: setting('DISCOVER_BY_EMAIL', true, flag),
+    username_hold: setting('USERNAME_HOLD', '90d', duration('0s', '3650d')),
+    reserved_usernames: setting('RESERVED_USERNAMES', '', list),
   },
   chat: {
     max_message_length: setting('MAX_MESSAGE_LENGTH', 4000, number(1, 15_000)),
     max_group_size: setting('MAX_GROUP_SIZE', 10_000, number(2, 1_000_000)),
+    max_conversations: setting('MAX_CONVERSATIONS', 10_000, number(1, 1_000_000)),
+    max_stored_bytes: setting('MAX_STORED_BYTES', 1_073_741_824, number(0, Number.MAX_SAFE_INTEGER)),
     log_queue_limit: setting('LOG_QUEUE_LIMIT', 50_000, number(100, 10_000_000)),
   },
   websocket: {
@@ -242,22 +260,29 @@ const SETTINGS = {
   rate_limits: setting('RATE_LIMITS', 'on', flag),
   limits: {
     register: setting('LIMIT_REGISTER', '30/1h', limit),
+    sign_in: setting('LIMIT_SIGN_IN', '600/5m', limit),
     login: setting('LIMIT_LOGIN', '60/5m', limit),
     login_account: setting('LIMIT_LOGIN_ACCOUNT', '10/5m', limit),
     login_account_strangers: setting('LIMIT_LOGIN_ACCOUNT_STRANGERS', '300/1h', limit),
     refresh: setting('LIMIT_REFRESH', '300/5m', limit),
     email_lookup: setting('LIMIT_EMAIL_LOOKUP', '30/5m', limit),
+    directory: setting('LIMIT_DIRECTORY', '5000/5m', limit),
     reads: setting('LIMIT_READS', '50/1s', limit),
     messages: setting('LIMIT_MESSAGES', '200/10s', limit),
     conversations: setting('LIMIT_CONVERSATIONS', '60/5m', limit),
     invitations: setting('LIMIT_INVITATIONS', '2000/5m', limit),
     profile: setting('LIMIT_PROFILE', '60/5m', limit),
     presence: setting('LIMIT_PRESENCE', '120/1m', limit),
+    handshakes: setting('LIMIT_HANDSHAKES', '10000/1m', limit),
+    handshakes_account: setting('LIMIT_HANDSHAKES_ACCOUNT', '300/1m', limit),
+    typing: setting('LIMIT_TYPING', '300/1m', limit),
+    lookups: setting('LIMIT_LOOKUPS', '300/1m', limit),
   },
   monitoring: {
     log_level: setting('LOG_LEVEL', 'info', choice(['trace', 'debug', 'info', 'warn', 'error', 'silent'])),
     log_format: setting('LOG_FORMAT', 'auto', choice(['auto', 'pretty', 'json'])),
-    metrics_token: setting('METRICS_TOKEN', '', z.string(), { secret: true }),
+    interval: setting('MONITORING_INTERVAL', '1s', duration('0ms', '1m')),
+    metrics_token: setting('METRICS_TOKEN', '', strong(tokenWeakness), { secret: true }),
   },
 } as const;
 
@@ -274,8 +299,9 @@ export type Config = Read<typeof SETTINGS>;
 export function loadConfig(env: Record<string, string | undefined> = process.env): Config {
   const config = readSettings(SETTINGS, readFile(env.CONFIG_FILE), env, '') as Config;
   if (config.env === 'prod' && config.auth.jwt_secret === '') {
-    throw new ConfigError('JWT_SECRET must be given in prod: make one with "openssl rand -base64 48"');
+    throw new ConfigError('JWT_SECRET must be given in prod: make one with "openssl rand -base64 48", and keep it');
   }
+  if (config.server.host === 'auto') config.server.host = AUTO_HOST[config.env];
   checkWebhooks(config.webhooks);
   checkMail(config);
   const devOrigins = config.env === 'prod' ? [] : [WEB_DEV_SERVER];
@@ -293,6 +319,11 @@ function checkMail({ mail, server, auth }: Config): void {
   }
   if (mail.from.address !== '' || server.public_url === '') return;
   mail.from = { name: 'Parley', address: `no-reply@${new URL(server.public_url).hostname}` };
+}
+
+/** Whether this installation shows its API documents (`API_DOCUMENTS`; ASVS 13.4.5). */
+export function showsDocuments({ env, server }: Pick<Config, 'env' | 'server'>): boolean {
+  return server.api_documents === 'auto' ? env !== 'prod' : server.api_documents === 'on';
 }
 
 function checkWebhooks({ url, secret, allow_private }: Config['webhooks']): void {

@@ -50,6 +50,7 @@ export const COLUMNS: Columns = {
     has_factor: 'number',
     must_change_password: 'number',
   },
+  username_claims: { name_hash: 'text', user_id: 'id', held_until: 'number' },
   sessions: {
     id: 'id',
     user_id: 'id',
@@ -142,6 +143,9 @@ export const COLUMNS: Columns = {
     deleted_at: 'number',
   },
   reactions: { conversation_id: 'id', message_id: 'id', emoji: 'text', user_id: 'id', created_at: 'number' },
+  reaction_kinds: { conversation_id: 'id', message_id: 'id', emoji: 'text', total: 'number' },
+  conversation_totals: { conversation_id: 'id', participants: 'number' },
+  account_totals: { user_id: 'id', conversations: 'number', stored_bytes: 'number' },
   conversation_events: {
     conversation_id: 'id',
     rev: 'number',

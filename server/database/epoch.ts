@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import { CoalescedTask } from '../shared/coalesced-task.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { Database, Executor } from './database.ts';
+import { readMeta, setMeta } from './meta.ts';
 
 /** Between two looks at whether the history is still the same, in milliseconds. */
 const LOOK_MS = 2000;
@@ -96,19 +97,6 @@ async function currentHistory(executor: Executor): Promise<string> {
     select system_identifier || '/' || left(pg_walfile_name(pg_current_wal_lsn()), 8) as history
     from pg_control_system()`.execute(executor);
   return rows[0]!.history;
-}
-
-async function readMeta(executor: Executor, key: string): Promise<string | undefined> {
-  const row = await executor.selectFrom('meta').select('value').where('key', '=', key).executeTakeFirst();
-  return row?.value;
-}
-
-async function setMeta(tx: Executor, key: string, value: string): Promise<void> {
-  await tx
-    .insertInto('meta')
-    .values({ key, value })
-    .onConflict((conflict) => conflict.column('key').doUpdateSet({ value }))
-    .execute();
 }
 
 function newName(): string {

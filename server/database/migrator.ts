@@ -8,6 +8,8 @@ import { jobs } from './migrations/0004-jobs.ts';
 import { participantsByRev } from './migrations/0005-participants-by-rev.ts';
 import { conversationEvents } from './migrations/0006-conversation-events.ts';
 import { queue } from './migrations/0007-queue.ts';
+import { names } from './migrations/0008-names.ts';
+import { bounds } from './migrations/0010-bounds.ts';
 import { audit } from './migrations/0011-audit.ts';
 import { signIn } from './migrations/0012-sign-in.ts';
 import { type ColumnTypes, POSTGRES_TYPES, SQLITE_TYPES } from './migrations/column-types.ts';
@@ -23,6 +25,8 @@ function migrations(types: ColumnTypes): Record<string, Migration> {
     '0005-participants-by-rev': participantsByRev(),
     '0006-conversation-events': conversationEvents(types),
     '0007-queue': queue(types),
+    '0008-names': names(types),
+    '0010-bounds': bounds(types),
     '0011-audit': audit(types),
     '0012-sign-in': signIn(types),
   };

@@ -13,10 +13,14 @@ export interface Schema {
   totp: TotpTable;
   recovery_codes: RecoveryCodesTable;
   audit: AuditTable;
+  username_claims: UsernameClaimsTable;
   conversations: ConversationsTable;
   participants: ParticipantsTable;
   messages: MessagesTable;
   reactions: ReactionsTable;
+  reaction_kinds: ReactionKindsTable;
+  conversation_totals: ConversationTotalsTable;
+  account_totals: AccountTotalsTable;
   conversation_events: ConversationEventsTable;
   last_seen: LastSeenTable;
   outbox: OutboxTable;
@@ -60,6 +64,15 @@ export interface UsersTable {
   has_factor: Generated<Flag>;
   /** Whether the password is one that an operator made, and is to be changed before anything else. */
   must_change_password: Generated<Flag>;
+}
+
+/** Who has a username, and with it all that look like it, or had it until lately. */
+export interface UsernameClaimsTable {
+  /** Of what the name looks like. The name itself stands with its user only. */
+  name_hash: Fixed<string>;
+  user_id: string;
+  /** Until when nobody else may take it, since it was given up; null while it is in use. */
+  held_until: number | null;
 }
 
 export interface SessionsTable {
@@ -205,7 +218,7 @@ export interface MessagesTable {
   client_id: Fixed<string>;
   type: Fixed<MessageType>;
   content: string;
-  /** JSON of what a system message tells. */
+  /** JSON of what a system message tells; its `content` is empty, for what it says is made where it is read. */
   system: Fixed<string | null>;
   reply_to_id: Fixed<string | null>;
   sent_at: Fixed<number>;
@@ -220,6 +233,29 @@ export interface ReactionsTable {
   emoji: Fixed<string>;
   user_id: Fixed<string>;
   created_at: Fixed<number>;
+}
+
+/** Which kinds of reactions a message has, and how many of each: triggers count them. */
+export interface ReactionKindsTable {
+  conversation_id: Fixed<string>;
+  message_id: Fixed<string>;
+  emoji: Fixed<string>;
+  total: number;
+}
+
+/** How many are in a conversation: triggers count them. */
+export interface ConversationTotalsTable {
+  conversation_id: Fixed<string>;
+  participants: number;
+}
+
+/** What an account has of that of which it may not have any number. No row: nothing yet. */
+export interface AccountTotalsTable {
+  user_id: Fixed<string>;
+  /** How many it is in: triggers count them. */
+  conversations: ColumnType<number, number | undefined, never>;
+  /** Bytes of its messages, about: written behind, and what a crash loses of it is not made good. */
+  stored_bytes: Generated<number>;
 }
 
 /** What took a `rev` without bringing a message. */
@@ -279,7 +315,7 @@ export type OutboxKind = 'conversation' | 'marks' | 'membership' | 'session' | '
 
 /**
  * Single values: `epoch`; `history`, PostgreSQL's cluster and timeline when the epoch was last looked at; `jobs:<consumer>`,
- * when that consumer began.
+ * when that consumer began; `system_texts`, up to which conversation texts that a version before kept were taken out of messages, until all are.
  */
 export interface MetaTable {
   key: Fixed<string>;

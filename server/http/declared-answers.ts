@@ -60,6 +60,11 @@ export function declaredFailures(codes: Iterable<ErrorCode>) {
 /** Puts into the document what its operations refer to: ways to sign in, and headers. */
 export function registerComponents({ openAPIRegistry: registry }: OpenAPIHono<HttpEnv>): void {
   registry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' });
-  registry.registerComponent('securitySchemes', 'cookie', { type: 'apiKey', in: 'cookie', name: 'access_token' });
+  registry.registerComponent('securitySchemes', 'cookie', {
+    type: 'apiKey',
+    in: 'cookie',
+    name: '__Host-access_token',
+    description: 'Without TLS `access_token`, which is read under TLS too where the other is not there',
+  });
   for (const [name, header] of Object.entries(HEADERS)) registry.registerComponent('headers', name, header);
 }

@@ -3,21 +3,23 @@ import { requestId } from 'hono/request-id';
 import { TrieRouter } from 'hono/router/trie-router';
 import { secureHeaders } from 'hono/secure-headers';
 import type { ErrorCode } from '../../protocol/errors.ts';
-import { MAX_BODY_BYTES } from '../../protocol/limits.ts';
+import { addressKey } from '../limits/rate-limits.ts';
 import { ParleyError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
+import type { SampledLines } from '../shared/sampled-lines.ts';
 import { answerError } from './errors.ts';
 import { SAFE_METHODS } from './methods.ts';
 import type { OriginPolicy } from './origin.ts';
 import type { ProxyTrust } from './proxy-trust.ts';
 import type { BeginRead } from './read-turns.ts';
-import { limitBody } from './route-kit.ts';
 import { type Caller, createRouter, type HttpContext, type Router, type TakeLimit } from './router.ts';
 
 export interface HttpOptions {
   log: Logger;
   origins: OriginPolicy;
   proxies: ProxyTrust;
+  /** Lines of requests that are not looked at, for there were too many. */
+  refusals: SampledLines;
   /** Finds out who makes a request. */
   authenticate(c: HttpContext): Promise<Caller>;
   /** Fails where it is too long ago that it was shown who uses a session. */
@@ -51,7 +53,13 @@ export function createHttpApp(options: HttpOptions): Router {
     options.observe(c.req.routePath, c.req.method, c.res.status, milliseconds);
     // The path without its query: a token may be there.
     const line = { method: c.req.method, path: c.req.path, status: c.res.status, ms: Math.round(milliseconds) };
-    c.var.log.info({ ...line, address: c.env.address, user_id: c.var.caller?.userId }, 'request');
+    const { address, refusedId } = c.env;
+    const code = c.var.failure;
+    const write = () =>
+      c.var.log.info({ ...line, code, address, user_id: c.var.caller?.userId ?? refusedId }, 'request');
+    // Nobody who is refused again and again is to fill the disk.
+    if (code === 'rate_limited') options.refusals.log(refusedId ?? addressKey(address), write);
+    else write();
   });
   app.use(
     secureHeaders({
@@ -59,10 +67,20 @@ export function createHttpApp(options: HttpOptions): Router {
       xFrameOptions: 'DENY',
       referrerPolicy: 'no-referrer',
       crossOriginResourcePolicy: 'same-site',
-      contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+      // `default-src` says of `object-src` the same; ASVS 3.4.3 asks for both by name.
+      contentSecurityPolicy: {
+        defaultSrc: ["'none'"],
+        objectSrc: ["'none'"],
+        baseUri: ["'none'"],
+        frameAncestors: ["'none'"],
+      },
       overwrite: false, // the few answers that are pages bring a policy of their own
     }),
   );
+  app.use(async (c, next) => {
+    if (c.env.malformed) throw c.env.malformed;
+    await next();
+  });
   app.use('/api/*', async (c, next) => {
     await next();
     // What is not said to be kept is somebody's own, or of this moment (ASVS 14.3.2).
@@ -86,7 +104,6 @@ export function createHttpApp(options: HttpOptions): Router {
     }
     await next();
   });
-  app.use(limitBody(MAX_BODY_BYTES));
   app.onError((error, c) => answerError(error, c, options.failed));
   return app;
 }

@@ -30,11 +30,12 @@ export class ProxyTrust {
 
   /** Whether the client's own connection is encrypted, as the proxy that ends TLS says. */
   isSecure(peer: string, headers: Headers): boolean {
-    return headers.get('x-forwarded-proto')?.split(',')[0]?.trim() === 'https' && this.trusts(plain(peer));
+    return headers.get('x-forwarded-proto')?.split(',')[0]?.trim() === 'https' && this.trusts(peer);
   }
 
-  private trusts(address: string): boolean {
-    const parsed = this.trusted.length > 0 && parse(address);
+  /** Whether the word of who has this address counts. */
+  trusts(address: string): boolean {
+    const parsed = this.trusted.length > 0 && parse(plain(address));
     if (!parsed) return false;
     return this.trusted.some(([network, bits]) => network.kind() === parsed.kind() && parsed.match([network, bits]));
   }

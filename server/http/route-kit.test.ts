@@ -1,10 +1,12 @@
 import { afterAll, beforeEach, describe, expect, test } from 'bun:test';
 import { pino } from 'pino';
 import { z } from 'zod';
-import { MAX_CREDENTIALS_BYTES } from '../../protocol/limits.ts';
+import { MAX_BODY_BYTES, MAX_CREDENTIALS_BYTES } from '../../protocol/limits.ts';
 import { ParleyError } from '../shared/errors.ts';
+import { SampledLines } from '../shared/sampled-lines.ts';
 import { WrittenJson, withStatus } from './answer.ts';
 import { AnswersUnderWay } from './answers-under-way.ts';
+import { BodiesUnderWay } from './bodies-under-way.ts';
 import { Connections } from './connections.ts';
 import { answer, registerComponents } from './declared-answers.ts';
 import { answerUnknownRoutes, createHttpApp } from './http-app.ts';
@@ -27,6 +29,7 @@ const callers: Record<string, Caller> = {
 
 const app = createHttpApp({
   log,
+  refusals: new SampledLines(() => {}),
   proxies,
   origins: new OriginPolicy({ publicUrl: '', corsOrigins: [] }),
   authenticate: async (c) => {
@@ -115,7 +118,9 @@ const listener = await serveHttp({
   socketPaths: [],
   upgrade: async () => {},
   proxies,
+  notice() {},
   connections: new Connections(100),
+  bodies: new BodiesUnderWay({ all: MAX_BODY_BYTES, address: MAX_BODY_BYTES }),
   answers: new AnswersUnderWay(() => {}),
 });
 afterAll(() => listener.stop());
@@ -149,7 +154,7 @@ describe('a route for admins', () => {
     expect(responses['403'].description).toBe(
       '`origin_not_allowed`, `forbidden`, `password_change_required`, `email_unverified`, `enrolment_required`',
     );
-    expect(Object.keys(responses)).toEqual(['200', '401', '403', '405', '429', '500', '503']);
+    expect(Object.keys(responses)).toEqual(['200', '400', '401', '403', '405', '429', '500', '503']);
   });
 });
 
@@ -167,19 +172,24 @@ describe('a route with a body', () => {
 
   test('takes JSON only, of the size that it takes', async () => {
     for (const type of ['text/plain', 'application/merge-patch+json', 'application/jsonp']) {
+      taken.length = 0;
       expect(codeOf(await say('{"text":"x"}', { 'content-type': type }))).toEqual([415, 'unsupported_media_type']);
     }
+    taken.length = 0;
     const padded = (length: number) => `{"text":"x"}`.padEnd(length);
     expect((await say(padded(MAX_CREDENTIALS_BYTES))).status).toBe(201);
     expect(codeOf(await say(padded(MAX_CREDENTIALS_BYTES + 1)))).toEqual([413, 'payload_too_large']);
+    taken.length = 0;
     expect(codeOf(await say('{'))).toEqual([400, 'invalid_json']);
     expect(codeOf(await say('{}'))).toEqual([400, 'validation_failed']);
   });
 
-  test('counts its limit by address, and only what it would do', async () => {
-    expect((await say('{}')).status).toBe(400);
-    expect(taken).toEqual([]);
-    for (const status of [201, 201, 429]) expect((await say('{"text":"x"}')).status).toBe(status);
+  test('counts its limit by address, before it looks at what is said', async () => {
+    expect((await say('{"text":"x"}')).status).toBe(201);
+    expect((await say('{')).status).toBe(400);
+    for (const body of ['{"text":"x"}', '{', ' '.repeat(MAX_CREDENTIALS_BYTES + 1)]) {
+      expect((await say(body)).status).toBe(429);
+    }
     expect(taken).toEqual(['register 127.0.0.1', 'register 127.0.0.1']);
   });
 
@@ -196,8 +206,20 @@ describe('a route with a body', () => {
     const { operationId, responses, requestBody, security } = document.paths['/api/v1/said'].post;
     expect([operationId, security]).toEqual(['say', undefined]);
     expect(requestBody.required).toBe(true);
-    expect(Object.keys(responses)).toEqual(['200', '201', '400', '405', '409', '413', '415', '429', '500', '503']);
-    expect(responses['400'].description).toBe('`invalid_json`, `validation_failed`');
+    expect(Object.keys(responses)).toEqual([
+      '200',
+      '201',
+      '400',
+      '405',
+      '408',
+      '409',
+      '413',
+      '415',
+      '429',
+      '500',
+      '503',
+    ]);
+    expect(responses['400'].description).toBe('`invalid_request`, `invalid_json`, `validation_failed`');
     expect(Object.keys(responses['429'].headers)).toContain('Retry-After');
     expect(document.components.headers['Retry-After'].schema.type).toBe('integer');
   });
@@ -215,7 +237,7 @@ describe('a route that reads what may be long', () => {
       expect(JSON.parse(text)).toEqual({ text: LONG });
     }
     expect(turns).toEqual(['alice begins a page', 'made', 'sent', 'alice begins a page', 'made', 'sent']);
-    expect(taken).toEqual(['profile alice', 'profile alice']);
+    expect(taken).toEqual(['profile alice', 'reads alice', 'profile alice', 'reads alice']);
     const compressed = await ask('GET', '/pages', { ...as('root'), 'accept-encoding': 'gzip' });
     expect(compressed.headers.get('content-encoding')).toBe('gzip');
     expect(compressed.text.length).toBeLessThan(LONG.length / 10);

@@ -1,11 +1,11 @@
 import type { RouteConfig, z } from '@hono/zod-openapi';
 import type { Context, MiddlewareHandler } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { ErrorCode } from '../../protocol/errors.ts';
 import { MAX_BODY_BYTES } from '../../protocol/limits.ts';
 import { addressKey, type RateLimits } from '../limits/rate-limits.ts';
-import { ParleyError } from '../shared/errors.ts';
+import { parseBoundedJson } from '../shared/bounded-json.ts';
+import { ParleyError, validationFailed } from '../shared/errors.ts';
 import { RESTRICTED, type Restriction } from '../shared/restriction.ts';
 import { Answered, answerJson, type WrittenJson } from './answer.ts';
 import { type Described, declaredAnswer, declaredFailures } from './declared-answers.ts';
@@ -38,7 +38,9 @@ export interface Declaration<Parts extends RequestParts, Answering extends Answe
   answers: Answering;
   /** Failures of its own: those that each route of its kind can answer with are known. */
   fails?: readonly ErrorCode[];
-  /** Counted before its handler: by address on a public route, by account elsewhere. What services count is not named here. */
+  /**
+   * Counted before its body is read: by address on a public route, by account elsewhere. What services count is not named here.
+   */
   limit?: keyof RateLimits;
   /** Largest body, where that is less than what any may have. */
   maxBodyBytes?: number;
@@ -132,16 +134,19 @@ export function mount<const Parts extends RequestParts, const Answering extends 
   const secret = route.secret ?? false;
   const plain = { status: statuses[0]!, secret };
   const byStatus = new Map<number, typeof plain>(statuses.map((status) => [status, { status, secret }]));
-  const { limit, kind } = route;
+  const { body, ...parts } = route.request ?? ({} as RequestParts);
 
   const handle = async (c: RouteContext<Parts>) => {
-    if (limit) await c.var.takeLimit(limit, kind === 'public' ? addressKey(c.env.address) : c.var.caller.userId);
+    if (body) c.req.addValidatedData('json', check(body, c.var.json) as object);
     const result = await handler(c);
     if (result instanceof Answered) return answerJson(c as HttpContext, result.value, byStatus.get(result.status)!);
     return answerJson(c as HttpContext, result, plain);
   };
-  const declared = { ...declare(route), middleware: gates(route) };
-  router.openapi(declared, handle as Parameters<typeof router.openapi>[1]);
+  const declared = declare(route);
+  router.openAPIRegistry.registerPath(declared);
+  // The framework checks all but the body, which it would read and parse whatever it holds.
+  const served = { ...declared, request: parts, middleware: gate(route), hide: true };
+  router.openapi(served, handle as Parameters<typeof router.openapi>[1]);
 }
 
 /** What the document says of a route. */
@@ -169,7 +174,7 @@ function securityOf({ kind, looksAtSession }: Route): Record<string, string[]>[]
 
 /** Every failure that a route can answer with: by its kind, by what it takes, and its own. */
 function failuresOf({ kind, method, request, fails = [], whileRestricted = [], needsFreshProof }: Route): ErrorCode[] {
-  const codes: ErrorCode[] = [];
+  const codes: ErrorCode[] = ['invalid_request'];
   if (request?.body) codes.push('invalid_json');
   if (request) codes.push('validation_failed');
   if (kind !== 'public') codes.push('missing_token', 'invalid_token', 'token_expired');
@@ -178,7 +183,7 @@ function failuresOf({ kind, method, request, fails = [], whileRestricted = [], n
   if (kind !== 'public') codes.push('session_revoked', ...refusedBy(whileRestricted));
   if (needsFreshProof) codes.push('reauthentication_required');
   codes.push(...fails, 'method_not_allowed');
-  if (request?.body) codes.push('payload_too_large', 'unsupported_media_type');
+  if (request?.body) codes.push('request_timeout', 'payload_too_large', 'unsupported_media_type');
   codes.push('rate_limited', 'internal', 'unavailable');
   return codes;
 }
@@ -189,40 +194,47 @@ function refusedBy(allowed: readonly Restriction[]): ErrorCode[] {
   return restrictions.filter((one) => !allowed.includes(one)).map((one) => RESTRICTED[one]);
 }
 
-/** What a request passes before what it says is looked at. Who it is comes first. */
-function gates(route: Route): MiddlewareHandler<HttpEnv>[] {
-  const { kind, request, reads, maxBodyBytes = MAX_BODY_BYTES, whileRestricted = [], needsFreshProof } = route;
+/**
+ * What a request passes before what it says is looked at. Who it is comes first, then how often; its body is read only then, and
+ * before its turn: nobody waits for a body that does not come.
+ */
+function gate(route: Route): MiddlewareHandler<HttpEnv> {
+  const { kind, request, reads, limit, maxBodyBytes = MAX_BODY_BYTES, whileRestricted = [], needsFreshProof } = route;
   const isSignedIn = kind !== 'public';
   const hasBody = request?.body !== undefined;
 
-  const gate: MiddlewareHandler<HttpEnv> = async (c, next) => {
+  return async (c, next) => {
     if (isSignedIn) {
       const caller = await c.var.authenticate();
+      c.set('caller', caller); // the line of a refused request says whose it was, too
       if (kind === 'admin' && caller.role !== 'admin') throw new ParleyError('forbidden');
       const { restriction, sessionId } = caller;
       if (restriction && !whileRestricted.includes(restriction)) throw new ParleyError(RESTRICTED[restriction]);
       if (needsFreshProof) await c.var.requireFreshProof(sessionId);
-      c.set('caller', caller);
     }
-    if (hasBody) requireJson(c.req.header('content-type'));
+    if (limit) await c.var.takeLimit(limit, isSignedIn ? c.var.caller.userId : addressKey(c.env.address));
+    if (reads) await c.var.takeLimit('reads', c.var.caller.userId);
+    if (hasBody) c.set('json', await readJson(c, maxBodyBytes));
     return reads ? readInTurn(c, reads, next) : next();
   };
-  return maxBodyBytes < MAX_BODY_BYTES ? [limitBody(maxBodyBytes), gate] : [gate];
 }
 
-/** Refuses bodies of more bytes, whether they say their length or not. */
-export function limitBody(maxSize: number): MiddlewareHandler {
-  return bodyLimit({
-    maxSize,
-    onError: () => {
-      throw new ParleyError('payload_too_large');
-    },
-  });
+const JSON_TYPE = /^application\/json\s*(;|$)/i;
+
+/** Reads the body, within the bounds of what any may be. One that is empty counts as `{}`, whatever its type. */
+async function readJson(c: HttpContext, maxBytes: number): Promise<unknown> {
+  const { body } = c.env;
+  const type = c.req.header('content-type');
+  if (body && type && !JSON_TYPE.test(type)) throw new ParleyError('unsupported_media_type');
+  const text = (await body?.text(maxBytes)) ?? '';
+  if (text !== '' && !type) throw new ParleyError('unsupported_media_type');
+  return text === '' ? {} : parseBoundedJson(text, 'body');
 }
 
-/** Of a body without a type the framework says the same, where it is not empty. */
-function requireJson(type: string | undefined): void {
-  if (type && !/^application\/json\s*(;|$)/i.test(type)) throw new ParleyError('unsupported_media_type');
+function check<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
+  const result = schema.safeParse(value);
+  if (!result.success) throw validationFailed(result.error);
+  return result.data;
 }
 
 /** Takes a turn among those who read what may be long. */

@@ -1,10 +1,12 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context } from 'hono';
+import type { ErrorCode } from '../../protocol/errors.ts';
 import type { RateLimits } from '../limits/rate-limits.ts';
 import { validationFailed } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { Restriction } from '../shared/restriction.ts';
 import type { Sending } from './answers-under-way.ts';
+import type { IncomingBody } from './bodies-under-way.ts';
 import type { BeginRead } from './read-turns.ts';
 
 /** Who makes a request, known by a session that holds at this moment. */
@@ -26,14 +28,19 @@ export interface HttpEnv {
     peer: string;
     /** The client's address, proxies seen through. */
     address: string;
-    /** Why this request is not looked at: its client has too many under way. */
+    /** Why nothing of this request counts: its address is none. */
+    malformed?: unknown;
+    /** Why this request is not looked at: its client has too many under way, or too much in them. */
     refused?: unknown;
+    /** Its body, where it has one. */
+    body?: IncomingBody;
     /** The body as a stream that waits for its reader, and is cut where nobody reads it. */
     send(body: Uint8Array<ArrayBuffer>, accountId?: string): ReadableStream;
     /** What is being sent so. */
     sending?: Sending;
-    /** Why a WebSocket handshake failed. */
+    /** Why a WebSocket handshake failed, and whose it was, where that was known. */
     refusal?: unknown;
+    refusedId?: string;
   };
   Variables: {
     requestId: string;
@@ -44,8 +51,12 @@ export interface HttpEnv {
     authenticate: () => Promise<Caller>;
     /** Fails with `reauthentication_required` where it is too long ago that it was shown who uses the session. */
     requireFreshProof: (sessionId: string) => Promise<void>;
+    /** The code of the failure that is answered: which of its gates refused a request (ASVS 16.3.2, 16.3.3). */
+    failure?: ErrorCode;
     /** Set on routes for those who are signed in. */
     caller: Caller;
+    /** The body of a route that takes one, as JSON that nobody has checked. */
+    json: unknown;
     /** Counts one use of a limit, by an address or an account. Fails with `rate_limited` where there were too many. */
     takeLimit: TakeLimit;
     /** Waits until an account may read what can be long. */

@@ -1,15 +1,17 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import type { Server, WebSocketHandler } from 'bun';
+import ipaddr from 'ipaddr.js';
 import { ERRORS, type ErrorBody } from '../../protocol/errors.ts';
 import { LONG_ANSWER_BYTES, UNREAD_MS } from '../../protocol/limits.ts';
 import { type Config, ConfigError } from '../config/config.ts';
 import { StartRefused } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { AnswersUnderWay } from './answers-under-way.ts';
+import type { BodiesUnderWay } from './bodies-under-way.ts';
 import type { Connections } from './connections.ts';
-import { withBody } from './empty-body.ts';
 import type { ProxyTrust } from './proxy-trust.ts';
+import { requireTarget, withoutHost } from './request-target.ts';
 import type { HttpEnv, Router } from './router.ts';
 
 /** Where the server listens. */
@@ -18,6 +20,8 @@ export interface BoundAddress {
   port: number;
   /** An address to open on this machine. */
   url: string;
+  /** Whether other machines may reach it. */
+  isOpen: boolean;
 }
 
 export interface ServeOptions<Data> {
@@ -30,7 +34,10 @@ export interface ServeOptions<Data> {
   /** Turns a handshake into a socket, or fails with what to answer. */
   upgrade(server: Server<Data>, request: Request, url: URL, connection: Handshake): Promise<void>;
   proxies: ProxyTrust;
+  /** Told of each request, and from whom it came. */
+  notice(peer: string, headers: Headers): void;
   connections: Connections;
+  bodies: BodiesUnderWay;
   answers: AnswersUnderWay;
 }
 
@@ -38,6 +45,8 @@ export interface ServeOptions<Data> {
 export interface Handshake {
   /** The client's address, proxies seen through. */
   address: string;
+  /** Whose it is, once that is known: of one that is refused later, too. */
+  userId?: string;
   /** To be called when the socket is gone. */
   close(): void;
 }
@@ -60,11 +69,12 @@ const MAX_REQUEST_BYTES = 64 * 1024 * 1024;
  * the host is none of this machine's.
  */
 export async function serveHttp<Data>(options: ServeOptions<Data>): Promise<Listener<Data>> {
-  const { config, log, http, websocket, socketPaths, upgrade, proxies, connections, answers } = options;
+  const { config, log, http, websocket, socketPaths, upgrade, proxies, notice, connections, bodies, answers } = options;
   let pending = 0;
 
   const answer = async (server: Server<Data>, request: Request): Promise<Response | undefined> => {
     const peer = server.requestIP(request)?.address ?? '';
+    notice(peer, request.headers);
     const address = proxies.clientAddress(peer, request.headers);
     const env: HttpEnv['Bindings'] = {
       peer,
@@ -76,29 +86,40 @@ export async function serveHttp<Data>(options: ServeOptions<Data>): Promise<List
         return env.sending.stream;
       },
     };
+    try {
+      requireTarget(request);
+    } catch (error) {
+      env.malformed = error;
+      return http.fetch(withoutHost(request), env);
+    }
     let close = () => {};
     try {
       close = connections.open(address);
+      env.body = bodies.open(request, address);
     } catch (error) {
       env.refused = error;
     }
     if (!env.refused && request.headers.get('upgrade')?.toLowerCase() === 'websocket') {
-      const url = URL.parse(request.url); // null where the client's Host is none
+      const url = URL.parse(request.url); // null where a CONNECT names what is no address
       if (url && socketPaths.includes(url.pathname)) {
+        const handshake: Handshake = { address, close };
         try {
-          await upgrade(server, request, url, { address, close });
+          await upgrade(server, request, url, handshake);
+          env.body?.release();
           return undefined;
         } catch (error) {
           env.refusal = error; // told by the route of that path, like every other failure
+          env.refusedId = handshake.userId;
         }
       }
     }
     try {
-      const response = await http.fetch(withBody(request), env);
+      const response = await http.fetch(request, env);
       // From here on only its reader is waited for.
       if (!env.sending) server.timeout(request, UNREAD_MS / 1000);
       return response;
     } finally {
+      env.body?.release();
       if (env.sending) void env.sending.gone.then(close);
       else close();
     }
@@ -125,7 +146,7 @@ export async function serveHttp<Data>(options: ServeOptions<Data>): Promise<List
   const reachable = config.host === '0.0.0.0' || config.host === '::' ? 'localhost' : config.host;
   return {
     server,
-    address: { host: config.host, port, url: `http://${reachable}:${port}` },
+    address: { host: config.host, port, url: `http://${reachable}:${port}`, isOpen: !isLoopback(config.host) },
     async finishRequests(timeoutMs) {
       const deadline = Date.now() + timeoutMs;
       while (pending > 0 && Date.now() < deadline) await Bun.sleep(10);
@@ -134,11 +155,16 @@ export async function serveHttp<Data>(options: ServeOptions<Data>): Promise<List
   };
 }
 
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || (ipaddr.isValid(host) && ipaddr.process(host).range() === 'loopback');
+}
+
 /** What got past the application, in the shape of every failure. */
 function answerUncaught(error: unknown, log: Logger): Response {
   const body: ErrorBody = { code: 'internal', message: ERRORS.internal.message, request_id: crypto.randomUUID() };
   log.error({ err: error, request_id: body.request_id }, 'request failed');
-  return Response.json(body, { status: ERRORS.internal.status, headers: { 'X-Request-Id': body.request_id } });
+  const headers = { 'X-Request-Id': body.request_id, 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' };
+  return Response.json(body, { status: ERRORS.internal.status, headers });
 }
 
 function streamOf(body: Uint8Array<ArrayBuffer>): ReadableStream<Uint8Array> {

@@ -10,6 +10,7 @@ const PAGE_POLICY = [
   "style-src 'self'",
   "img-src 'self' data:", // swagger-ui.css draws its icons from data: addresses
   "connect-src 'self'",
+  "object-src 'none'",
   "base-uri 'none'",
   "form-action 'none'",
   "frame-ancestors 'none'",
@@ -35,30 +36,40 @@ export function answerPage(c: HttpContext, html: string, values: Record<string, 
   return c.html(html.replace(/%(\w+)%/g, (_, name: string) => values[name] ?? ''));
 }
 
+/** A page without what it says of the API documents, where they are not served. */
+export function withoutDocuments(html: string): string {
+  return html.replace(/<!-- documents -->.*?<!-- \/documents -->/gs, '');
+}
+
 function answerFile(path: string, caching: string): (c: HttpContext) => Promise<Response> {
   const file = Bun.file(path);
+  // They are part of the program, and kept: whoever asks costs no look at the disk, and no copy.
+  let read: Promise<Uint8Array<ArrayBuffer>> | undefined;
   let tag: Promise<string> | undefined;
   let compressed: Promise<Uint8Array<ArrayBuffer>> | undefined;
 
   return async (c) => {
-    tag ??= file.bytes().then((bytes) => `W/"${Bun.hash(bytes).toString(36)}"`);
+    read ??= file.bytes();
+    tag ??= read.then((bytes) => `W/"${Bun.hash(bytes).toString(36)}"`);
     c.header('ETag', await tag);
     c.header('Cache-Control', caching);
     c.header('Vary', 'Accept-Encoding');
     if (c.req.header('if-none-match')?.includes(await tag)) return c.body(null, 304);
     c.header('Content-Type', typeOf(path, file.type));
-    if (isCompressed(path) || !c.req.header('accept-encoding')?.includes('gzip')) {
-      return c.body(inOnePiece(c, await file.bytes()));
-    }
-    compressed ??= file.bytes().then(compress);
-    c.header('Content-Encoding', 'gzip');
+    const isPlain = isCompressed(path) || !c.req.header('accept-encoding')?.includes('gzip');
+    if (!isPlain) c.header('Content-Encoding', 'gzip');
+    // Of a HEAD only the headers are sent: a body would wait for a reader who never comes.
+    if (c.req.method === 'HEAD') return c.body(null);
+    if (isPlain) return c.body(inOnePiece(c, await read));
+    compressed ??= read.then(compress);
     return c.body(inOnePiece(c, await compressed));
   };
 }
 
-/** The types that Bun does not know. */
+/** The types that Bun does not know, and the encoding of XML, which it does not say (ASVS 4.1.1). */
 function typeOf(path: string, type: string): string {
-  return path.endsWith('.webmanifest') ? 'application/manifest+json' : type;
+  if (path.endsWith('.webmanifest')) return 'application/manifest+json';
+  return type === 'image/svg+xml' ? `${type};charset=utf-8` : type;
 }
 
 /** Files that gzip would only make larger. */

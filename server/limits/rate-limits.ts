@@ -5,6 +5,25 @@ import type { Redis } from '../redis/redis.ts';
 import { ParleyError } from '../shared/errors.ts';
 
 /**
+ * Counts, and answers the count and for how many milliseconds it stands. Whatever else somebody put there does not count, nor
+ * longer than a count of ours.
+ */
+const COUNT = `
+redis.call('SET', KEYS[1], 0, 'EX', ARGV[2], 'NX')
+local consumed = redis.pcall('INCRBY', KEYS[1], ARGV[1])
+if type(consumed) ~= 'number' then
+  redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+  consumed = tonumber(ARGV[1])
+end
+local left = redis.call('PTTL', KEYS[1])
+if left < 0 or left > 1000 * ARGV[2] then
+  redis.call('EXPIRE', KEYS[1], ARGV[2])
+  left = 1000 * ARGV[2]
+end
+return {consumed, left}
+`;
+
+/**
  * One limit, counted for each key: an address, or an account. With Redis all nodes count together; while it is away each
  * counts by itself.
  */
@@ -24,6 +43,7 @@ export class RateLimit {
           storeClient: redis.commands,
           useRedisPackage: true,
           rejectIfRedisNotReady: true,
+          customIncrTtlLuaScript: COUNT,
           insuranceLimiter: memory,
         })
       : memory;
@@ -56,8 +76,14 @@ export class RateLimit {
 /** What is limited (PROTOCOL.md §9; ASVS 2.4.1, 6.3.1). Where limits are off, each is undefined. */
 export type RateLimits = { [K in keyof Config['limits']]?: RateLimit };
 
-/** What keeps this node's memory and time, so that each counts by itself: a read is not to wait for Redis. */
-const COUNTED_HERE = new Set<string>(['reads'] satisfies (keyof RateLimits)[]);
+/** What keeps this node's memory and time, so that each counts by itself: none of it is to wait for Redis. */
+const COUNTED_HERE = new Set<string>([
+  'reads',
+  'handshakes',
+  'handshakes_account',
+  'lookups',
+  'typing',
+] satisfies (keyof RateLimits)[]);
 
 export function createRateLimits(config: Pick<Config, 'rate_limits' | 'limits'>, redis?: Redis): RateLimits {
   if (!config.rate_limits) return {};

@@ -8,22 +8,20 @@ export interface MetricsRequest {
 }
 
 /**
- * Says who may read the metrics. Outside prod everyone; in prod this machine itself, and who brings the token.
+ * Says who may read the metrics: this machine itself, and who brings the token.
  *
  * A request that a proxy passed on is never local: from a proxy on this machine that `TRUST_PROXY` does not name, each
  * client would seem to be. One that adds no `X-Forwarded-For` cannot be told apart: let it not pass on /metrics.
  */
 export class MetricsAccess {
-  private readonly openToAll: boolean;
   private readonly token: Buffer | undefined;
 
-  constructor(options: { env: 'local' | 'dev' | 'prod'; token: string }) {
-    this.openToAll = options.env !== 'prod';
+  constructor(options: { token: string }) {
     this.token = options.token === '' ? undefined : digest(options.token);
   }
 
   allows({ address, headers }: MetricsRequest): boolean {
-    return this.openToAll || (isLoopback(address) && !wasForwarded(headers)) || this.hasToken(headers);
+    return (isLoopback(address) && !wasForwarded(headers)) || this.hasToken(headers);
   }
 
   /** Compares digests, which are alike in length, in a time that says nothing of where they differ (ASVS 11.2.4). */

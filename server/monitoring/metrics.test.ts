@@ -8,7 +8,7 @@ afterEach(() => {
 
 /** The metrics of a process whose parts have added some of each kind. */
 function create() {
-  const metrics = new Metrics();
+  const metrics = new Metrics(50);
   open.push(metrics);
   metrics.gauges('parley_connections', 'Open sockets', 'mode', () => ({ plain: 1, v1: 2 }));
   metrics.gauge('parley_active_users', 'Different users with a socket', () => 2);
@@ -36,8 +36,18 @@ test('a scrape reads the live values and what was counted', async () => {
 
 test('counters that are read elsewhere do not add up from scrape to scrape', async () => {
   const { metrics } = create();
-  await metrics.text();
-  expect(await metrics.text()).toContain('parley_deliveries_total 90\n');
+  const first = await metrics.text();
+  await Bun.sleep(60);
+  const second = await metrics.text();
+  expect(second).not.toBe(first);
+  expect(second).toContain('parley_deliveries_total 90\n');
+});
+
+test('a scrape is made once in an interval, however many ask', async () => {
+  const { metrics, messages } = create();
+  const first = await metrics.text();
+  messages.inc();
+  expect(await Promise.all([metrics.text(), metrics.text()])).toEqual([first, first]);
 });
 
 test('two servers in one process count apart', async () => {

@@ -1,5 +1,6 @@
 import { Counter, type CounterConfiguration, Gauge, Histogram, Registry } from 'prom-client';
 import type { ErrorCode } from '../../protocol/errors.ts';
+import { atMostOnceIn } from '../shared/at-most-once-in.ts';
 import { watchEventLoop } from './event-loop-lag.ts';
 import { addProcessMetrics } from './process-metrics.ts';
 
@@ -16,7 +17,9 @@ export class Metrics {
   private readonly errors: Counter<'code'>;
   private readonly stopWatching: () => void;
 
-  constructor() {
+  /** `intervalMs` is how long what was made of the metrics is told again. */
+  constructor(intervalMs: number) {
+    this.text = atMostOnceIn(intervalMs, () => this.registry.metrics());
     const help = 'Failures that clients were told of, over HTTP and WebSocket';
     this.errors = this.counter({ name: 'parley_errors_total', help, labelNames: ['code'] });
     const lag = this.histogram({
@@ -69,10 +72,10 @@ export class Metrics {
     new Counter({ name, help, registers: this.registers, collect });
   }
 
-  /** All of it, as Prometheus reads it; `contentType` says which format that is. */
-  text(): Promise<string> {
-    return this.registry.metrics();
-  }
+  /**
+   * All of it, as Prometheus reads it, made at most once in an interval, whoever asks; `contentType` says which format that is.
+   */
+  readonly text: () => Promise<string>;
 
   get contentType(): string {
     return this.registry.contentType;

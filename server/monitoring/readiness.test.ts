@@ -2,10 +2,10 @@ import { expect, test } from 'bun:test';
 import { createLogger } from '../shared/logger.ts';
 import { type Check, Readiness } from './readiness.ts';
 
-const log = createLogger({ log_level: 'silent', log_format: 'json', metrics_token: '' });
+const log = createLogger({ log_level: 'silent', log_format: 'json' });
 
 function readiness(checks: Record<string, Check>, isDraining = () => false) {
-  return new Readiness({ checks, isDraining, log, timeLimitMs: 20 });
+  return new Readiness({ checks, isDraining, log, intervalMs: 50, timeLimitMs: 20 });
 }
 
 const works = async () => {};
@@ -34,7 +34,7 @@ test.each([
 test('a server is ready, and says what it is worse for, when something fails that it goes on without', async () => {
   const isDraining = () => false;
   const one = (database: Check) =>
-    new Readiness({ checks: { database }, optionalChecks: { redis: fails }, isDraining, log }).report();
+    new Readiness({ checks: { database }, optionalChecks: { redis: fails }, isDraining, log, intervalMs: 50 }).report();
   expect(await one(works)).toEqual({ status: 'degraded', checks: { database: 'ok', redis: 'failed' } });
   expect(await one(fails)).toEqual({ status: 'unavailable', checks: { database: 'failed', redis: 'failed' } });
 });
@@ -46,11 +46,13 @@ test('a server that is about to go says so, and checks nothing', async () => {
   expect(asked).toBe(0);
 });
 
-test('however many ask at once, a check runs once', async () => {
+test('however many ask, and however often, a check runs once in an interval', async () => {
   let asked = 0;
   const one = readiness({ database: async () => void asked++ });
   await Promise.all([one.report(), one.report(), one.report()]);
+  await one.report();
   expect(asked).toBe(1);
+  await Bun.sleep(60);
   await one.report();
   expect(asked).toBe(2);
 });

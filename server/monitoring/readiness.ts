@@ -1,3 +1,4 @@
+import { atMostOnceIn } from '../shared/at-most-once-in.ts';
 import type { Logger } from '../shared/logger.ts';
 
 /** Resolves where a dependency works, rejects where it does not. */
@@ -11,6 +12,8 @@ export interface ReadinessOptions {
   /** Whether the server is about to go, and wants no more work. */
   isDraining(): boolean;
   log: Logger;
+  /** How long a report is told again, in milliseconds. */
+  intervalMs: number;
   /** How long a check may take, in milliseconds. */
   timeLimitMs?: number;
 }
@@ -22,17 +25,16 @@ export interface ReadinessReport {
 
 /** Whether this node should be sent requests. Anyone may ask, so that it must stay cheap however many do. */
 export class Readiness {
-  private running: Promise<ReadinessReport> | undefined;
+  private readonly check: () => Promise<ReadinessReport>;
 
-  constructor(private readonly options: ReadinessOptions) {}
+  constructor(private readonly options: ReadinessOptions) {
+    this.check = atMostOnceIn(options.intervalMs, () => this.runChecks());
+  }
 
-  /** Runs the checks, at most once at a time: who asks meanwhile gets the same report. Why one failed is only logged. */
+  /** Runs the checks, at most once in an interval: who asks meanwhile gets the same report. Why one failed is only logged. */
   report(): Promise<ReadinessReport> {
     if (this.options.isDraining()) return Promise.resolve({ status: 'draining', checks: {} });
-    this.running ??= this.runChecks().finally(() => {
-      this.running = undefined;
-    });
-    return this.running;
+    return this.check();
   }
 
   private async runChecks(): Promise<ReadinessReport> {

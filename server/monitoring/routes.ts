@@ -7,7 +7,7 @@ import { withStatus } from '../http/answer.ts';
 import { answer } from '../http/declared-answers.ts';
 import { mount, publicRoute } from '../http/route-kit.ts';
 import { createRouter, type Router } from '../http/router.ts';
-import { answerPage, serveFiles } from '../http/static-files.ts';
+import { answerPage, serveFiles, withoutDocuments } from '../http/static-files.ts';
 import { ParleyError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import chartView from './assets/chart-view.js' with { type: 'file' };
@@ -21,11 +21,14 @@ import { MetricsAccess } from './metrics-access.ts';
 import { type Check, Readiness } from './readiness.ts';
 
 export interface MonitoringOptions {
-  env: 'local' | 'dev' | 'prod';
   version: string;
+  /** Whether this node has a page for the API documents. */
+  documents: boolean;
   log: Logger;
+  /** How long what readiness found is told again, in milliseconds. */
+  intervalMs: number;
   metrics: Metrics;
-  /** Lets others than this machine read the metrics in prod; empty: nobody else. */
+  /** Lets others than this machine read the metrics; empty: nobody else. */
   metricsToken: string;
   /** What this node does, and what each part of that stands on, by name. */
   roles: Record<string, string[]>;
@@ -88,9 +91,10 @@ const getReadiness = publicRoute({
 
 /** Health for probes, metrics for Prometheus, and the same as live charts for people (styled by the pages' base.css). */
 export function monitoringRoutes(options: MonitoringOptions): Router {
-  const { env, version, log, metrics, metricsToken, roles, checks, optionalChecks, isDraining } = options;
-  const access = new MetricsAccess({ env, token: metricsToken });
-  const readiness = new Readiness({ checks, optionalChecks, isDraining, log });
+  const { version, documents, log, intervalMs, metrics, metricsToken, roles, checks, optionalChecks, isDraining } =
+    options;
+  const access = new MetricsAccess({ token: metricsToken });
+  const readiness = new Readiness({ checks, optionalChecks, isDraining, log, intervalMs });
   const app = createRouter();
 
   mount(app, getHealth, (c) => {
@@ -113,7 +117,7 @@ export function monitoringRoutes(options: MonitoringOptions): Router {
     c.header('Cache-Control', 'no-store');
     c.header('Vary', 'Accept');
     const form = accepts(c, { header: 'Accept', supports: ['text/plain', 'text/html'], default: 'text/plain' });
-    if (form === 'text/html') return answerPage(c, page, { version });
+    if (form === 'text/html') return answerPage(c, documents ? page : withoutDocuments(page), { version });
     return c.body(await metrics.text(), 200, { 'Content-Type': metrics.contentType });
   });
 

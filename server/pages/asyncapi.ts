@@ -81,7 +81,12 @@ const SECURITY = {
     description: `\`${SUBPROTOCOL}, ${TOKEN_SUBPROTOCOL_PREFIX}<access token>\`: for browsers without cookies`,
   },
   query: { type: 'httpApiKey', in: 'query', name: 'token', description: 'For older clients; can be turned off' },
-  cookie: { type: 'httpApiKey', in: 'cookie', name: 'access_token', description: 'From trusted origins only' },
+  cookie: {
+    type: 'httpApiKey',
+    in: 'cookie',
+    name: '__Host-access_token',
+    description: 'From trusted origins only; without TLS `access_token`',
+  },
 };
 
 /** What the handshake may ask for in the address. */

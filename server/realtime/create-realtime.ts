@@ -2,14 +2,18 @@ import type { SessionChecks } from '../auth/session-checks.ts';
 import { OutboxReader } from '../bus/outbox-reader.ts';
 import type { Core } from '../core.ts';
 import type { Part } from '../part.ts';
+import type { Actor } from '../shared/actor.ts';
 import type { ConnectionDeps } from './connection.ts';
 import type { ConversationSource } from './conversation-source.ts';
+import { FrameBudgets, NO_LIMIT } from './frame-budget.ts';
 import { FrameTable, realtimeFrames } from './frames.ts';
 import { Hub } from './hub.ts';
+import { InTurn } from './in-turn.ts';
 import { Presence } from './presence.ts';
 import { PresenceRepository } from './presence-repository.ts';
 import { Realtime } from './realtime.ts';
 import { SharedPresence } from './shared-presence.ts';
+import { Turns } from './turns.ts';
 import { TypingSignals } from './typing.ts';
 import type { UpgradeDeps } from './upgrade.ts';
 
@@ -20,7 +24,7 @@ export interface RealtimeNeeds {
   sessionChecks: SessionChecks;
   source: ConversationSource;
   /** Fails with `conversation_not_found` for who is not in a conversation. */
-  requireMembership: ConnectionDeps['requireMembership'];
+  requireMembership(actor: Actor, conversationId: string): Promise<unknown>;
 }
 
 export interface RealtimePart extends Part {
@@ -37,15 +41,19 @@ export function createRealtime(
   { sessionChecks: checks, source, requireMembership }: RealtimeNeeds,
 ): RealtimePart {
   const { config, logger, lifecycle, metrics, database, bus, redis, limits, epoch, origins } = core;
-  const hub = new Hub({ bus, log: logger, epoch, ...source });
+  const turns = new Turns();
+  const inTurn = new InTurn();
+  const budgets = config.rate_limits ? new FrameBudgets() : undefined;
+  const hub = new Hub({ bus, log: logger, turns, epoch, ...source });
   const outbox = new OutboxReader(database, bus, hub, logger);
   const shared = redis && new SharedPresence(redis, logger);
   const presence = new Presence(new PresenceRepository(database), bus, logger, shared);
-  const typing = new TypingSignals(bus);
+  const typing = new TypingSignals(bus, limits.typing);
   const realtime = new Realtime({
     hub,
     presence,
     typing,
+    budgets,
     checks,
     log: logger,
     heartbeatMs: config.websocket.heartbeat,
@@ -73,16 +81,21 @@ export function createRealtime(
   const connection: ConnectionDeps = {
     findHandler: (event) => frameTable.find(event),
     typing,
-    requireMembership,
+    async requireMembership(actor, conversationId) {
+      await limits.lookups?.take(actor.userId);
+      await inTurn.run(actor.userId, () => requireMembership(actor, conversationId));
+    },
+    openBudget: (userId) => budgets?.open(userId) ?? NO_LIMIT,
+    turns,
     log: logger,
     failed: (code) => metrics.failed(code),
     isDraining: () => lifecycle.isStopping,
   };
   return {
     realtime,
-    handshakes: { checks, hub, origins, queryToken: config.websocket.query_token, connection },
+    handshakes: { checks, hub, limits, origins, queryToken: config.websocket.query_token, connection },
     frameTable,
-    frames: realtimeFrames({ typing, presence, limits }),
+    frames: realtimeFrames({ typing, presence, limits, inTurn }),
     duties: [{ name: 'outbox', everyMs: OUTBOX_SWEEP_MS, run: (signal) => outbox.sweep(signal) }],
   };
 }

@@ -1,7 +1,8 @@
 import type { z } from 'zod';
-import { CLIENT_FRAMES, type ClientEvent } from '../../protocol/events.ts';
+import { CLIENT_FRAMES, type ClientEvent, LARGE_EVENTS } from '../../protocol/events.ts';
 import type { RateLimits } from '../limits/rate-limits.ts';
 import type { Connection, FrameHandler } from './connection.ts';
+import type { InTurn } from './in-turn.ts';
 import type { Presence } from './presence.ts';
 import type { TypingSignals } from './typing.ts';
 
@@ -19,7 +20,8 @@ type Handle<E extends ClientEvent> = FrameHandler<z.output<(typeof CLIENT_FRAMES
 export function framesOf(handles: { [E in ClientEvent]?: Handle<E> }): FrameHandlers {
   return Object.fromEntries(
     Object.entries(handles).map(([event, handle]) => {
-      return [event, frame<never>(CLIENT_FRAMES[event as ClientEvent] as never, handle as never)];
+      const one = frame<never>(CLIENT_FRAMES[event as ClientEvent] as never, handle as never);
+      return [event, { ...one, isLarge: LARGE_EVENTS.includes(event as ClientEvent) }];
     }),
   );
 }
@@ -49,20 +51,21 @@ export interface RealtimeFramesNeeds {
   typing: TypingSignals;
   presence: Presence;
   limits: Pick<RateLimits, 'presence'>;
+  /** Where an account waits for what it asked before. */
+  inTurn: InTurn;
 }
 
 /** What sockets do of themselves: say that somebody types, who is there, that they live. */
-export function realtimeFrames({ typing, presence, limits }: RealtimeFramesNeeds): FrameHandlers {
+export function realtimeFrames({ typing, presence, limits, inTurn }: RealtimeFramesNeeds): FrameHandlers {
   const ping = frame(CLIENT_FRAMES.ping, (connection) => {
     connection.send({ event: 'pong' });
     return undefined;
   });
   const frames = framesOf({
     typing: (connection, { conversation_id, active }) =>
-      asMember(connection, conversation_id, () => {
-        if (active) typing.start(connection.user, conversation_id);
-        else typing.stop(connection.user, conversation_id);
-      }),
+      asMember(connection, conversation_id, () =>
+        active ? typing.start(connection.user, conversation_id) : typing.stop(connection.user, conversation_id),
+      ),
 
     async 'presence.set'(connection, { status }) {
       await limits.presence?.take(connection.user.id);
@@ -71,7 +74,7 @@ export function realtimeFrames({ typing, presence, limits }: RealtimeFramesNeeds
 
     async 'presence.watch'(connection, { user_ids }) {
       await limits.presence?.take(connection.user.id);
-      await presence.watch(connection, user_ids);
+      await inTurn.run(connection.user.id, () => presence.watch(connection, user_ids));
     },
   });
   return { ...frames, ping: { ...ping, isAlwaysTaken: true } };
@@ -81,8 +84,10 @@ export function realtimeFrames({ typing, presence, limits }: RealtimeFramesNeeds
  * Does what only those in a conversation may. A socket hears what its user is in, so nothing has to be asked; only the
  * news of an invitation may come later than a client that has read of it.
  */
-export function asMember(connection: Connection, conversationId: string, work: () => void): Promise<void> | undefined {
-  if (!connection.hears(conversationId)) return connection.requireMembership(conversationId).then(work);
-  work();
-  return undefined;
+export function asMember(
+  connection: Connection,
+  conversationId: string,
+  work: () => Promise<void> | undefined,
+): Promise<void> | undefined {
+  return connection.hears(conversationId) ? work() : connection.requireMembership(conversationId).then(work);
 }

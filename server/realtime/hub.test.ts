@@ -5,6 +5,7 @@ import { MemoryBus } from '../bus/memory.ts';
 import type { Change } from '../bus/news.ts';
 import { publishChange } from '../chat/conversations/change-conversation.ts';
 import { Hub } from './hub.ts';
+import { Turns } from './turns.ts';
 
 /** Ids are names here: the hub does not look into them. */
 const GROUP = 'group';
@@ -14,8 +15,14 @@ function build() {
   const log = pino({ level: 'silent' });
   const bus = new MemoryBus(log);
   const topics = new Map<string, Map<number, string[]>>();
-  /** Who is in the group, and where it stands. */
-  const stored = { members: new Set<string>(), rev: 1, left: new Map<string, number>() };
+  /** Who is in the group, and where it stands; which others they are in, and how often that was read. */
+  const stored = {
+    members: new Set<string>(),
+    rev: 1,
+    left: new Map<string, number>(),
+    others: [] as string[],
+    reads: 0,
+  };
   const head = () => ({ id: GROUP, seq: 1, rev: stored.rev, marks_rev: 0 });
   let answering: Promise<void> | undefined;
 
@@ -27,8 +34,13 @@ function build() {
   const hub = new Hub({
     bus,
     log,
+    turns: new Turns(),
     epoch: { current: 'epoch' },
-    listHeads: (userId) => read(stored.members.has(userId) ? [head()] : []),
+    listHeads: (userId) => {
+      stored.reads++;
+      const others = stored.others.map((id) => ({ id, seq: 1, rev: 1, marks_rev: 0 }));
+      return read(stored.members.has(userId) ? [...others, head()] : []);
+    },
     findHead: (userId) => read(stored.members.has(userId) ? head() : undefined),
     changesSince: (_id, { since }) =>
       read({
@@ -60,9 +72,12 @@ function build() {
       subscribe: (topic: string) => topics.set(topic, (topics.get(topic) ?? new Map()).set(own, heard)),
       unsubscribe: (topic: string) => topics.get(topic)?.delete(own),
     };
-    const send = (frame: ServerFrame) => heard.push(JSON.stringify(frame));
-    hub.open({ key: own, user, isPlain: false, options: { mode: 'v1', sessionId: 's' }, socket, send } as never);
-    return () => heard.map((text) => JSON.parse(text));
+    const sendText = (text: string) => heard.push(text);
+    const send = (frame: ServerFrame) => sendText(JSON.stringify(frame));
+    const options = { mode: 'v1', sessionId: 's' };
+    const connection = { key: own, user, isPlain: false, options, socket, send, sendText };
+    hub.open(connection as never);
+    return Object.assign(() => heard.map((text) => JSON.parse(text)), { close: () => hub.close(connection as never) });
   };
 
   const publish = (change: Omit<Change, 'frame'> & { frame: object }) => {
@@ -175,5 +190,71 @@ describe('who is removed', () => {
     await checking;
     say('welcome back');
     expect(eventsOf(bob())).toEqual(['participant.left', 'participant.joined', 'message']);
+  });
+});
+
+describe('who is in very many conversations', () => {
+  function buildMany() {
+    const hub = build();
+    hub.stored.others = Array.from({ length: 2000 }, (_, index) => `other ${index}`);
+    hub.stored.members.add('alice');
+    return hub;
+  }
+
+  test('hears all of them from the first moment, each once', async () => {
+    const { connect, say, hub } = buildMany();
+    const alice = await connect('alice');
+    say('at once');
+    for (let turn = 0; turn < 20; turn++) await Bun.sleep(0);
+    say('later');
+    expect(alice()).toMatchObject([{ content: 'at once' }, { content: 'later' }]);
+    alice.close();
+    hub.stop();
+  });
+
+  test('misses nothing of what was said while they were being listened to', async () => {
+    const { stored, connect, say, hub } = buildMany();
+    const connecting = connect('alice');
+    while (stored.reads === 0) await Promise.resolve();
+    say('which is not listened to yet');
+    const alice = await connecting;
+    say('after it');
+    expect(alice()).toMatchObject([{ event: 'message', content: 'after it', rev: 3 }]);
+    alice.close();
+    hub.stop();
+  });
+
+  test('is still known when they come back soon; others are read anew', async () => {
+    const { stored, connect, say, hub } = buildMany();
+    (await connect('alice')).close();
+    expect(hub.userCount).toBe(0);
+    const { reads } = stored;
+    say('meanwhile');
+    const alice = await connect('alice');
+    say('later');
+    expect(stored.reads).toBe(reads);
+    expect(alice()).toMatchObject([{ content: 'later' }]);
+    stored.others = [];
+    stored.members.add('bob');
+    (await connect('bob')).close();
+    (await connect('bob')).close();
+    expect(stored.reads).toBe(reads + 2);
+    alice.close();
+    hub.stop();
+  });
+
+  test('is read anew after a read that failed', async () => {
+    const { stored, connect, hub } = buildMany();
+    const others = stored.others;
+    Object.defineProperty(stored, 'others', {
+      configurable: true,
+      get: () => {
+        throw new Error('the database is away');
+      },
+    });
+    await expect(connect('alice')).rejects.toThrow('away');
+    Object.defineProperty(stored, 'others', { value: others });
+    (await connect('alice')).close();
+    hub.stop();
   });
 });

@@ -12,13 +12,21 @@ import { LocalConversation, type LocalConversationHooks } from './local-conversa
 import { type LocalSocket, LocalUser } from './local-user.ts';
 import { Receipts } from './receipts.ts';
 import { Repair, type ToldChanges } from './repair.ts';
+import { Subscriptions } from './subscriptions.ts';
+import type { Turns } from './turns.ts';
 
 /** How long a handshake waits, at most, until other nodes are heard: without Redis they are heard through the outbox. */
 const MAX_JOIN_MS = 500;
+/** Whoever is in more conversations than this is not forgotten at once: to read all of them costs more than to listen. */
+const MANY_CONVERSATIONS = 500;
+/** For how long they are still known, in milliseconds. */
+const LINGER_MS = 10_000;
 
 export interface HubOptions extends ConversationSource {
   bus: Bus;
   log: Logger;
+  /** Where what is long is done bit by bit. */
+  turns: Turns;
   /** Which history the log tells (PROTOCOL.md §7.4). */
   epoch: { readonly current: string };
 }
@@ -43,16 +51,17 @@ export class Hub {
     publish: (conversation, change) => this.apply(conversation, change),
     onGap: (conversation) => this.repair.start(conversation),
   };
-  private server!: Server<unknown>;
+  private readonly subscriptions: Subscriptions;
 
   constructor(private readonly options: HubOptions) {
     const { log, changesSince, marksSince } = options;
+    this.subscriptions = new Subscriptions(options.turns);
     this.repair = new Repair({ log, changesSince, tell: (conversation, told) => this.tell(conversation, told) });
     this.receipts = new Receipts({
       log,
       marksSince,
       publish: (id, text) => this.publishTo(id, text),
-      countListeners: (id) => this.server.subscriberCount(id),
+      countListeners: (id) => this.subscriptions.count(id),
       listeners: (id) => this.listenersOf(id),
       sendTo: (user, { id }, frame) => user.conversations.has(id) && this.sendTo(user, frame),
     });
@@ -61,11 +70,13 @@ export class Hub {
 
   /** To be called once the server listens: topics are its own. */
   serveOn(server: Server<unknown>): void {
-    this.server = server;
+    this.subscriptions.serveOn(server);
   }
 
   get userCount(): number {
-    return this.users.size;
+    let count = 0;
+    for (const user of this.users.values()) if (user.uses > 0) count++;
+    return count;
   }
 
   countByMode(mode: 'v1' | 'plain'): number {
@@ -90,9 +101,11 @@ export class Hub {
       user.loaded = this.load(user);
     }
     user.uses++;
+    clearTimeout(user.leaving);
     try {
       await user.loaded;
     } catch (error) {
+      if (this.users.get(user.id) === user) this.users.delete(user.id);
       this.abandon(user);
       throw error;
     }
@@ -103,9 +116,15 @@ export class Hub {
   abandon(user: LocalUser): void {
     user.uses--;
     if (user.uses > 0) return;
+    const lingers = user.conversations.size > MANY_CONVERSATIONS && this.users.get(user.id) === user;
+    if (lingers) user.leaving = setTimeout(() => this.forgetUser(user), LINGER_MS);
+    else this.forgetUser(user);
+  }
+
+  private forgetUser(user: LocalUser): void {
     user.stopListening();
     if (this.users.get(user.id) === user) this.users.delete(user.id);
-    for (const conversation of user.conversations.values()) this.unlink(user, conversation);
+    void this.options.turns.each(user.conversations.values(), (conversation) => this.unlink(user, conversation));
   }
 
   /** From here on the socket hears its user's conversations. */
@@ -116,12 +135,16 @@ export class Hub {
       return;
     }
     connection.user.sockets.set(connection.key, connection);
-    for (const conversation of connection.user.conversations.values())
-      connection.socket.subscribe(conversation.topicFor(connection));
+    const conversations = connection.user.conversations.values();
+    this.subscriptions.open(
+      connection,
+      conversations.map((conversation) => conversation.topicFor(connection)),
+    );
   }
 
   close(connection: Connection): void {
     if (!this.connections.delete(connection.key)) return;
+    this.subscriptions.close(connection);
     connection.user.sockets.delete(connection.key);
     this.abandon(connection.user);
   }
@@ -174,6 +197,7 @@ export class Hub {
     this.users.clear();
     for (const connection of [...this.connections.values()]) connection.close(CLOSE.RESTARTING);
     for (const user of users) {
+      clearTimeout(user.leaving);
       user.stopListening();
       user.stopListening = () => {};
     }
@@ -181,6 +205,7 @@ export class Hub {
   }
 
   stop(): void {
+    for (const { leaving } of this.users.values()) clearTimeout(leaving);
     this.stopListening();
   }
 
@@ -188,15 +213,25 @@ export class Hub {
     // First listen, then read: a membership that begins in between is heard, one that began before is read.
     user.meanwhile = [];
     user.stopListening = this.options.bus.subscribe(`user:${user.id}`, (news) => this.hearUser(user, news));
-    for (const head of await this.options.listHeads(user.id)) this.link(user, this.listenTo(head));
+    const heads = await this.options.listHeads(user.id);
+    const listening = this.options.turns.each(heads, (head) => this.link(user, this.listenTo(head)));
+    if (user.conversations.size < heads.length) {
+      // Of very many it takes a while, in which those that are not listened to yet go on.
+      await listening;
+      await this.hearAgain(user);
+    }
     // Before it is waited for: what is settled by then would not be looked at again.
-    this.catchUpOnceHeard(async () => {
-      for (const { id, rev } of await this.options.listHeads(user.id)) this.heardOf(id, rev);
-    });
+    this.catchUpOnceHeard(() => this.hearAgain(user));
     await this.joined();
     const meanwhile = user.meanwhile;
     user.meanwhile = undefined;
     for (const apply of meanwhile) apply();
+  }
+
+  /** Makes good what a user's conversations came to before they were listened to. */
+  private async hearAgain(user: LocalUser): Promise<void> {
+    const heads = await this.options.listHeads(user.id);
+    await this.options.turns.each(heads, ({ id, rev }) => this.heardOf(id, rev));
   }
 
   /** The conversation, listened to from now on, standing where `head` says at the latest. */
@@ -238,11 +273,11 @@ export class Hub {
     this.publishTo(conversation.topic, this.textOf(conversation, frame));
     // Plain mode gets each message once, also where a repair told it before.
     if (!plain || plain.seq <= (conversation.seq ?? 0)) return;
-    if (this.server.subscriberCount(conversation.plainTopic) === 0) return;
+    if (this.subscriptions.count(conversation.plainTopic) === 0) return;
     const text = JSON.stringify(plain);
     const sender = origin === undefined ? undefined : this.connections.get(origin);
     // Publishing from a socket leaves that socket out.
-    if (sender?.isPlain && !sender.options.echo) sender.socket.publish(conversation.plainTopic, text);
+    if (sender?.isPlain && !sender.options.echo) this.subscriptions.publish(conversation.plainTopic, text, sender);
     else this.publishTo(conversation.plainTopic, text);
   }
 
@@ -303,8 +338,8 @@ export class Hub {
   }
 
   private publishTo(topic: string, text: string): void {
-    this.deliveries += this.server.subscriberCount(topic);
-    this.server.publish(topic, text);
+    this.deliveries += this.subscriptions.count(topic);
+    this.subscriptions.publish(topic, text);
   }
 
   /**
@@ -335,12 +370,15 @@ export class Hub {
     if (user.conversations.has(conversation.id)) return;
     user.conversations.set(conversation.id, conversation);
     conversation.users++;
-    for (const connection of user.sockets.values()) connection.socket.subscribe(conversation.topicFor(connection));
+    for (const connection of user.sockets.values())
+      this.subscriptions.add(connection, conversation.topicFor(connection));
   }
 
   private unlink(user: LocalUser, conversation: LocalConversation): void {
     if (!user.conversations.delete(conversation.id)) return;
-    for (const connection of user.sockets.values()) connection.socket.unsubscribe(conversation.topicFor(connection));
+    for (const connection of user.sockets.values()) {
+      this.subscriptions.remove(connection, conversation.topicFor(connection));
+    }
     conversation.users--;
     if (conversation.users > 0) return;
     this.forget(conversation);

@@ -10,7 +10,7 @@ export interface LocalSocket {
   /** Whether it hears flat messages only. */
   readonly isPlain: boolean;
   readonly sessionId: string;
-  readonly socket: Pick<ServerWebSocket<unknown>, 'subscribe' | 'unsubscribe'>;
+  readonly socket: Pick<ServerWebSocket<unknown>, 'subscribe' | 'unsubscribe' | 'publish'>;
   hears(conversationId: string): boolean;
   send(frame: ServerFrame): void;
   /** Sends a frame that was written as JSON already, for more than one. */
@@ -27,6 +27,8 @@ export class LocalUser {
   readonly membershipRevs = new Map<string, number>();
   /** Sockets, and handshakes on their way to becoming one. */
   uses = 0;
+  /** Runs while there is none, until they are forgotten; of those only who are in very many conversations. */
+  leaving: Timer | undefined;
   stopListening = () => {};
   /** Resolves when the conversations are known. */
   loaded: Promise<void> = Promise.resolve();

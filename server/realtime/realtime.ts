@@ -5,6 +5,7 @@ import type { SessionChecks } from '../auth/session-checks.ts';
 import { ParleyError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { Connection } from './connection.ts';
+import type { FrameBudgets } from './frame-budget.ts';
 import type { Hub } from './hub.ts';
 import type { Presence } from './presence.ts';
 import type { TypingSignals } from './typing.ts';
@@ -14,6 +15,7 @@ export interface RealtimeOptions {
   presence: Presence;
   typing: TypingSignals;
   checks: Pick<SessionChecks, 'checkSession' | 'isBelieved'>;
+  budgets?: FrameBudgets;
   log: Logger;
   /** Time between pings, in milliseconds; two of them in silence end a socket. */
   heartbeatMs: number;
@@ -45,10 +47,10 @@ export class Realtime {
     sendPings: false,
     open: (socket) => this.open(socket.data, socket),
     message: (socket, frame) => socket.data.receive(frame),
-    ping: (socket) => this.heard(socket.data),
-    pong: (socket) => this.heard(socket.data),
-    close: (socket) => {
-      socket.data.ended();
+    ping: (socket, data) => socket.data.heard(data),
+    pong: (socket, data) => socket.data.heard(data),
+    close: (socket, code, reason) => {
+      socket.data.gone(code, reason);
       socket.data.options.onGone();
       this.close(socket.data);
     },
@@ -99,12 +101,9 @@ export class Realtime {
     hub.close(connection);
   }
 
-  private heard(connection: Connection): void {
-    connection.lastHeard = Date.now();
-  }
-
   private sweep(now: number): void {
-    const { heartbeatMs, hub } = this.options;
+    const { heartbeatMs, hub, budgets } = this.options;
+    budgets?.sweep(performance.now());
     for (const connection of [...hub.allConnections()]) {
       if (now - connection.lastHeard > 2 * heartbeatMs) connection.cut();
       else if (now >= connection.options.expiresAt) this.checkSession(connection);

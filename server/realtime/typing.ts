@@ -1,5 +1,6 @@
 import { MAX_TYPING_CONVERSATIONS, TYPING_MS } from '../../protocol/limits.ts';
 import type { Bus } from '../bus/bus.ts';
+import type { RateLimit } from '../limits/rate-limits.ts';
 import type { LocalUser } from './local-user.ts';
 
 /** Who says again that they type is told on at most this often, in milliseconds. */
@@ -14,22 +15,37 @@ interface Active {
 export class TypingSignals {
   private readonly active = new Map<string, Map<string, Active>>();
 
-  constructor(private readonly bus: Bus) {}
+  constructor(
+    private readonly bus: Bus,
+    /** How often a user may be told to begin: all in the conversation hear it. */
+    private readonly limit?: Pick<RateLimit, 'take'>,
+  ) {}
 
-  start(user: LocalUser, conversationId: string): void {
-    const places = this.active.get(user.id) ?? new Map<string, Active>();
-    const before = places.get(conversationId);
-    if (!before && places.size >= MAX_TYPING_CONVERSATIONS) return;
-    this.active.set(user.id, places);
-    clearTimeout(before?.timer);
-    const now = Date.now();
-    const isNews = !before || now - before.toldAt >= RENEWAL_MS;
-    const timer = setTimeout(() => this.stop(user, conversationId), TYPING_MS);
-    places.set(conversationId, { timer, toldAt: isNews ? now : before.toldAt });
-    if (isNews) this.tell(user, conversationId, true);
+  /** Fails with `rate_limited` where the user began too often. */
+  start(user: LocalUser, conversationId: string): Promise<void> | undefined {
+    const places = this.active.get(user.id);
+    const before = places?.get(conversationId);
+    if (!before && places && places.size >= MAX_TYPING_CONVERSATIONS) return undefined;
+    if (before && Date.now() - before.toldAt < RENEWAL_MS) this.keep(user, conversationId, before.toldAt);
+    else if (this.limit) return this.limit.take(user.id).then(() => this.begin(user, conversationId));
+    else this.begin(user, conversationId);
+    return undefined;
   }
 
-  stop(user: LocalUser, conversationId: string): void {
+  private begin(user: LocalUser, conversationId: string): void {
+    this.keep(user, conversationId, Date.now());
+    this.tell(user, conversationId, true);
+  }
+
+  private keep(user: LocalUser, conversationId: string, toldAt: number): void {
+    const places = this.active.get(user.id) ?? new Map<string, Active>();
+    this.active.set(user.id, places);
+    clearTimeout(places.get(conversationId)?.timer);
+    const timer = setTimeout(() => this.stop(user, conversationId), TYPING_MS);
+    places.set(conversationId, { timer, toldAt });
+  }
+
+  stop(user: LocalUser, conversationId: string): undefined {
     const places = this.active.get(user.id);
     const before = places?.get(conversationId);
     if (!places || !before) return;

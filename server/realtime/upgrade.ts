@@ -5,6 +5,7 @@ import { accessCookie } from '../auth/cookies.ts';
 import type { SessionChecks } from '../auth/session-checks.ts';
 import type { OriginPolicy } from '../http/origin.ts';
 import type { Handshake } from '../http/serve.ts';
+import { addressKey, type RateLimits } from '../limits/rate-limits.ts';
 import { ParleyError } from '../shared/errors.ts';
 import { RESTRICTED } from '../shared/restriction.ts';
 import { Connection, type ConnectionDeps } from './connection.ts';
@@ -16,6 +17,7 @@ const RETRY_MS = 30_000;
 export interface UpgradeDeps {
   checks: Pick<SessionChecks, 'authenticate'>;
   hub: Hub;
+  limits: Pick<RateLimits, 'handshakes' | 'handshakes_account'>;
   origins: OriginPolicy;
   /** Whether `?token=` opens a socket. */
   queryToken: boolean;
@@ -31,11 +33,16 @@ export async function upgrade(
   server: Server<Connection>,
   request: Request,
   url: URL,
-  { address, close }: Handshake,
+  handshake: Handshake,
 ): Promise<void> {
+  const { address, close } = handshake;
   if (deps.connection.isDraining()) throw new ParleyError('unavailable', 'This server is about to restart');
+  // Before anything is looked at that costs more than the handshake itself.
+  await deps.limits.handshakes?.take(addressKey(address));
   const protocols = offeredProtocols(request.headers);
   const session = await deps.checks.authenticate(findToken(deps, request.headers, protocols, url));
+  handshake.userId = session.userId;
+  await deps.limits.handshakes_account?.take(session.userId);
   if (session.restriction) throw new ParleyError(RESTRICTED[session.restriction]);
 
   const user = await deps.hub.prepare(session.userId, session.username);
@@ -47,16 +54,19 @@ export async function upgrade(
   const mode = protocols.includes(SUBPROTOCOL) ? 'v1' : 'plain';
   const { sessionId, expiresAt } = session;
   const echo = url.searchParams.get('echo') === 'true';
-  const data = new Connection(user, { mode, echo, sessionId, expiresAt, onGone: close }, deps.connection);
-  const headers = new Headers({ 'X-Request-Id': crypto.randomUUID() });
+  const requestId = crypto.randomUUID();
+  const options = { mode, echo, sessionId, expiresAt, address, requestId, onGone: close } as const;
+  const data = new Connection(user, options, deps.connection);
+  const headers = new Headers({ 'X-Request-Id': requestId });
   if (mode === 'v1') headers.set('Sec-WebSocket-Protocol', SUBPROTOCOL);
   if (!server.upgrade(request, { data, headers })) {
+    data.ended();
     deps.hub.abandon(user);
     throw new ParleyError('upgrade_required', 'The WebSocket handshake is not valid');
   }
   // As every other request's line; the path without its query: a token may be there.
   const line = { method: 'GET', path: url.pathname, status: 101, address, user_id: session.userId };
-  deps.connection.log.info({ request_id: headers.get('x-request-id'), ...line, mode }, 'request');
+  deps.connection.log.info({ request_id: requestId, ...line, mode }, 'request');
 }
 
 /** Answers every handshake on a node that takes no sockets. Whoever was sent here tries again, and another node answers. */

@@ -6,6 +6,7 @@ import { type Config, ConfigError } from '../config/config.ts';
 import { Redis } from './redis.ts';
 
 const PASSWORD = 'open sesame';
+const trust = { secrets: { current: 'the secret of these tests', previous: '' }, clock: { now: Date.now } };
 
 describe.skipIf(!canTestRedis('the connections to Redis'))('the connections to Redis', () => {
   let server: TestRedis;
@@ -22,8 +23,16 @@ describe.skipIf(!canTestRedis('the connections to Redis'))('the connections to R
   });
 
   async function connect(settings: Partial<Config['redis']> = {}): Promise<Redis> {
-    const config = { addr: server.addr, url: '', password: PASSWORD, db: 0, prefix: 'test:', ...settings };
-    const redis = await Redis.connect(config, log);
+    const config = {
+      addr: server.addr,
+      url: '',
+      username: '',
+      password: PASSWORD,
+      db: 0,
+      prefix: 'test:',
+      ...settings,
+    };
+    const redis = await Redis.connect(config, trust, log);
     open.push(redis);
     return redis;
   }
@@ -38,6 +47,35 @@ describe.skipIf(!canTestRedis('the connections to Redis'))('the connections to R
     expect(failure.message).toContain('REDIS_PASSWORD');
     expect(failure.message).not.toContain('barley');
     expect(lines.join()).not.toContain('barley');
+  });
+
+  test('are of a user with some rights, and are refused with one line that names the setting where they are too few', async () => {
+    const own = await TestRedis.start();
+    try {
+      const { username, password } = new URL(own.url);
+      const user = { addr: own.addr, username, password, prefix: 'parley:' };
+      expect((await connect(user)).isUp).toBe(true);
+      expect((await connect({ addr: '', url: own.url, username: '', password: '', prefix: 'parley:' })).isUp).toBe(
+        true,
+      );
+      const refusal = async (settings: Partial<Config['redis']>) => {
+        const failure = await connect({ ...user, ...settings }).catch((error) => error);
+        expect(failure).toBeInstanceOf(ConfigError);
+        expect(failure.message).not.toContain(password);
+        return failure.message;
+      };
+      expect(await refusal({ username: 'nobody' })).toMatch(/^REDIS_PASSWORD .*REDIS_USERNAME$/);
+      expect(await refusal({ username: '' })).toMatch(/^REDIS_PASSWORD /);
+      expect(await refusal({ prefix: 'another:' })).toMatch(/^REDIS_USERNAME must .*REDIS_PREFIX/);
+      const operator = await connect({ addr: '', url: own.operatorUrl, username: '', password: '' });
+      await operator.commands.sendCommand(['ACL', 'SETUSER', 'parley', 'resetchannels']);
+      expect(await refusal({})).toMatch(/^REDIS_USERNAME must .*REDIS_PREFIX/);
+      await operator.commands.sendCommand(['ACL', 'SETUSER', 'parley', '-info']);
+      expect(await refusal({})).toMatch(/^REDIS_USERNAME must .*'info'/);
+      for (const redis of open.splice(0)) redis.close();
+    } finally {
+      await own.stop();
+    }
   });
 
   test('take their password and their database from an address, too', async () => {

@@ -3,7 +3,7 @@ import type { Core } from '../core.ts';
 import type { Part } from '../part.ts';
 import { AccountChanges } from './account-changes.ts';
 import { SessionsRepository } from './repository.ts';
-import { SessionCache } from './session-cache.ts';
+import { BELIEVED_MS, SessionCache } from './session-cache.ts';
 import { SessionsService } from './sessions.ts';
 import { SharedSessions } from './shared-sessions.ts';
 
@@ -26,7 +26,7 @@ export function createSessions({ config, database, bus, redis }: Core, { audit }
   return {
     sessions,
     changes,
-    cache: new SessionCache(bus, redis && new SharedSessions(redis)),
+    cache: new SessionCache(bus, redis && new SharedSessions(redis, BELIEVED_MS)),
     duties: [{ name: 'sessions', everyMs: SWEEP_MS, run: (signal) => sessions.sweep(signal) }],
   };
 }

@@ -10,6 +10,9 @@ interface End {
   reason?: EndReason;
 }
 
+/** Sessions that one statement ends, where an account has far more than it may: the rest go with the next. */
+const MAX_ENDED = 1000;
+
 /** The table `sessions`. */
 export class SessionsRepository {
   private readonly session = prepared((ask: { id: string }) => [
@@ -102,6 +105,34 @@ export class SessionsRepository {
       .where('expires_at', '>', now)
       .returningAll()
       .executeTakeFirst();
+  }
+
+  /** Ends those of a user's open sessions that were used longest ago, all but `kept`, and answers which they were. */
+  async endOldest(tx: Executor, userId: string, now: number, kept: number): Promise<string[]> {
+    const oldest = tx
+      .selectFrom('sessions')
+      .select('id')
+      .where('user_id', '=', userId)
+      .where('ended_at', 'is', null)
+      .orderBy('rotated_at', 'desc')
+      .orderBy('id', 'desc')
+      .limit(MAX_ENDED)
+      .offset(kept);
+    const ended = await tx
+      .updateTable('sessions')
+      .set({ ended_at: now })
+      .where('id', 'in', oldest)
+      .returning('id')
+      .execute();
+    return ended.map(({ id }) => id);
+  }
+
+  /** Deletes up to `limit` sessions that were ended before `before`. */
+  async deleteEnded(before: number, limit: number): Promise<number> {
+    const { write } = this.database;
+    const ended = write.selectFrom('sessions').select('id').where('ended_at', '<', before).limit(limit);
+    const result = await write.deleteFrom('sessions').where('id', 'in', ended).executeTakeFirst();
+    return Number(result.numDeletedRows);
   }
 
   /** Deletes up to `limit` sessions that expired before `before`. */

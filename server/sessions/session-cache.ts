@@ -3,7 +3,7 @@ import type { CheckedSession } from './model.ts';
 import type { SharedSessions } from './shared-sessions.ts';
 
 /** How long a session is believed without asking the database: what a lost publication may cost (PROTOCOL.md §7.5). */
-const BELIEVED_MS = 5000;
+export const BELIEVED_MS = 5000;
 const MAX_SESSIONS = 10_000;
 
 /**
@@ -22,7 +22,7 @@ export class SessionCache {
   ) {
     bus.subscribe('accounts', (news) => {
       this.heard++;
-      this.shared?.forget(news.user_id, BELIEVED_MS);
+      this.shared?.forget(news.user_id);
       if (news.kind === 'sessions_ended') for (const id of news.session_ids) this.sessions.delete(id);
       else this.forgetUser(news.user_id);
     });
@@ -39,10 +39,11 @@ export class SessionCache {
       this.keep(found.session, found.believedMs, false);
       return found.session;
     }
+    const askedAt = this.shared?.now();
     const session = await load();
     if (heard === this.heard) {
       this.keep(session, BELIEVED_MS, true);
-      this.shared?.keep(session, BELIEVED_MS);
+      if (askedAt !== undefined) this.shared?.keep(session, askedAt);
     }
     return session;
   }

@@ -6,14 +6,14 @@ import type { AccountChanges, Change } from './account-changes.ts';
 import { type EndReason, type Proof, REPEAT_GRACE_MS, requireOpen, type Session, type SessionStart } from './model.ts';
 import type { SessionsRepository } from './repository.ts';
 
-/** Sessions stay this long after they expired: an exchange that is under way still finds its row. */
+/** Sessions stay this long after they expired or were ended: an exchange that is under way still finds its row. */
 const KEPT_AFTER_EXPIRY_MS = 24 * 3_600_000;
 const SWEEP_CHUNK = 1000;
 
 export interface SessionsDeps {
   repository: SessionsRepository;
   changes: AccountChanges;
-  config: Pick<Config['auth'], 'jwt_refresh_expiry' | 'session_max_age'>;
+  config: Pick<Config['auth'], 'jwt_refresh_expiry' | 'session_max_age' | 'max_sessions'>;
   /** Milliseconds since the Unix epoch. */
   now?: () => number;
 }
@@ -36,9 +36,14 @@ export class SessionsService {
     return this.deps.repository.byId(id);
   }
 
-  /** Begins a session, in the change that found its user entitled to one. */
-  async start({ tx }: Change, userId: string, { proofs, device, address }: SessionStart): Promise<Session> {
+  /**
+   * Begins a session, in the change that found its user entitled to one. Where they have as many as one may, that ends
+   * which was used longest ago (ASVS 7.1.2).
+   */
+  async start({ tx, tell }: Change, userId: string, { proofs, device, address }: SessionStart): Promise<Session> {
     const now = this.now();
+    const ended = await this.deps.repository.endOldest(tx, userId, now, this.deps.config.max_sessions - 1);
+    if (ended.length > 0) tell({ kind: 'sessions_ended', user_id: userId, session_ids: ended });
     const session: Session = {
       id: Bun.randomUUIDv7(),
       user_id: userId,
@@ -126,9 +131,11 @@ export class SessionsService {
   }
 
   /** Deletes the rows of sessions that are long over, and says how many; to be called now and then. */
-  sweep(signal?: AbortSignal): Promise<number> {
+  async sweep(signal?: AbortSignal): Promise<number> {
     const { repository } = this.deps;
-    return sweep(SWEEP_CHUNK, (limit) => repository.deleteExpired(this.now() - KEPT_AFTER_EXPIRY_MS, limit), signal);
+    const before = this.now() - KEPT_AFTER_EXPIRY_MS;
+    const expired = await sweep(SWEEP_CHUNK, (limit) => repository.deleteExpired(before, limit), signal);
+    return expired + (await sweep(SWEEP_CHUNK, (limit) => repository.deleteEnded(before, limit), signal));
   }
 
   private expiry(now: number, createdAt: number): number {

@@ -1,10 +1,13 @@
+import { nameKey } from '../../protocol/names.ts';
 import type { User } from '../../protocol/resources.ts';
 import { violatedColumns } from '../database/database.ts';
 import type { AccountChanges, Change } from '../sessions/account-changes.ts';
 import { ParleyError } from '../shared/errors.ts';
-import { type Account, candidateUsernames, type NewAccount, nameKey } from './model.ts';
+import { type Account, candidateUsernames, type NewAccount } from './model.ts';
 import { presentUser } from './presenter.ts';
 import type { UsersRepository } from './repository.ts';
+import type { UsernameClaims } from './username-claims.ts';
+import type { ReservedUsernames } from './usernames.ts';
 
 /** What belongs to a new account and happens in the change that makes it. */
 export type Also = (change: Change, account: Account) => Promise<void>;
@@ -12,7 +15,11 @@ export type Also = (change: Change, account: Account) => Promise<void>;
 interface Deps {
   repository: UsersRepository;
   changes: AccountChanges;
+  claims: UsernameClaims;
+  reserved: ReservedUsernames;
 }
+
+type FreeDeps = Pick<Deps, 'repository' | 'claims'>;
 
 interface Creation {
   account: NewAccount;
@@ -21,22 +28,25 @@ interface Creation {
   also?: Also;
 }
 
-/** Makes an account. The unique constraints decide who gets a name; a derived one that is taken is tried with digits. */
-export async function createAccount({ repository, changes }: Deps, creation: Creation): Promise<User> {
+/** Makes an account. The unique keys decide who gets a name; a derived one that is taken is tried with digits. */
+export async function createAccount(deps: Deps, creation: Creation): Promise<User> {
+  const { repository, changes, claims, reserved } = deps;
+  const { account, now } = creation;
   let refusal: unknown;
-  for (const username of candidateUsernames(creation.account)) {
+  for (const username of candidateUsernames(account, (name) => !account.may_be_reserved && reserved.has(name))) {
     const row = newRow(creation, username);
     try {
       await changes.run(async (change) => {
         await repository.insert(change.tx, row);
+        if (!(await claims.take(change.tx, row.id, username, now))) throw new NameRefused();
         await creation.also?.(change, row);
       });
       return presentUser(row);
     } catch (error) {
       refusal = takenOr(error);
-      if (refusal === error) throw error;
+      if (refusal === error && !(error instanceof NameRefused)) throw error;
       // The engine names one of the constraints that were violated: a taken address is said before a taken name.
-      await assertFree(repository, creation.account);
+      await assertFree(deps, account, now);
     }
   }
   throw refusal;
@@ -44,15 +54,24 @@ export async function createAccount({ repository, changes }: Deps, creation: Cre
 
 /** Fails with the code of what is taken: the address first, then the username, then the number. */
 export async function assertFree(
-  repository: UsersRepository,
+  { repository, claims }: FreeDeps,
   { email, username, phone_number }: Omit<NewAccount, 'role'>,
+  now: number,
 ): Promise<void> {
   if (await repository.by('email', email)) throw new ParleyError('email_taken');
-  if (username !== undefined && (await repository.by('username_key', nameKey(username)))) {
-    throw new ParleyError('username_taken');
+  if (username !== undefined) {
+    if (await repository.by('username_key', nameKey(username))) throw new ParleyError('username_taken');
+    if (!(await claims.isFree(username, now))) throw new NameRefused();
   }
   if (phone_number !== undefined && (await repository.by('phone_number', phone_number))) {
     throw new ParleyError('phone_taken');
+  }
+}
+
+/** A name that nobody has, and that is not to be had: the same answer, for why that is so tells of others. */
+export class NameRefused extends ParleyError {
+  constructor() {
+    super('username_taken');
   }
 }
 

@@ -4,12 +4,24 @@ import type { Sessions } from '../sessions/create-sessions.ts';
 import { UsersRepository } from './repository.ts';
 import { usersRoutes } from './routes.ts';
 import { UsersService } from './service.ts';
+import { UsernameClaims } from './username-claims.ts';
+import { ReservedUsernames } from './usernames.ts';
+
+/** Names that are held back no more are forgotten so often, in milliseconds. */
+const SWEEP_MS = 3_600_000;
 
 /** Accounts: who there is, as they see themselves and as others see and find them. */
 export function createUsers(core: Core, { sessions, changes }: Sessions): Part & { users: UsersService } {
   const { config, logger, lifecycle, database, bus, limits } = core;
   const repository = new UsersRepository(database);
-  const users = new UsersService({ repository, changes, sessions, bus, config: config.auth, limits, log: logger });
+  const claims = new UsernameClaims(database, config.auth.username_hold);
+  const reserved = new ReservedUsernames(config);
+  const deps = { repository, claims, reserved, changes, sessions, bus, config: config.auth, limits, log: logger };
+  const users = new UsersService(deps);
   lifecycle.onNewEpoch('users', () => users.forgetPublicUsers());
-  return { users, routes: [usersRoutes(users)] };
+  return {
+    users,
+    routes: [usersRoutes(users)],
+    duties: [{ name: 'usernames', everyMs: SWEEP_MS, run: (signal) => users.sweepUsernames(signal) }],
+  };
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test';
+import { nameKey } from '../../protocol/names.ts';
 import { Username } from '../../protocol/requests.ts';
-import { candidateUsernames, deriveUsername, nameKey } from './model.ts';
+import { candidateUsernames, deriveUsername } from './model.ts';
 
 describe('a derived username', () => {
   test.each([
@@ -22,6 +23,23 @@ describe('a derived username', () => {
     const candidates = candidateUsernames({ email: `${'x'.repeat(64)}@example.com` });
     expect(candidates.map((name) => /\d*$/.exec(name)![0].length)).toEqual([0, 4, 6, 8, 10]);
     for (const name of candidates) expect(Username.safeParse(name).success).toBe(true);
+  });
+
+  test('is not one that is reserved', () => {
+    const candidates = candidateUsernames({ email: 'admin@example.com' }, (name) => name === 'admin');
+    expect(candidates.map((name) => name.replace(/\d+$/, ''))).toEqual(Array(5).fill('user'));
+  });
+
+  test('is made in time that grows with the address, and no faster', () => {
+    const millisecondsFor = (length: number) => {
+      const email = `a${'.'.repeat(length)}b@example.com`;
+      const started = performance.now();
+      expect(deriveUsername(email)).toStartWith('a...');
+      return performance.now() - started;
+    };
+    millisecondsFor(1000);
+    // By its square it would be minutes.
+    expect(millisecondsFor(1_000_000)).toBeLessThan(1000);
   });
 
   test('is not made where one was asked for', () => {

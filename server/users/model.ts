@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import type { Selectable } from 'kysely';
 import { z } from 'zod';
 import { USERNAME_LENGTH } from '../../protocol/limits.ts';
+import { nameKey } from '../../protocol/names.ts';
 import { Email, Username } from '../../protocol/requests.ts';
 import type { UserRole } from '../../protocol/resources.ts';
 import { isStorableText } from '../../protocol/text.ts';
@@ -21,6 +22,8 @@ export interface NewAccount {
   /** E.164. */
   phone_number?: string;
   role: UserRole;
+  /** Whether it may have a reserved username: for those who run the installation. */
+  may_be_reserved?: boolean;
 }
 
 /** How somebody names an account to sign in; the first that is given counts. */
@@ -35,11 +38,6 @@ export interface ProfileChanges {
   display_name?: string;
   status?: string;
   username?: string;
-}
-
-/** The form in which names are compared: letters of any width and case alike. */
-export function nameKey(name: string): string {
-  return name.trim().normalize('NFKC').toLowerCase();
 }
 
 /** A name that one account at most has, as it is stored. */
@@ -63,10 +61,17 @@ function named(column: UniqueName['column'], value: string | undefined): UniqueN
 /** Digits that are added to a derived username, try by try, until it is free. */
 const SUFFIX_DIGITS = [0, 4, 6, 8, 10];
 
-/** The usernames to try for a new account: the one it asks for, or several made from its address. */
-export function candidateUsernames({ username, email }: Pick<NewAccount, 'username' | 'email'>): string[] {
+/** What a username is made of where the address offers none that one can have. */
+const PLAIN = 'user';
+
+/** The usernames to try for a new account: the one it asks for, or several made from its address, none of them reserved. */
+export function candidateUsernames(
+  { username, email }: Pick<NewAccount, 'username' | 'email'>,
+  isReserved: (username: string) => boolean = () => false,
+): string[] {
   if (username !== undefined) return [username];
-  const base = deriveUsername(email);
+  const derived = deriveUsername(email);
+  const base = isReserved(derived) ? PLAIN : derived;
   return SUFFIX_DIGITS.map((digits) => (digits === 0 ? base : withSuffix(base, digits)));
 }
 
@@ -74,12 +79,19 @@ export function candidateUsernames({ username, email }: Pick<NewAccount, 'userna
 export function deriveUsername(email: string): string {
   const [local = ''] = email.split('@');
   const [name = ''] = local.split('+');
-  const letters = name
-    .replace(/[^A-Za-z0-9_.-]+/g, '')
-    .replace(/^[_.-]+|[_.-]+$/g, '')
-    .slice(0, USERNAME_LENGTH.max);
-  const long = letters.length >= USERNAME_LENGTH.min ? letters : `user_${letters}`.replace(/_$/, '');
-  return Username.safeParse(long).success ? long : 'user';
+  const letters = withoutEdges(name.replace(/[^A-Za-z0-9_.-]+/g, '')).slice(0, USERNAME_LENGTH.max);
+  if (letters === '') return PLAIN;
+  const long = letters.length >= USERNAME_LENGTH.min ? letters : `${PLAIN}_${letters}`;
+  return Username.safeParse(long).success ? long : PLAIN;
+}
+
+/** A name without the separators that it begins and ends with. By hand: a pattern would look at each of them from each of them. */
+function withoutEdges(name: string): string {
+  const isSeparator = (place: number) => '_.-'.includes(name.charAt(place));
+  let [from, to] = [0, name.length];
+  while (from < to && isSeparator(from)) from++;
+  while (from < to && isSeparator(to - 1)) to--;
+  return name.slice(from, to);
 }
 
 function withSuffix(base: string, digits: number): string {
@@ -89,5 +101,6 @@ function withSuffix(base: string, digits: number): string {
 
 /** Where a page of a search ended: those found by their username come first, those found by display name after them. */
 const Key = z.string().refine(isStorableText);
-const SearchPlace = z.union([z.object({ username_key: Key }), z.object({ display_name_key: Key, id: z.uuid() })]);
-export const searchPlace = new CursorCodec(SearchPlace);
+const Place = z.union([z.object({ username_key: Key }), z.object({ display_name_key: Key, id: z.uuid() })]);
+export type SearchPlace = z.output<typeof Place>;
+export const searchPlace = new CursorCodec<SearchPlace>(Place);

@@ -1,14 +1,16 @@
 import { DELETED_USER } from '../../protocol/limits.ts';
+import { shownName } from '../../protocol/names.ts';
 import type { PublicUser, User } from '../../protocol/resources.ts';
 import type { Restriction } from '../shared/restriction.ts';
 import type { Account } from './model.ts';
 
 /** A user as others see it. Who deleted the account is nobody any more, but keeps the id that messages name. */
 export function presentPublicUser(account: Account): PublicUser {
+  const username = account.username ?? DELETED_USER;
   return {
     id: account.id,
-    username: account.username ?? DELETED_USER,
-    display_name: account.display_name,
+    username,
+    display_name: shownName(account.display_name, username),
     avatar_url: account.avatar_url ?? undefined,
     status: account.status ?? undefined,
     is_active: account.is_active === 1,

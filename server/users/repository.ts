@@ -9,6 +9,9 @@ const CHUNK = 500;
 /** Above every character that a name holds: the end of a prefix's range. */
 const LAST_CHARACTER = '\u{10FFFF}';
 
+/** People looked at for one page of a search, at most: those who are passed over among them. */
+const WALKED = 1000;
+
 export interface UsernamePage {
   prefix: string;
   /** The username key that the page before ended with. */
@@ -16,10 +19,22 @@ export interface UsernamePage {
   limit: number;
 }
 
+/** Where a walk by display name stands. */
+export interface DisplayNamePlace {
+  display_name_key: string;
+  id: string;
+}
+
 export interface DisplayNamePage {
   prefix: string;
-  after?: { display_name_key: string; id: string };
+  after?: DisplayNamePlace;
   limit: number;
+}
+
+/** What a walk found; `walkedTo` is where it ended where it was cut: there may be more behind it. */
+export interface Walked<Place> {
+  found: Account[];
+  walkedTo?: Place;
 }
 
 /** The table `users`. */
@@ -72,7 +87,6 @@ export class UsersRepository {
     let query = this.database.read
       .selectFrom('users')
       .select('id')
-      .where('email', 'is', null) // which has an index, and is so of no other
       .where('deleted_at', 'is not', null)
       .orderBy('id')
       .limit(limit);
@@ -126,36 +140,69 @@ export class UsersRepository {
       .execute();
   }
 
-  /** Active users whose username begins with `prefix`, by username. */
-  searchUsernames({ prefix, after, limit }: UsernamePage): Promise<Account[]> {
-    let query = this.database.read
+  /**
+   * Active users whose username begins with `prefix`, by username. It ends where the index does not begin so any more, and
+   * after so many people, whoever of them is shown.
+   */
+  async searchUsernames({ prefix, after, limit }: UsernamePage): Promise<Walked<string>> {
+    const end = prefix + LAST_CHARACTER;
+    const isBehind = after !== undefined && isAtOrBehind(after, prefix);
+    // One lower bound and one upper: of two an engine may walk by the one that is further away.
+    const walk = this.database.read
       .selectFrom('users')
+      .where('username_key', isBehind ? '>' : '>=', isBehind ? after : prefix)
+      .orderBy('username_key');
+    const whole = walk.where('username_key', '<', end);
+    const [last] = await whole
+      .select('username_key')
+      .offset(WALKED - 1)
+      .limit(1)
+      .execute();
+    const walkedTo = last?.username_key ?? undefined;
+    const found = await (walkedTo === undefined ? whole : walk.where('username_key', '<=', walkedTo))
       .selectAll()
       .where('is_active', '=', 1)
-      .where('username_key', '<', prefix + LAST_CHARACTER);
-    // One lower bound, so that the walk along the index begins where the page before ended.
-    query = after === undefined ? query.where('username_key', '>=', prefix) : query.where('username_key', '>', after);
-    return query.orderBy('username_key').limit(limit).execute();
+      .limit(limit)
+      .execute();
+    return { found, walkedTo };
   }
 
-  /** Active users whose display name begins with `prefix` and whose username does not, by display name. */
-  searchDisplayNames({ prefix, after, limit }: DisplayNamePage): Promise<Account[]> {
+  /** Active users whose display name begins with `prefix` and whose username does not, by display name; cut in the same way. */
+  async searchDisplayNames({ prefix, after, limit }: DisplayNamePage): Promise<Walked<DisplayNamePlace>> {
     const end = prefix + LAST_CHARACTER;
-    let query = this.database.read
-      .selectFrom('users')
+    const all = this.database.read.selectFrom('users').orderBy('display_name_key').orderBy('id');
+    const walk =
+      after !== undefined && isAtOrBehind(after.display_name_key, prefix)
+        ? all.where(({ eb, refTuple, tuple }) =>
+            eb(refTuple('display_name_key', 'id'), '>', tuple(after.display_name_key, after.id)),
+          )
+        : all.where('display_name_key', '>=', prefix);
+    const whole = walk.where('display_name_key', '<', end);
+    const [walkedTo] = await whole
+      .select(['display_name_key', 'id'])
+      .offset(WALKED - 1)
+      .limit(1)
+      .execute();
+    const cut = walkedTo
+      ? walk.where(({ eb, refTuple, tuple }) =>
+          eb(refTuple('display_name_key', 'id'), '<=', tuple(walkedTo.display_name_key, walkedTo.id)),
+        )
+      : whole;
+    const found = await cut
       .selectAll()
       .where('is_active', '=', 1)
-      .where('display_name_key', '>=', after?.display_name_key ?? prefix)
-      .where('display_name_key', '<', end)
-      .where(({ eb, or }) => or([eb('username_key', '<', prefix), eb('username_key', '>=', end)]));
-    if (after !== undefined) {
-      query = query.where(({ eb, or, and }) =>
-        or([
-          eb('display_name_key', '>', after.display_name_key),
-          and([eb('display_name_key', '=', after.display_name_key), eb('id', '>', after.id)]),
-        ]),
-      );
-    }
-    return query.orderBy('display_name_key').orderBy('id').limit(limit).execute();
+      // Not by the column itself: a walk along the index of usernames would have to be sorted whole.
+      .where(({ eb, fn, or, val }) => {
+        const username = fn.coalesce('username_key', val(''));
+        return or([eb(username, '<', prefix), eb(username, '>=', end)]);
+      })
+      .limit(limit)
+      .execute();
+    return { found, walkedTo };
   }
+}
+
+/** Whether a key stands at or behind another in the order of both engines, which is that of their bytes. */
+function isAtOrBehind(key: string, other: string): boolean {
+  return Buffer.compare(Buffer.from(key), Buffer.from(other)) >= 0;
 }

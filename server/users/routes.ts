@@ -52,13 +52,16 @@ const updateMe = signedInRoute({
   summary: 'Change your own name or status',
   request: { body: UpdateUserBody },
   answers: { 200: answer('You, as you now are', User) },
-  fails: ['username_taken'],
+  fails: ['username_taken', 'reauthentication_required'],
 });
 
 export function usersRoutes(users: UsersService): Router {
   const router = createRouter();
   mount(router, findUsers, (c) => users.search(c.var.caller.userId, c.req.valid('query')));
-  mount(router, updateMe, (c) => users.updateProfile(c.var.caller.userId, c.req.valid('json')));
+  mount(router, updateMe, (c) => {
+    const { userId, sessionId } = c.var.caller;
+    return users.updateProfile(userId, c.req.valid('json'), () => c.var.requireFreshProof(sessionId));
+  });
   mount(router, getUser, (c) => users.seenBy(c.var.caller.userId, c.req.valid('param').id));
   return router;
 }

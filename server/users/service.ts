@@ -1,4 +1,5 @@
 import { DELETED_USER } from '../../protocol/limits.ts';
+import { nameKey } from '../../protocol/names.ts';
 import { Email } from '../../protocol/requests.ts';
 import type { PublicUser, User, UserRole } from '../../protocol/resources.ts';
 import type { Bus } from '../bus/bus.ts';
@@ -7,23 +8,27 @@ import type { Executor } from '../database/database.ts';
 import type { RateLimits } from '../limits/rate-limits.ts';
 import type { AccountChanges, Change } from '../sessions/account-changes.ts';
 import type { SessionsService } from '../sessions/sessions.ts';
-import { ParleyError } from '../shared/errors.ts';
+import { invalidField, ParleyError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { Restriction } from '../shared/restriction.ts';
-import { type Also, assertFree, createAccount, takenOr } from './create-account.ts';
-import { type Account, type Handle, type NewAccount, nameKey, type ProfileChanges, uniqueName } from './model.ts';
+import { type Also, assertFree, createAccount, NameRefused, takenOr } from './create-account.ts';
+import { type Account, type Handle, type NewAccount, type ProfileChanges, uniqueName } from './model.ts';
 import { presentPublicUser, presentUser } from './presenter.ts';
 import { PublicUsers } from './public-users.ts';
 import type { UsersRepository } from './repository.ts';
 import { type FoundUsers, type Search, searchByName } from './search.ts';
+import type { UsernameClaims } from './username-claims.ts';
+import type { ReservedUsernames } from './usernames.ts';
 
 export interface UsersDeps {
   repository: UsersRepository;
+  claims: UsernameClaims;
+  reserved: ReservedUsernames;
   changes: AccountChanges;
   sessions: SessionsService;
   bus: Bus;
   config: Pick<Config['auth'], 'discover_by_email'>;
-  limits: Pick<RateLimits, 'email_lookup' | 'profile'>;
+  limits: Pick<RateLimits, 'directory' | 'email_lookup' | 'profile'>;
   log: Logger;
   /** Milliseconds since the Unix epoch. */
   now?: () => number;
@@ -101,14 +106,30 @@ export class UsersService {
   /** People by the beginning of a name, or one by the whole of an address. */
   async search(callerId: string, search: Search): Promise<FoundUsers> {
     const email = this.deps.config.discover_by_email ? Email.safeParse(search.query) : undefined;
-    if (!email?.success) return searchByName(this.deps.repository, search);
+    if (!email?.success) return this.searchByName(callerId, search);
     await this.deps.limits.email_lookup?.take(callerId);
     const user = await this.findByEmail(email.data);
     return { users: user ? [user] : [] };
   }
 
-  /** Changes what a user says of themselves. An empty status takes it away. */
-  async updateProfile(id: string, { display_name, status, username }: ProfileChanges): Promise<User> {
+  /** Each person who is shown counts: nobody takes the whole directory home. */
+  private async searchByName(callerId: string, search: Search): Promise<FoundUsers> {
+    const { limits, repository } = this.deps;
+    await limits.directory?.take(callerId); // the first of them, before anything is looked up
+    const found = await searchByName(repository, search);
+    if (found.users.length > 1) await limits.directory?.take(callerId, found.users.length - 1);
+    return found;
+  }
+
+  /**
+   * Changes what a user says of themselves. An empty status takes it away. `requireProof` is asked before another username is
+   * taken: one signs in by it.
+   */
+  async updateProfile(
+    id: string,
+    { display_name, status, username }: ProfileChanges,
+    requireProof: () => Promise<void>,
+  ): Promise<User> {
     const changes = {
       ...(display_name !== undefined && { display_name, display_name_key: nameKey(display_name) }),
       ...(status !== undefined && { status: status.trim() === '' ? null : status }),
@@ -116,17 +137,40 @@ export class UsersService {
     };
     if (Object.keys(changes).length === 0) return this.self(id);
     await this.deps.limits.profile?.take(id);
+    const isAnother = username !== undefined && changes.username_key !== (await this.account(id)).username_key;
+    // Whatever it is, everybody may keep the name that they have.
+    if (isAnother) {
+      await requireProof();
+      this.requireChoosable(username);
+    }
     try {
-      return await this.change(id, changes);
+      return await this.change(id, changes, isAnother ? ({ tx }) => this.goBy(tx, id, username) : undefined);
     } catch (error) {
       throw takenOr(error);
     }
   }
 
+  /** The name before is held back, in the transaction in which another is taken. */
+  private async goBy(tx: Executor, id: string, username: string): Promise<void> {
+    const now = this.now();
+    if (!(await this.deps.claims.take(tx, id, username, now))) throw new NameRefused();
+    await this.deps.claims.giveUp(tx, id, now, username);
+  }
+
+  /** Fails where a username is one that nobody can choose. */
+  requireChoosable(username: string): void {
+    if (!/[A-Za-z0-9]/.test(username)) throw invalidField('username', 'Username must hold a letter or a digit');
+    if (this.deps.reserved.has(username)) throw new ParleyError('username_taken', 'This username is reserved');
+  }
+
+  /** Forgets usernames that are held back no more. */
+  sweepUsernames(signal: AbortSignal): Promise<void> {
+    return this.deps.claims.sweep(signal, this.now());
+  }
+
   /**
-   * Makes an account nobody's: its names, address and number are free again, its sessions end. The row stays, for the
-   * messages that name it. The caller has asked for the password, and writes down what was
-   * done.
+   * Makes an account nobody's: its address and number are free again, its username is after a while, its sessions end. The row
+   * stays, for the messages that name it. The caller has asked for the password, and writes down what was done.
    */
   async remove(id: string, record: (change: Change) => void): Promise<void> {
     await this.deps.changes.run(async (change) => {
@@ -137,6 +181,7 @@ export class UsersService {
         deleted_at: this.now(),
       });
       if (!removed) throw new ParleyError('user_not_found');
+      await this.deps.claims.giveUp(tx, id, this.now());
       await this.deps.sessions.endAll(change, id);
       record(change);
       tell({ kind: 'user_changed', user_id: id });
@@ -166,9 +211,10 @@ export class UsersService {
     return name && this.deps.repository.by(name.column, name.value);
   }
 
-  /** Fails with the code of what is taken. Who wins in the end is the database's to say. */
-  assertFree(account: Omit<NewAccount, 'role'>): Promise<void> {
-    return assertFree(this.deps.repository, account);
+  /** Fails with the code of what is taken, or cannot be chosen. Who wins in the end is the database's to say. */
+  async assertFree(account: Omit<NewAccount, 'role'>): Promise<void> {
+    if (account.username !== undefined && !account.may_be_reserved) this.requireChoosable(account.username);
+    await assertFree(this.deps, account, this.now());
   }
 
   /** Makes an account, and whatever else belongs to it, in one transaction. Of many with one address one is made. */
@@ -223,12 +269,12 @@ export class UsersService {
   private change(
     id: string,
     changes: Parameters<UsersRepository['update']>[2],
-    also: (change: Change) => void = () => {},
+    also?: (change: Change) => Promise<void> | void,
   ): Promise<User> {
     return this.deps.changes.run(async (change) => {
       const account = await this.deps.repository.update(change.tx, id, changes);
       if (!account) throw new ParleyError('user_not_found');
-      also(change);
+      await also?.(change);
       change.tell({ kind: 'user_changed', user_id: id });
       return presentUser(account);
     });

@@ -2,6 +2,8 @@ import type { Redis } from '../redis/redis.ts';
 
 /** Entries added by one burst of commands. */
 const ADDED_AT_ONCE = 500;
+/** Workers that are looked at for whether they are gone. */
+const FORGOTTEN_AT_ONCE = 100;
 /** The key of the stream. */
 export const STREAM = 'events';
 /** A set for each group: a word for every time that it lost entries to a trim. */
@@ -26,6 +28,17 @@ export class JobStream {
   /** Calls `hear` whenever the connection has come back: what the stream held may be gone. */
   onBack(hear: () => void): void {
     this.redis.commands.on('ready', hear);
+  }
+
+  /**
+   * Takes the stream away where nothing can be added to it for ever: there is something else at its key, or its last possible
+   * id is used up. Nobody here does either. Answers whether it was so.
+   */
+  async mend(failure: unknown): Promise<boolean> {
+    if (!isReply(failure, 'WRONGTYPE') && !isReply(failure, 'ERR The stream has exhausted')) return false;
+    this.redis.refuse('stream', 'malformed');
+    await this.redis.commands.del(STREAM);
+    return true;
   }
 
   /** Makes the stream and a group. True where there was none: then all that it held is gone. */
@@ -67,7 +80,8 @@ export class JobStream {
   /** Forgets workers of a group that are gone, and held nothing, for so long. */
   async forgetWorkers(group: string, goneMs: number): Promise<void> {
     const { commands } = this.redis;
-    for (const { name, pending, idle } of await commands.xInfoConsumers(STREAM, group)) {
+    const workers = await commands.xInfoConsumers(STREAM, group);
+    for (const { name, pending, idle } of workers.slice(0, FORGOTTEN_AT_ONCE)) {
       if (pending === 0 && idle > goneMs) await commands.xGroupDelConsumer(STREAM, group, name);
     }
   }

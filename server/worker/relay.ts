@@ -66,6 +66,7 @@ export class Relay {
         failures = 0;
       } catch (error) {
         this.mayHaveLost = true;
+        if (await this.options.stream.mend(error).catch(() => false)) continue;
         this.options.log[failures++ === 0 ? 'warn' : 'debug']({ err: error }, 'the relay of jobs failed');
         await Bun.sleep(LOOK_MS);
       }

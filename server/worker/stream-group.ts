@@ -1,6 +1,9 @@
+import { Id } from '../../protocol/schemas.ts';
 import type { Redis, RedisClient } from '../redis/redis.ts';
 import { behindKey, FIELD, isReply, STREAM } from './job-stream.ts';
 
+/** Words that a group is behind, at most: it is told once a trim, so that more are none of ours. */
+const MAX_BEHIND = 1000;
 /** Entries that are looked through for how many a group has left to read, where Redis does not count them. */
 const COUNTED = 1000;
 
@@ -43,9 +46,9 @@ export class StreamGroup {
     const options = { COUNT: limit, BLOCK: Math.max(1, Math.round(waitMs)) };
     try {
       const streams = await this.reader.xReadGroup(this.group, this.name, from, options);
-      return toEntries((streams ?? []).flatMap(({ messages }) => messages));
+      return this.toEntries((streams ?? []).flatMap(({ messages }) => messages));
     } catch (error) {
-      if (!isReply(error, 'NOGROUP')) throw error;
+      if (!isNone(error)) throw error;
       await Bun.sleep(waitMs);
       return [];
     }
@@ -58,9 +61,9 @@ export class StreamGroup {
       const { messages, deletedMessages = [] } = answer;
       const hasNulls = messages.some((one) => one === null);
       if (hasNulls) await this.forgetCut();
-      return { entries: toEntries(messages), isCut: hasNulls || deletedMessages.length > 0 };
+      return { entries: this.toEntries(messages), isCut: hasNulls || deletedMessages.length > 0 };
     } catch (error) {
-      if (isReply(error, 'NOGROUP')) return { entries: [], isCut: false };
+      if (isNone(error)) return { entries: [], isCut: false };
       throw error;
     }
   }
@@ -72,11 +75,7 @@ export class StreamGroup {
 
   async state(): Promise<GroupState> {
     const { commands } = this.redis;
-    const [groups, now, behind] = await Promise.all([
-      this.groups(),
-      commands.time(),
-      commands.sMembers(behindKey(this.group)),
-    ]);
+    const [groups, now, behind] = await Promise.all([this.groups(), commands.time(), this.behind()]);
     const mine = groups.find(({ name }) => name === this.group);
     if (!mine) return { length: 0, oldestMs: 0, behind };
     const [unread, given] = await Promise.all([
@@ -109,19 +108,51 @@ export class StreamGroup {
     if (ids.length > 0) await commands.xAck(STREAM, this.group, ids);
   }
 
+  private async behind(): Promise<string[]> {
+    const { commands } = this.redis;
+    const key = behindKey(this.group);
+    try {
+      const words = await commands.sRandMemberCount(key, MAX_BEHIND);
+      // One comparison makes all of them good.
+      if (words.length === MAX_BEHIND) await commands.del(key);
+      return words;
+    } catch (error) {
+      if (!isReply(error, 'WRONGTYPE')) throw error;
+      this.redis.refuse('stream', 'malformed');
+      await commands.del(key);
+      return [];
+    }
+  }
+
+  /**
+   * The conversations that entries name. An entry that names none is done at once, or it would come again for ever. They are
+   * not sealed: one that somebody made has a worker look where there is nothing new.
+   */
+  private toEntries(messages: ({ id: string; message: Record<string, string> } | null)[]): StreamEntry[] {
+    return messages.flatMap((one) => {
+      if (one === null) return [];
+      const conversation = Id.safeParse(one.message[FIELD]);
+      if (conversation.success) return { id: one.id, conversationId: conversation.data };
+      this.redis.refuse('hint', 'malformed');
+      this.done(one.id).catch(() => {}); // given to this worker, it comes again, and is dropped again
+      return [];
+    });
+  }
+
   private async groups() {
     try {
       return await this.redis.commands.xInfoGroups(STREAM);
     } catch (error) {
-      // There is no stream.
-      if (isReply(error, 'ERR')) return [];
+      // There is no stream, or something else in its place, which the relay takes away.
+      if (isReply(error, 'ERR') || isReply(error, 'WRONGTYPE')) return [];
       throw error;
     }
   }
 }
 
-function toEntries(messages: ({ id: string; message: Record<string, string> } | null)[]): StreamEntry[] {
-  return messages.flatMap((one) => (one?.message[FIELD] ? { id: one.id, conversationId: one.message[FIELD] } : []));
+/** There is no such group, or something else than a stream in its place: the relay makes it anew. */
+function isNone(error: unknown): boolean {
+  return isReply(error, 'NOGROUP') || isReply(error, 'WRONGTYPE');
 }
 
 function toMilliseconds([seconds, microseconds]: readonly string[]): number {

@@ -4,10 +4,11 @@ import { connect as connectTcp } from 'node:net';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import type { Subprocess } from 'bun';
+import { MAX_BODY_BYTES, MAX_CREDENTIALS_BYTES } from '../../protocol/limits.ts';
 import { eventually } from '../support/eventually.ts';
 import { fixedPort } from '../support/ports.ts';
 import { findNginx, TestProxy } from '../support/proxy.ts';
-import { endServers, startServer, temporaryFolder } from '../support/server.ts';
+import { endServers, startServer, type TestServer, temporaryFolder } from '../support/server.ts';
 import { canTest } from '../support/untested.ts';
 
 setDefaultTimeout(60_000);
@@ -40,6 +41,44 @@ const ATTACKS: Record<string, string> = {
   'an expectation that nobody meets': `${JSON_POST}Expect: everything\r\nContent-Length: 2\r\n\r\n{}`,
   'no HTTP at all': '\x16\x03\x01\x02\x00\x01\x00\x01\xfc',
 };
+/** Hosts that are none, and requests with two or without; nginx by itself lets some of them through. */
+const NO_HOSTS = [
+  ...[
+    'a@b',
+    '[::1',
+    'a%b',
+    'a%40b',
+    'a:99999',
+    'a:65536',
+    'a:-1',
+    'a:80:90',
+    'caf\xe9',
+    'a/b',
+    'a?b',
+    'a#b',
+    'a\\b',
+    'a b',
+  ],
+  ...['', 'a\tb', 'a,b', 'a"b', 'a;b', "a'b", '[fe80::1%25eth0]', '[fe80::1%eth0]', '[::g]', '::1', ':80', 'user:pw@a'],
+]
+  .map((host) => `Host: ${host}\r\n`)
+  .concat('', 'Host: a\r\nHost: b\r\n', 'Host: a\r\nHost: a\r\n');
+
+/** Addresses in which a node, or another proxy, may find another path. */
+const NO_PATHS = [
+  '/no-path\\..\\metrics',
+  '\\metrics',
+  '/no-path#/../metrics',
+  '/metrics#',
+  '/#/metrics',
+  'http://a#/metrics',
+  'http://a\\b/metrics',
+  'http://a@b/metrics',
+  'http:///metrics',
+  'metrics',
+  '*',
+  '/no-path/\x01',
+];
 /** How often each is sent, with how many requests of somebody else beside each. */
 const TIMES = 4;
 const BESIDE = 3;
@@ -70,10 +109,31 @@ describe.skipIf(!able)('requests that no node answers well cost nobody else an a
     await attack({ port, isSecure: false });
   });
 
-  test('behind the proxy of docs/OPERATIONS.md', async () => {
-    const port = fixedPort();
-    proxies.push(await startDocumented(port, nodes));
+  test('behind the proxy of docs/OPERATIONS.md, which speaks TLS and nothing that is broken', async () => {
+    const [port, clear] = [fixedPort(), fixedPort()];
+    proxies.push(await startDocumented({ port, clear, nodes }));
     await attack({ port, isSecure: true });
+
+    const speaks = (...how: string[]) =>
+      Bun.spawnSync(['openssl', 's_client', '-connect', `127.0.0.1:${port}`, ...how], { stdin: null, stderr: 'ignore' })
+        .success;
+    expect([speaks('-tls1_3'), speaks('-tls1_2'), speaks('-tls1_2', '-cipher', 'ECDHE+AESGCM')]).toEqual([
+      true,
+      true,
+      true,
+    ]);
+    // Without forward secrecy, with CBC, and older than TLS 1.2.
+    for (const cipher of ['AES128-GCM-SHA256', 'ECDHE-RSA-AES128-SHA'])
+      expect(speaks('-tls1_2', '-cipher', cipher)).toBe(false);
+    expect(speaks('-tls1_1', '-cipher', 'DEFAULT@SECLEVEL=0')).toBe(false);
+
+    const inTheClear = (path: string) => fetch(`http://127.0.0.1:${clear}${path}`, { redirect: 'manual' });
+    const page = await inTheClear('/c/1?x=1');
+    expect([page.status, page.headers.get('location')]).toEqual([301, 'https://chat.example.com/c/1?x=1']);
+    for (const path of ['/api/v1/auth/me', '/ws', '/ws?token=secret', '/api/signup']) {
+      const { status, headers } = await inTheClear(path);
+      expect({ path, status, location: headers.get('location') }).toEqual({ path, status: 403, location: null });
+    }
   });
 
   test('and what the template refuses has the shape of every failure', async () => {
@@ -90,6 +150,91 @@ describe.skipIf(!able)('requests that no node answers well cost nobody else an a
     // What a node refuses keeps the node's own answer.
     const own = await fetch(`http://127.0.0.1:${port}/api/v1/health`, { method: 'PUT' });
     expect({ status: own.status, allow: own.headers.get('allow') }).toEqual({ status: 405, allow: 'GET' });
+  });
+});
+
+describe.skipIf(!able)('what a node reads otherwise than the proxy before it comes to no node,', () => {
+  let server: TestServer;
+  let nodes: string[];
+  const proxies: { stop(): Promise<unknown> }[] = [];
+
+  beforeAll(async () => {
+    server = await startServer({ DATA_DIR: ':memory:', TRUST_PROXY: 'loopback' });
+    const { host } = new URL(server.nodes[0]!.url);
+    nodes = [host, host];
+  });
+  afterAll(async () => {
+    await Promise.all(proxies.map((proxy) => proxy.stop()));
+    await endServers();
+  });
+
+  /** Paths that nobody else asks for, so that the nodes' logs say whether one came. */
+  async function refuses(address: Address): Promise<string[]> {
+    const answers: string[] = [];
+    for (const [n, host] of NO_HOSTS.entries()) {
+      answers.push(await sendRaw(address, `GET /no-host-${n}/metrics HTTP/1.1\r\n${host}Connection: close\r\n\r\n`));
+    }
+    answers.push(await sendRaw(address, 'GET /no-host-at-all/metrics HTTP/1.0\r\n\r\n'));
+    for (const path of NO_PATHS) answers.push(await sendRaw(address, `GET ${path} HTTP/1.1\r\n${HOST}\r\n`));
+    for (const answer of answers) expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+    for (const host of [
+      'parley.example',
+      'PARLEY.example.:8080',
+      '127.0.0.1:65535',
+      '[::1]:80',
+      '[2001:db8::1]',
+      'web_1',
+    ]) {
+      const path = `/host-of-${encodeURIComponent(host)}`;
+      const answer = await sendRaw(address, `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+      expect(answer).toMatch(/^HTTP\/1\.1 404 /);
+    }
+    const paths = server.lines.map(({ path }) => String(path));
+    expect(paths.filter((path) => path.includes('host-of-'))).not.toEqual([]);
+    expect(paths.filter((path) => /no-host|no-path|metrics/.test(path))).toEqual([]);
+    server.lines.length = 0;
+    return answers;
+  }
+
+  /** A body is refused before any of it is there, where nodes would refuse it, and not before. */
+  async function refusesBodies(address: Address): Promise<string[]> {
+    const post = (path: string, bytes: number) =>
+      sendRaw(
+        address,
+        `POST ${path} HTTP/1.1\r\n${HOST}Content-Type: application/json\r\nContent-Length: ${bytes}\r\n\r\n${'x'.repeat(bytes)}`,
+      );
+    for (const path of ['/api/v1/auth/login', '/api/v1/auth/register', '/api/signup', '/api/v1/auth/refresh']) {
+      expect(await post(path, MAX_CREDENTIALS_BYTES)).toMatch(/^HTTP\/1\.1 400 .*"invalid_json"/s);
+    }
+    expect(await post('/api/v1/sync', MAX_BODY_BYTES)).toMatch(/^HTTP\/1\.1 401 /);
+    server.lines.length = 0;
+    const answers: string[] = [];
+    for (const path of ['/api/v1/auth/login', '/api/v1/auth/x/../register', '/api/signup']) {
+      answers.push(await post(path, MAX_CREDENTIALS_BYTES + 1));
+    }
+    answers.push(await post('/api/v1/sync', MAX_BODY_BYTES + 1));
+    for (const answer of answers) expect(answer).toMatch(/^HTTP\/1\.1 413 /);
+    expect(server.lines).toEqual([]);
+    return answers;
+  }
+
+  test('by the template, in the shape of every failure', async () => {
+    const port = fixedPort();
+    proxies.push(await TestProxy.start({ folder: join(temporaryFolder(), 'proxy'), listen: String(port), nodes }));
+    const shape = (code: string) => ({ code, message: expect.any(String), request_id: expect.any(String) });
+    for (const answer of await refuses({ port, isSecure: false })) {
+      expect(JSON.parse(answer.split('\r\n\r\n')[1]!)).toEqual(shape('invalid_request'));
+    }
+    for (const answer of await refusesBodies({ port, isSecure: false })) {
+      expect(JSON.parse(answer.split('\r\n\r\n')[1]!)).toEqual(shape('payload_too_large'));
+    }
+  });
+
+  test('by the example of docs/OPERATIONS.md', async () => {
+    const port = fixedPort();
+    proxies.push(await startDocumented({ port, clear: fixedPort(), nodes }));
+    await refuses({ port, isSecure: true });
+    await refusesBodies({ port, isSecure: true });
   });
 });
 
@@ -134,9 +279,16 @@ function sendRaw({ port, isSecure }: Address, text: string): Promise<string> {
   });
 }
 
-/** The example as it is printed, with this machine's addresses and a certificate that nobody signed. */
-async function startDocumented(port: number, nodes: string[]): Promise<{ stop(): Promise<unknown> }> {
-  const [, example = ''] = /```nginx\n(.+?)```/s.exec(readFileSync(OPERATIONS, 'utf8')) ?? [];
+interface Documented {
+  /** Where it speaks TLS, and where not. */
+  port: number;
+  clear: number;
+  nodes: string[];
+}
+
+/** The examples as they are printed, with this machine's addresses and a certificate that nobody signed. */
+async function startDocumented({ port, clear, nodes }: Documented): Promise<{ stop(): Promise<unknown> }> {
+  const examples = [...readFileSync(OPERATIONS, 'utf8').matchAll(/```nginx\n(.+?)```/gs)].map(([, text]) => text);
   const folder = join(temporaryFolder(), 'documented');
   mkdirSync(folder);
   Bun.spawnSync(
@@ -151,13 +303,14 @@ async function startDocumented(port: number, nodes: string[]): Promise<{ stop():
   );
   const place = new Map([
     ['443 ssl', `127.0.0.1:${port} ssl`],
+    ['listen 80;', `listen 127.0.0.1:${clear};`],
     ['10.0.0.11:8080', nodes[0]!],
     ['10.0.0.12:8080', nodes[1]!],
     ['/etc/letsencrypt/live/chat.example.com/fullchain.pem', join(folder, 'cert')],
     ['/etc/letsencrypt/live/chat.example.com/privkey.pem', join(folder, 'key')],
     ['/var/log/nginx/access.log', join(folder, 'access.log')],
   ]);
-  let filledIn = example;
+  let filledIn = examples.join('\n');
   for (const [printed, own] of place) {
     expect(filledIn).toContain(printed);
     filledIn = filledIn.replaceAll(printed, own);

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from '
 import { createClient } from 'redis';
 import type { Message } from '../../protocol/resources.ts';
 import { FAULTY_SERVER } from '../chaos/model/host.ts';
+import { scrape } from '../support/metrics.ts';
 import { type Person, signUp, signUpAll } from '../support/people.ts';
 import { canTestPostgres, TestPostgres } from '../support/postgres.ts';
 import { Receiver } from '../support/receiver.ts';
@@ -93,7 +94,8 @@ describe.skipIf(!canTest)('workers on several nodes', () => {
     return { sent, end };
   }
 
-  const openRedis = () => createClient({ url: `redis://${redis.addr}` });
+  const STREAM = 'parley:events';
+  const openRedis = () => createClient({ url: redis.operatorUrl });
 
   async function onRedis<T>(work: (client: ReturnType<typeof openRedis>) => Promise<T>): Promise<T> {
     const client = openRedis();
@@ -142,9 +144,7 @@ describe.skipIf(!canTest)('workers on several nodes', () => {
     const shares = await Promise.all(
       [api, ...workers].map(
         async ({ url }) =>
-          /parley_consumer_jobs_total\{consumer="webhooks",outcome="done"\} (\d+)/.exec(
-            await (await fetch(`${url}/metrics`)).text(),
-          )?.[1],
+          /parley_consumer_jobs_total\{consumer="webhooks",outcome="done"\} (\d+)/.exec(await scrape(url))?.[1],
       ),
     );
     expect(shares[0]).toBeUndefined();
@@ -209,6 +209,54 @@ describe.skipIf(!canTest)('workers on several nodes', () => {
     for (const letGo of held) letGo();
     await until('all', () => receiver.audit(sent).lost === 0);
   });
+
+  test.each([
+    [
+      'hints that name nobody',
+      (client) => Promise.all(['', 'GARBAGE', 'x'.repeat(1e6)].map((c) => client.xAdd(STREAM, '*', { c }))),
+    ],
+    ['entries without a hint', (client) => client.xAdd(STREAM, '*', { other: 'GARBAGE' })],
+    ['hints of conversations that are none', (client) => client.xAdd(STREAM, '*', { c: crypto.randomUUID() })],
+    ['another kind of thing in its place', (client) => client.set(STREAM, 'GARBAGE')],
+    [
+      'the last id that there is',
+      (client) => client.xAdd(STREAM, '18446744073709551615-18446744073709551615', { c: 'GARBAGE' }),
+    ],
+    ['another kind of thing for who is behind', (client) => client.set(`${STREAM}:behind:webhooks`, 'GARBAGE')],
+    [
+      'ever so many words of who is behind',
+      (client) =>
+        client.sAdd(
+          `${STREAM}:behind:webhooks`,
+          Array.from({ length: 5000 }, (_, n) => `${n}`),
+        ),
+    ],
+  ] as [string, (client: ReturnType<typeof openRedis>) => Promise<unknown>][])(
+    'go on where somebody puts into the stream: %s',
+    async (_, put) => {
+      const [alice, bob] = await signUpAll(api, 'alice', 'bob');
+      const conversation = await alice.direct(bob);
+      receiver.delayMs = 0;
+      receiver.answer = () => 200;
+      await onRedis(async (client) => {
+        if ((await client.type(STREAM)) !== 'stream' || _.startsWith('another'))
+          await client.del([STREAM, `${STREAM}:behind:webhooks`]);
+        await put(client);
+        const sent = [await alice.send(conversation, `beside ${_}`)];
+        await until('it', () => receiver.audit(sent).lost === 0);
+        // Nothing of it is looked at again and again, nor is left.
+        await untilAsync('it is gone', async () => {
+          const [type, pending, behind] = await Promise.all([
+            client.type(STREAM),
+            client.xPending(STREAM, 'webhooks').catch(() => ({ pending: -1 })),
+            client.type(`${STREAM}:behind:webhooks`),
+          ]);
+          return type === 'stream' && pending.pending === 0 && behind === 'none';
+        });
+      });
+      for (const { lines, errors } of workers) expect(JSON.stringify(lines) + errors).not.toContain('GARBAGE');
+    },
+  );
 
   test('hear while Redis is away of conversations that were silent before', async () => {
     const [alice, bob] = await signUpAll(api, 'alice', 'bob');

@@ -365,7 +365,9 @@ describe('deleting an account', () => {
       expect((await other.call('POST', '/conversations', body)).body.code).toBe('user_not_found');
     }
 
-    const again = await register(given);
+    // The username is held back for a while; address and number are free.
+    expect((await register(given)).body.code).toBe('username_taken');
+    const again = await register({ ...given, username: 'follower' });
     expect(again.status).toBe(201);
     expect(again.body.user.id).not.toBe(user.id);
     const { conversations } = (

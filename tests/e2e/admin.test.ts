@@ -34,7 +34,7 @@ describe('create-user', () => {
   test('makes an account that can sign in at once, with the role it is given', async () => {
     const made = await admin('create-user', '--email', 'Root@Example.com', '--username', 'root-1', '--role', 'admin');
     expect([made.code, made.stderr]).toEqual([0, '']);
-    const password = /^password: (\S+)$/m.exec(made.stdout)?.[1];
+    const password = /^password: ([\w-]{24})$/m.exec(made.stdout)?.[1];
     expect(password?.length).toBeGreaterThanOrEqual(16);
     const { status, body } = await login({ email: 'root@example.com', password });
     expect(status).toBe(200);
@@ -113,7 +113,7 @@ test('reset-password signs out everywhere, on the running server too, and gives 
   expect(refreshed.status).toBe(401);
   await other.settle();
 
-  const password = /^password: (\S+)$/m.exec(reset.stdout)?.[1];
+  const password = /^password: ([\w-]{24})$/m.exec(reset.stdout)?.[1];
   expect((await login({ email: person.user.email, password: person.password })).status).toBe(401);
   expect((await login({ email: person.user.email, password })).status).toBe(200);
 

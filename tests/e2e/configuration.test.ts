@@ -2,8 +2,17 @@ import { afterAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { eventually } from '../support/eventually.ts';
 import { request, signUp, signUpAll } from '../support/people.ts';
-import { type Environment, endServers, onSqlite, runParley, startServer, temporaryFolder } from '../support/server.ts';
+import {
+  type Environment,
+  endServers,
+  onSqlite,
+  runParley,
+  startServer,
+  type TestServer,
+  temporaryFolder,
+} from '../support/server.ts';
 import { runStored } from '../support/stored.ts';
 
 setDefaultTimeout(60_000);
@@ -53,7 +62,12 @@ describe('a wrong setting stops the start with one line that names it:', () => {
     ['DATABASE_URL', 'postgres://user:hidden-word@127.0.0.1:1/parley'],
     ['DATABASE_POOL_SIZE', '3'],
     ['JWT_SECRET', 'too short'],
+    ['JWT_SECRET', 'a'.repeat(64)],
+    ['JWT_SECRET', 'changeme-changeme-changeme-changeme'],
     ['JWT_SECRET_PREVIOUS', 'too short'],
+    ['JWT_SECRET_PREVIOUS', '0123456789'.repeat(5)],
+    ['WEBHOOK_SECRET', 'a'.repeat(64)],
+    ['METRICS_TOKEN', 'secret'],
     ['JWT_ACCESS_EXPIRY', '15'],
     ['JWT_ACCESS_EXPIRY', '0s'],
     ['JWT_REFRESH_EXPIRY', 'a week'],
@@ -72,6 +86,7 @@ describe('a wrong setting stops the start with one line that names it:', () => {
     ['LIMIT_REGISTER', '30'],
     ['LIMIT_LOGIN', '0/1m'],
     ['LIMIT_LOGIN_ACCOUNT', '3 a minute'],
+    ['LIMIT_LOGIN_ACCOUNT_STRANGERS', '300'],
     ['LIMIT_REFRESH', '3/1ms'],
     ['LIMIT_EMAIL_LOOKUP', 'off'],
     ['LIMIT_READS', '50'],
@@ -88,7 +103,7 @@ describe('a wrong setting stops the start with one line that names it:', () => {
   test.concurrent.each(wrong)('%s=%s', async (name, value) => {
     const said = await failsToStart({ [name]: value });
     expect(said).toContain(name);
-    if (name.startsWith('JWT_SECRET')) expect(said).not.toContain(value);
+    if (/SECRET|TOKEN/.test(name) && name !== 'WS_QUERY_TOKEN') expect(said.replaceAll(name, '')).not.toContain(value);
     expect(said).not.toContain('hidden-word');
   });
 
@@ -170,6 +185,98 @@ describe('a server that could only half run does not start, and says why in one 
     expect((await request(server, 'GET', '/health')).status).toBe(200);
     expect(await server.stop()).toBe(0);
     await server.start();
+  });
+});
+
+describe('who reaches it', () => {
+  const prod = { ENV: 'prod', JWT_SECRET: SECRET };
+  /** Whether it answers at another address of this machine than the one that nobody else reaches. */
+  const isOpen = async (server: TestServer) => {
+    const { port } = new URL(server.nodes[0]!.url);
+    return fetch(`http://127.0.0.2:${port}/api/v1/health`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+  };
+  const openTo = (server: TestServer) => server.lines.find(({ msg }) => msg === 'listening')!.open_to;
+  const warned = (server: TestServer) => server.lines.filter(({ level }) => Number(level) >= 40).map(({ msg }) => msg);
+
+  test.concurrent.each([
+    [{ ENV: 'local' }, false],
+    [{ ENV: 'dev' }, false],
+    [prod, true],
+    [{ ENV: 'local', SERVER_HOST: '0.0.0.0' }, true],
+    [{ ...prod, SERVER_HOST: '127.0.0.1' }, false],
+  ] as [Environment, boolean][])('with %p: others too, %p', async (env, open) => {
+    const server = await startServer({ SERVER_HOST: 'auto', ...env });
+    expect(await isOpen(server)).toBe(open);
+    expect(openTo(server)).toBe(open ? 'whoever reaches this machine (0.0.0.0)' : 'this machine');
+    expect(warned(server).some((line) => line.includes('is for trying out'))).toBe(open && env.ENV !== 'prod');
+    const welcomed = server.errors.includes('Parley');
+    expect(welcomed).toBe(env.ENV === 'local');
+    if (welcomed) expect(server.errors.includes('SERVER_HOST=0.0.0.0')).toBe(!open);
+    // A Prometheus that is somewhere else does not read it, open or not.
+    const forwarded = { headers: { 'X-Forwarded-For': '198.51.100.1' } };
+    expect((await fetch(`${server.nodes[0]!.url}/metrics`, forwarded)).status).toBe(403);
+  });
+});
+
+describe('behind a proxy with TLS that the settings do not name, prod', () => {
+  const prod = { ENV: 'prod', JWT_SECRET: SECRET };
+  const proxyWarnings = (server: TestServer) =>
+    server.lines.filter(({ msg, level }) => Number(level) === 40 && msg.includes('TRUST_PROXY')).map(({ msg }) => msg);
+  /** Resolves when what the server had to say of it is read, too. */
+  const ask = async (server: TestServer, headers: Record<string, string>) => {
+    const id = (await request(server, 'GET', '/health', { headers })).headers.get('x-request-id');
+    await eventually('logged', async () => server.lines.some(({ request_id }) => request_id === id));
+  };
+
+  test.concurrent.each([
+    { 'X-Forwarded-Proto': 'https' },
+    { 'X-Forwarded-For': '198.51.100.1' },
+    { Forwarded: 'for=198.51.100.1;proto=https' },
+    { Origin: 'https://chat.example.com', Host: 'chat.example.com' },
+  ] as Record<string, string>[])('says so in one line, once: %p', async (headers) => {
+    const server = await startServer(prod);
+    await ask(server, {});
+    expect(proxyWarnings(server)).toEqual([]);
+    for (let count = 0; count < 3; count++) await ask(server, headers);
+    expect(proxyWarnings(server)).toHaveLength(1);
+    expect(proxyWarnings(server)[0]).toMatch(/^!!! .*127\.0\.0\.1.* PUBLIC_URL/);
+  });
+
+  test('says nothing where it is named, nor outside prod; PUBLIC_URL alone is not enough for limits', async () => {
+    const headers = { 'X-Forwarded-Proto': 'https', 'X-Forwarded-For': '198.51.100.1' };
+    const [named, local, half] = await Promise.all([
+      startServer({ ...prod, TRUST_PROXY: 'loopback' }),
+      startServer({ ENV: 'local' }),
+      startServer({ ...prod, PUBLIC_URL: 'https://chat.example.com' }),
+    ]);
+    for (const server of [named, local, half]) await ask(server, headers);
+    expect([proxyWarnings(named), proxyWarnings(local)]).toEqual([[], []]);
+    expect(proxyWarnings(half)).toHaveLength(1);
+    expect(proxyWarnings(half)[0]).not.toContain('PUBLIC_URL');
+    expect(proxyWarnings(half)[0]).not.toContain('cookies');
+  });
+
+  test('sends Secure cookies where a proxy that counts says https, or PUBLIC_URL does, and nowhere else', async () => {
+    const https = { 'X-Forwarded-Proto': 'https' };
+    const isSecure = async (server: TestServer, headers: Record<string, string>) => {
+      const { password, user } = await signUp(server);
+      const answer = await request(server, 'POST', '/auth/login', { body: { email: user.email, password }, headers });
+      const cookies = answer.headers.getSetCookie();
+      expect(cookies).toHaveLength(2);
+      return cookies.every((cookie) => /; Secure/i.test(cookie));
+    };
+    const [unnamed, named, published] = await Promise.all([
+      startServer(prod),
+      startServer({ ...prod, TRUST_PROXY: 'loopback' }),
+      startServer({ ...prod, PUBLIC_URL: 'https://chat.example.com' }),
+    ]);
+    expect(await isSecure(unnamed, https)).toBe(false);
+    expect(await isSecure(named, https)).toBe(true);
+    expect(await isSecure(named, { 'X-Forwarded-Proto': 'http' })).toBe(false);
+    expect(await isSecure(published, {})).toBe(true);
   });
 });
 

@@ -1,10 +1,16 @@
 import { afterAll, describe, expect, test } from 'bun:test';
 import { cpSync, readFileSync, symlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import pg from 'pg';
 import { parse } from 'yaml';
 import { loadConfig } from '../../server/config/config.ts';
+import { eventually } from '../support/eventually.ts';
+import { signUp } from '../support/people.ts';
+import { fixedPort } from '../support/ports.ts';
+import { canTestPostgres, TestPostgres } from '../support/postgres.ts';
 import { findNginx, proxyCommand } from '../support/proxy.ts';
-import { endServers, temporaryFolder } from '../support/server.ts';
+import { canTestRedis } from '../support/redis.ts';
+import { endServers, runParley, startServer, temporaryFolder } from '../support/server.ts';
 import { canTest } from '../support/untested.ts';
 
 /** What can be said of compose.yaml and the Dockerfile where no Docker engine runs. */
@@ -19,6 +25,7 @@ interface Service {
   depends_on?: Record<string, { condition: string }>;
   environment?: Record<string, string>;
   healthcheck?: { test: string[] };
+  command?: string[];
   ports?: string[];
   volumes?: string[];
   networks: string[] | Record<string, { ipv4_address: string }>;
@@ -26,7 +33,7 @@ interface Service {
 
 const secrets = {
   COMPOSE_POSTGRES_PASSWORD: 'a-password',
-  COMPOSE_REDIS_PASSWORD: 'another-password',
+  COMPOSE_REDIS_PASSWORD: 'anotherpassword',
   COMPOSE_JWT_SECRET: 'a secret of thirty-two characters or more',
 };
 
@@ -70,6 +77,8 @@ describe('compose.yaml', () => {
       expect(config.env).toBe('prod');
       expect(config.auth.jwt_secret).toBe(secrets.COMPOSE_JWT_SECRET);
       expect(config.data.url).toBe('postgres://parley:a-password@postgres:5432/parley');
+      expect(config.redis).toMatchObject({ addr: 'redis:6379', username: 'parley', password: 'anotherpassword' });
+      expect(config.server.host).toBe('0.0.0.0');
       expect(config.server.trust_proxy).toEqual([addressOf(proxy)]);
     }
   });
@@ -100,7 +109,117 @@ describe('compose.yaml', () => {
   });
 });
 
+describe.skipIf(!canTestRedis('the Redis of compose.yaml'))('the Redis of compose.yaml', () => {
+  const { redis } = compose(secrets).services;
+  const REDIS_PASSWORD = redis!.environment!.REDIS_PASSWORD!;
+
+  test('starts as it is started there, is found healthy, and lets nobody in but the one user', async () => {
+    const port = String(fixedPort());
+    const [shell, flag, line] = redis!.command!.map((word) => word.replaceAll('$$', '$'));
+    // The same command, beside others on this machine.
+    const own = `redis-server - --port ${port} --bind 127.0.0.1 --dir ${temporaryFolder()} --save '' --appendonly no`;
+    const command = line!
+      .replace('/etc/redis.conf.template', 'configs/redis.conf.template')
+      .replace('redis-server -', own);
+    const server = Bun.spawn([shell!, flag!, command], {
+      cwd: ROOT,
+      env: { PATH: process.env.PATH, REDIS_PASSWORD },
+      stdout: 'ignore',
+    });
+    try {
+      const cli = (...args: string[]) => {
+        const { stdout } = Bun.spawnSync(['redis-cli', '-p', port, ...args], {
+          env: { PATH: process.env.PATH, REDISCLI_AUTH: REDIS_PASSWORD },
+          stderr: 'ignore',
+        });
+        return stdout.toString().trim();
+      };
+      const [kind, check] = redis!.healthcheck!.test;
+      expect(kind).toBe('CMD-SHELL');
+      const asked = check!.replaceAll('$$', '$').replace('redis-cli', `redis-cli -p ${port}`);
+      const env = { PATH: process.env.PATH, REDIS_PASSWORD };
+      await eventually('healthy', async () => Bun.spawnSync(['sh', '-c', asked], { env }).exitCode === 0);
+      const wrong = { ...env, REDIS_PASSWORD: 'wrong' };
+      expect(Bun.spawnSync(['sh', '-c', asked], { env: wrong, stderr: 'ignore' }).exitCode).not.toBe(0);
+      expect(cli('--user', 'parley', 'set', 'parley:key', '1')).toBe('OK');
+      expect(cli('--user', 'parley', 'get', 'key')).toContain('NOPERM');
+      expect(cli('--user', 'parley', 'config', 'get', '*')).toContain('NOPERM');
+      expect(cli('get', 'parley:key')).toContain('NOAUTH');
+    } finally {
+      server.kill();
+      await server.exited;
+    }
+  });
+});
+
+describe.skipIf(!canTestPostgres('the PostgreSQL of compose.yaml'))('the PostgreSQL of compose.yaml', () => {
+  const { postgres: service } = compose(secrets).services;
+
+  test('has a role for Parley that is no superuser, on which Parley runs, and no way in for the superuser', async () => {
+    expect(service!.volumes).toContain('./configs/postgres-init.sql:/docker-entrypoint-initdb.d/parley.sql:ro');
+    expect(service!.environment!.POSTGRES_USER).toBe('postgres');
+    const postgres = await TestPostgres.start({ bare: true });
+    try {
+      // As the image runs what it finds in that folder.
+      const psql = [
+        'psql',
+        '-v',
+        'ON_ERROR_STOP=1',
+        '--no-psqlrc',
+        '-f',
+        'configs/postgres-init.sql',
+        postgres.superuserUrl,
+      ];
+      const { exitCode, stderr } = Bun.spawnSync(psql, {
+        cwd: ROOT,
+        env: { PATH: process.env.PATH, PARLEY_PASSWORD: service!.environment!.PARLEY_PASSWORD },
+      });
+      expect([exitCode, stderr.toString()]).toEqual([0, '']);
+      await expect(postgres.query('select 1')).rejects.toThrow(/password authentication failed/);
+
+      const url = new URL(postgres.url('parley'));
+      url.password = service!.environment!.PARLEY_PASSWORD!;
+      const server = await startServer({ DATABASE_URL: url.href });
+      await signUp(server);
+      const role = await query(url.href, 'select * from pg_roles where rolname = current_user');
+      const { rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls } = role[0]!;
+      expect([rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls]).toEqual(Array(5).fill(false));
+      await expect(query(url.href, "copy (select 1) to program 'true'")).rejects.toThrow(/must be superuser/);
+      await expect(query(url.href, "select pg_read_file('/etc/passwd')")).rejects.toThrow(/permission denied/);
+      await server.stop();
+    } finally {
+      await postgres.stop();
+    }
+  });
+});
+
+async function query(url: string, sql: string): Promise<Record<string, unknown>[]> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    return (await client.query(sql)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
 describe('the Dockerfile', () => {
+  test('makes an image that is for others: prod, which says in one line that it needs a secret', async () => {
+    const words = [...text('Dockerfile').matchAll(/^ENV (.*)$/gm)].flatMap(([, line]) => line!.split(' '));
+    const env = Object.fromEntries(words.map((word) => word.split('=') as [string, string]));
+    expect(env).toMatchObject({ ENV: 'prod', DATA_DIR: '/data', SERVER_PORT: '8080' });
+    const { code, stdout, stderr } = await runParley(['serve'], {
+      ...env,
+      SERVER_HOST: 'auto',
+      SERVER_PORT: '0',
+      DATA_DIR: temporaryFolder(),
+    });
+    expect([code === 0, stdout]).toEqual([false, '']);
+    expect(stderr).toMatch(/^parley: JWT_SECRET must be given in prod: make one with "openssl rand -base64 48".*\n$/);
+    // What its head says to type starts it.
+    expect(text('Dockerfile')).toContain('-e JWT_SECRET=');
+  });
+
   test('makes an image of one file and an empty folder, in which nobody is root', () => {
     const last = text('Dockerfile')
       .split(/^FROM /m)

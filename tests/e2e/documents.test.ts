@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
+import { metric, scrape } from '../support/metrics.ts';
 import { request, signUpAll } from '../support/people.ts';
 import { type Environment, endServers, onCluster, startServer, type TestServer } from '../support/server.ts';
 
@@ -12,9 +13,10 @@ beforeAll(async () => {
 });
 afterAll(endServers);
 
-const get = (path: string, headers: Record<string, string> = {}, at = server) =>
+const get = (path: string, headers: Record<string, string> = {}, at: { url: string } = server) =>
   fetch(at.url + path, { headers, redirect: 'manual' });
-const page = (path: string) => get(path, { Accept: 'text/html,application/xhtml+xml;q=0.9,*/*;q=0.8' });
+const page = (path: string, at: { url: string } = server) =>
+  get(path, { Accept: 'text/html,application/xhtml+xml;q=0.9,*/*;q=0.8' }, at);
 
 /** The value of a metric with these labels, or 0 where it is not there. */
 function reading(text: string, name: string, labels = ''): number {
@@ -193,6 +195,34 @@ describe('the OpenAPI document', () => {
   });
 });
 
+describe('the API documents', () => {
+  const PATHS = [
+    '/api/v1/openapi.json',
+    '/api/v1/asyncapi.json',
+    '/api/docs',
+    '/assets/docs.js',
+    '/assets/swagger-ui.js',
+  ];
+  const PROD = { ENV: 'prod', JWT_SECRET: SECRET };
+
+  test.each<[string, Environment, boolean]>([
+    ['are not shown in prod', PROD, false],
+    ['are shown in prod where that is said', { ...PROD, API_DOCUMENTS: 'on' }, true],
+    ['are not shown anywhere where that is said', { API_DOCUMENTS: 'off' }, false],
+  ])('%s', async (_, env, areShown) => {
+    const { url } = (await startServer(env)).nodes[0]!;
+    for (const path of PATHS) {
+      const answer = await get(path, {}, { url });
+      expect([path, answer.status]).toEqual([path, areShown ? 200 : 404]);
+      if (!areShown) expect(await answer.json()).toMatchObject({ code: 'not_found' });
+    }
+    for (const path of ['/about', '/metrics']) {
+      const html = await (await page(path, { url })).text();
+      expect([path, /openapi\.json|\/api\/docs/.test(html)]).toEqual([path, areShown]);
+    }
+  });
+});
+
 describe('health', () => {
   test('says that it lives, and that it is ready', async () => {
     const needed = onCluster ? ['database', 'redis'] : ['database'];
@@ -211,6 +241,18 @@ describe('health', () => {
   });
 });
 
+test('a file is not made ready for somebody who asks for its headers only', async () => {
+  const { url } = (await startServer()).nodes[0]!;
+  const head = { 'Accept-Encoding': 'identity' };
+  const whole = await get('/assets/swagger-ui.js', head, { url });
+  expect((await whole.bytes()).length).toBeGreaterThan(1_000_000);
+  for (let n = 0; n < 20; n++) {
+    const { status, headers } = await fetch(`${url}/assets/swagger-ui.js`, { method: 'HEAD', headers: head });
+    expect([status, headers.get('etag')]).toEqual([200, whole.headers.get('etag')]);
+  }
+  expect(await metric({ nodes: [{ url }] }, 'parley_answers_under_way')).toBe(0);
+});
+
 describe('metrics', () => {
   test('are text for Prometheus, and a page for a browser', async () => {
     for (const headers of [
@@ -226,10 +268,19 @@ describe('metrics', () => {
     expect(await (await page('/metrics')).text()).toContain('<title>Metrics');
   });
 
+  test('are written once a second, however many ask', async () => {
+    const { url } = (await startServer({ MONITORING_INTERVAL: '1s' })).nodes[0]!;
+    const started = performance.now();
+    const texts = new Set<string>();
+    while (performance.now() - started < 2500) {
+      for (const text of await Promise.all([scrape(url), scrape(url), scrape(url)])) texts.add(text);
+    }
+    expect(texts.size).toBeWithin(2, 5);
+  });
+
   test('count what happens', async () => {
     const metered = (await startServer()).nodes[0]!;
-    const scrape = async () => (await get('/metrics', {}, metered)).text();
-    const before = await scrape();
+    const before = await scrape(metered.url);
     expect(reading(before, 'parley_connections', 'mode="v1"')).toBe(0);
     const [alice, bob] = await signUpAll(metered, 'alice', 'bob');
     const conversation = await alice.direct(bob);
@@ -237,7 +288,7 @@ describe('metrics', () => {
     for (const text of ['one', 'two', 'three']) await socket.say(conversation, text);
     await alice.call('POST', '/auth/login', { email: 'nobody@example.com', password: 'nothing at all' });
 
-    const after = await scrape();
+    const after = await scrape(metered.url);
     expect(reading(after, 'parley_connections', 'mode="v1"')).toBe(1);
     expect(reading(after, 'parley_connections', 'mode="plain"')).toBe(2);
     expect(reading(after, 'parley_active_users')).toBe(2);

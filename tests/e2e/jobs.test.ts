@@ -1,7 +1,7 @@
 import { afterAll, afterEach, expect, setDefaultTimeout, test } from 'bun:test';
 import { join } from 'node:path';
 import { eventually } from '../support/eventually.ts';
-import { metric } from '../support/metrics.ts';
+import { metric, scrape } from '../support/metrics.ts';
 import { signUp } from '../support/people.ts';
 import { endServers, runParley, startServer, type TestServer } from '../support/server.ts';
 import { runStored } from '../support/stored.ts';
@@ -51,7 +51,7 @@ async function commit(server: TestServer, payload: object, options: object = {})
 
 /** `parley_queue_jobs_total`, of all nodes: one that did none has no line. */
 async function counted(server: TestServer, outcome: string): Promise<number> {
-  const texts = await Promise.all(server.nodes.map(async ({ url }) => (await fetch(`${url}/metrics`)).text()));
+  const texts = await Promise.all(server.nodes.map(({ url }) => scrape(url)));
   const line = new RegExp(`^parley_queue_jobs_total\\{kind="tell",outcome="${outcome}"\\} (\\d+)$`, 'm');
   return texts.reduce((sum, text) => sum + Number(line.exec(text)?.[1] ?? 0), 0);
 }
@@ -116,11 +116,11 @@ test('a job that is given up is for an operator, who looks, has it tried again, 
   expect(await counted(server, 'parked')).toBe(1);
 });
 
-const DUTIES = ['conversation-events', 'departures', 'outbox', 'parked-jobs', 'sessions'];
+const DUTIES = ['conversation-events', 'departures', 'kept-texts', 'outbox', 'parked-jobs', 'sessions', 'usernames'];
 
 test('what is old is swept, and each node knows when that was done last', async () => {
   const server = await startServer();
-  await signUp(server);
+  const [ended] = [await signUp(server), await signUp(server)];
   const names = async () => {
     const rows = await runStored<{ name: string; last_run_at: number | null }>(server, 'select * from duties');
     return rows.filter(({ last_run_at }) => last_run_at !== null).map(({ name }) => name);
@@ -131,7 +131,8 @@ test('what is old is swept, and each node knows when that was done last', async 
 
   const DAY = 24 * 3_600_000;
   const old = Date.now() - 31 * DAY;
-  await runStored(server, 'update sessions set expires_at = ?', old);
+  await runStored(server, 'update sessions set expires_at = ? where user_id <> ?', old, ended.id);
+  await runStored(server, 'update sessions set ended_at = ? where user_id = ?', old, ended.id);
   await runStored(server, "insert into outbox (kind, created_at) values ('user', ?)", old);
   const job =
     "insert into jobs (id, kind, payload, priority, due_at, parked_at, created_at) values (?, 'x', '1', 1, ?, ?, ?)";
@@ -151,7 +152,7 @@ test('what is old is swept, and each node knows when that was done last', async 
     return Object.fromEntries(Object.entries(row!).map(([table, count]) => [table, Number(count)]));
   };
   // Done a moment ago, none of them is due.
-  const before = { sessions: 1, jobs: 2, events: 1, outbox: 1 };
+  const before = { sessions: 2, jobs: 2, events: 1, outbox: 1 };
   expect(await counts()).toEqual(before);
   await server.start();
   await server.stop();

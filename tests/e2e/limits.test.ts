@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { eventually } from '../support/eventually.ts';
+import { connections } from '../support/metrics.ts';
 import { type Answer, type Person, request, signUp, signUpAll } from '../support/people.ts';
+import { handshake } from '../support/raw-peer.ts';
 import { type Environment, endServers, startServer, type TestServer } from '../support/server.ts';
 import type { Frame } from '../support/socket.ts';
 
@@ -117,11 +119,20 @@ describe('by account', () => {
     const handles = [{ email }, { username }, { username: username.toUpperCase() }];
     await exhaust(3, 401, (n) => login({ ...handles[n % 3], password: 'wrong horse battery' }));
     expectLimited(await login({ email, password }), 3);
-    expectLimited(await person.call('DELETE', '/users/me', { password: 'wrong' }), 3);
-    const change = { current_password: 'wrong', new_password: 'another horse' };
-    expectLimited(await person.call('POST', '/auth/password', change), 3);
     expect((await person.call('GET', '/auth/me')).status).toBe(200);
     expect((await login({ email: alice.user.email, password })).status).toBe(200);
+  });
+
+  test('passwords tried by somebody signed in are limited, at a change of it and at a deletion together', async () => {
+    const person = await signUp(server);
+    const change = { current_password: 'wrong', new_password: 'another horse' };
+    await exhaust(3, 401, (n) =>
+      n % 2 === 0
+        ? person.call('POST', '/auth/password', change)
+        : person.call('DELETE', '/users/me', { password: 'x' }),
+    );
+    expectLimited(await person.call('DELETE', '/users/me', { password }), 3);
+    expect((await login({ email: person.user.email, password })).status).toBe(200);
   });
 
   test('a name without an account is limited like one', async () => {
@@ -327,4 +338,108 @@ test('a hundred sockets of one account are enough', async () => {
   });
   expect([answer.status, answer.body.code]).toEqual([429, 'rate_limited']);
   expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+});
+
+describe('handshakes', () => {
+  const open = (server: TestServer, person: Person, address: string, token = person.tokens.access_token) =>
+    handshake(server, `/ws?token=${token}`, { 'X-Forwarded-For': address });
+
+  test('of an account are limited, from wherever it comes, and not those of others', async () => {
+    const server = await startLimited({ TRUST_PROXY: 'loopback', LIMIT_HANDSHAKES_ACCOUNT: '3/1m' });
+    const [node] = server.nodes; // each counts by itself
+    const [alice, bob] = await signUpAll(server, 'alice', 'bob');
+    await exhaust(3, 101, (n) => open(node!, alice, `198.51.100.${n}`));
+    expectLimited(await open(node!, alice, '198.51.100.9'), 3);
+    expect((await open(node!, bob, '198.51.100.9')).status).toBe(101);
+    // What it asks over HTTP is another matter.
+    expect((await alice.call('GET', '/auth/me')).status).toBe(200);
+  });
+
+  test('of an address are limited, whoever says to be there, before their token is looked at', async () => {
+    const server = await startLimited({ TRUST_PROXY: 'loopback', LIMIT_HANDSHAKES: '4/1m' });
+    const [node] = server.nodes;
+    const [alice, bob] = await signUpAll(server, 'alice', 'bob');
+    expect((await open(node!, alice, '198.51.100.1', 'none')).status).toBe(401);
+    expect((await open(node!, bob, '198.51.100.1')).status).toBe(101);
+    for (let n = 0; n < 2; n++) expect((await open(node!, alice, '198.51.100.1')).status).toBe(101);
+    expectLimited(await open(node!, alice, '198.51.100.1', 'none'), 4);
+    expect((await open(node!, alice, '198.51.100.2')).status).toBe(101);
+  });
+
+  test('are enough for all sockets that an account may have, as often as they come back after restarts', async () => {
+    const server = await startServer({ RATE_LIMITS: 'on' });
+    const alice = (await signUp(server, 'alice')).at(server.nodes[0]!);
+    for (let restart = 0; restart < 3; restart++) {
+      const sockets = await Promise.all(Array.from({ length: 100 }, () => alice.connectPlain()));
+      await Promise.all(sockets.map((socket) => socket.close()));
+      // It may still hold one that its client has closed.
+      await eventually('they are gone', async () => (await connections(server)) === 0);
+    }
+  });
+});
+
+describe('what sockets say again and again', () => {
+  let server: TestServer;
+  let alice: Person;
+  let bob: Person;
+
+  beforeAll(async () => {
+    server = await startLimited({ LIMIT_TYPING: '4/1m', LIMIT_LOOKUPS: '5/1m' });
+  });
+  beforeEach(async () => {
+    [alice, bob] = await signUpAll(server, 'alice', 'bob');
+  });
+  /** Each node counts by itself. */
+  const connect = (person: Person) => person.at(server.nodes[0]!).connect();
+
+  test('of typing is limited, over all of an account’s sockets and conversations', async () => {
+    const groups = await Promise.all([alice.group([bob]), alice.group([bob])]);
+    const his = await connect(bob);
+    const hers = await Promise.all([connect(alice), connect(alice)]);
+    for (let n = 0; n < 4; n++) {
+      const frame = { event: 'typing', conversation_id: groups[n % 2]! };
+      const socket = hers[n >> 1]!;
+      socket.send({ ...frame, active: true });
+      socket.send({ ...frame, active: false });
+      await socket.settle();
+    }
+    hers[0]!.send({ event: 'typing', conversation_id: groups[0]!, active: true });
+    expect(await hers[0]!.find('error')).toMatchObject({ code: 'rate_limited', retryable: true });
+    await his.settle();
+    expect(his.all('typing').map(({ active }) => active)).toEqual([true, false, true, false, true, false, true, false]);
+  });
+
+  test('of typing counts once while it is only said on', async () => {
+    const group = await alice.group([bob]);
+    const socket = await connect(alice);
+    for (let n = 0; n < 50; n++) socket.send({ event: 'typing', conversation_id: group, active: true });
+    await socket.settle();
+    expect(socket.all('error')).toEqual([]);
+  });
+
+  test('of conversations that they do not hear is limited, for each had to be looked up', async () => {
+    const theirs = await alice.group([alice]);
+    const mallory = await signUp(server, 'mallory');
+    const own = await mallory.group([]);
+    const sockets = await Promise.all([connect(mallory), connect(mallory)]);
+    const tries = [
+      { event: 'typing', active: true },
+      { event: 'read', seq: 1 },
+      { event: 'delivered', seq: 1 },
+      { event: 'typing', active: false },
+      { event: 'read', seq: 2 },
+    ];
+    for (const [n, frame] of tries.entries()) {
+      const socket = sockets[n % 2]!;
+      socket.send({ ...frame, conversation_id: n % 3 ? theirs : crypto.randomUUID() });
+      expect(await socket.next('error')).toMatchObject({ code: 'conversation_not_found' });
+    }
+    for (const socket of sockets) {
+      socket.send({ event: 'read', conversation_id: theirs, seq: 1 });
+      expect(await socket.next('error')).toMatchObject({ code: 'rate_limited', retryable: true });
+      socket.send({ event: 'read', conversation_id: own, seq: 1 });
+      await socket.settle();
+      expect(socket.all('error').at(-1)).toMatchObject({ code: 'rate_limited' });
+    }
+  });
 });

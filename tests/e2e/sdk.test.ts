@@ -4,7 +4,7 @@ import { FileStorage } from '../../sdk/file.ts';
 import { createClient, MemoryStorage, ParleyError, type ParleyEvent } from '../../sdk/index.ts';
 import { agrees, CookieJar, client, contents, endClients, holds, online, until, Wire } from '../../sdk/test-support.ts';
 import { eventually } from '../support/eventually.ts';
-import { type Person, signUp, signUpAll } from '../support/people.ts';
+import { type Person, request, signUp, signUpAll } from '../support/people.ts';
 import { fixedPort } from '../support/ports.ts';
 import { endServers, onCluster, startServer, type TestServer, temporaryFolder } from '../support/server.ts';
 import { openStored } from '../support/stored.ts';
@@ -26,6 +26,8 @@ async function restartable(): Promise<TestServer> {
 }
 
 const numbers = (count: number) => Array.from({ length: count }, (_, index) => `message ${index + 1}`);
+
+const changing = (current_password: string) => ({ current_password, new_password: 'another password' });
 
 describe('talking', () => {
   test('a message is pending, sent, delivered and read, and keeps its key', async () => {
@@ -565,14 +567,103 @@ describe('sessions', () => {
     hers.on('signed_out', ({ reason }) => over.resolve(reason));
     wire.down();
     await hers.send(id, 'not lost').saved;
-    const body = { current_password: carol.password, new_password: 'another password' };
-    expect((await carol.call('POST', '/auth/password', body)).status).toBe(200);
+    expect((await carol.call('POST', '/auth/password', changing(carol.password))).status).toBe(200);
     wire.up();
     await over.promise;
     expect(hers.state.get()).toBe('signed_out');
     await hers.login({ email: carol.user.email, password: 'another password' });
     await hers.connect();
     await eventually('the message', async () => (await bob.history(id)).some(({ content }) => content === 'not lost'));
+  });
+
+  test('a session that ends elsewhere leaves nothing on its device that came from the server, in all tabs', async () => {
+    const carol = await signUp(server, 'carol');
+    const id = await carol.direct(bob);
+    await bob.send(id, 'heard before the end');
+    const storage = new MemoryStorage();
+    const wire = new Wire();
+    const one = await online(carol, { storage, WebSocket: wire.WebSocket });
+    const two = client(server, { storage });
+    await two.resume();
+    await two.connect();
+    for (const tab of [one, two]) {
+      await tab.conversations.open(id);
+      await holds(tab, id, 'heard before the end');
+    }
+    const kept = async () => JSON.stringify(await storage.list(''));
+    await eventually('it is stored', async () => (await kept()).includes('heard before the end'));
+    const over = [one, two].map((tab) => {
+      return new Promise<string>((resolve) => void tab.on('signed_out', ({ reason }) => resolve(reason)));
+    });
+    wire.down();
+    const quoted = one.store.messages(id).get().at(-1)!;
+    await one.messages.send(id, 'an answer that waits', { replyTo: quoted.id }).saved;
+    expect(await kept()).toContain('an answer that waits');
+
+    expect((await carol.call('POST', '/auth/password', changing(carol.password))).status).toBe(200);
+    wire.up();
+    await Promise.all(over);
+    await eventually('it is wiped', async () => !(await kept()).includes('heard before the end'));
+    expect(await storage.get('session')).toBeUndefined();
+    const left = await storage.list('user/');
+    expect(left.map(([key]) => key)).toEqual([expect.stringContaining('/outbox/')]);
+    expect(left[0]![1]).toMatchObject({ content: 'an answer that waits', reply_to: { id: quoted.id } });
+    expect(JSON.stringify(left)).not.toContain(bob.user.username);
+    for (const tab of [one, two]) {
+      expect(tab.store.conversations.get()).toEqual([]);
+      expect(tab.store.messages(id).get()).toEqual([]);
+    }
+
+    // The same person again: all of it is fetched anew, and the answer finds what it answers.
+    await one.login({ email: carol.user.email, password: changing('').new_password });
+    await one.connect();
+    await one.conversations.open(id);
+    await eventually('the answer', async () => {
+      return (await bob.history(id)).some(({ reply_to }) => reply_to?.excerpt === 'heard before the end');
+    });
+    await until('all of it', one.store.messages(id), () => contents(one, id).length === 2);
+    expect(contents(one, id)).toEqual(['heard before the end', 'an answer that waits']);
+  });
+
+  test('a device that signed in before does so again, whatever strangers try meanwhile', async () => {
+    const own = await startServer({ RATE_LIMITS: 'on', LIMIT_LOGIN_ACCOUNT: '2/1m' });
+    const [carol] = await signUpAll(own, 'carol');
+    const credentials = { email: carol.user.email, password: carol.password };
+    const storage = new MemoryStorage();
+    const hers = client(own, { storage });
+    await hers.account.login(credentials);
+    await hers.account.logout();
+    const stranger = client(own);
+    for (const code of ['invalid_credentials', 'invalid_credentials', 'rate_limited']) {
+      await expect(stranger.account.login({ ...credentials, password: 'wrong' })).rejects.toMatchObject({ code });
+    }
+    await expect(stranger.account.login(credentials)).rejects.toMatchObject({ code: 'rate_limited', action: 'retry' });
+    expect(await client(own, { storage }).account.login(credentials)).toMatchObject({ id: carol.id });
+  });
+
+  test('signing in anew ends the session of before, at the server too', async () => {
+    const storage = new MemoryStorage();
+    const one = client(server, { storage });
+    await one.account.login({ email: alice.user.email, password: alice.password });
+    const { tokens } = (await storage.get('session')) as { tokens: { access_token: string } };
+    const whoAmI = () => request(server, 'GET', '/auth/me', { token: tokens.access_token });
+    expect((await whoAmI()).status).toBe(200);
+    await one.account.login({ email: bob.user.email, password: bob.password });
+    await eventually('the session ends', async () => (await whoAmI()).status === 401);
+    expect((await one.api.me()).id).toBe(bob.id);
+  });
+
+  test('another user who signs in is not signed out by the tabs of the first', async () => {
+    const storage = new MemoryStorage();
+    const one = client(server, { storage });
+    await one.account.login({ email: alice.user.email, password: alice.password });
+    const two = client(server, { storage });
+    await two.account.resume();
+    const over = Promise.withResolvers<string>();
+    two.on('signed_out', ({ reason }) => over.resolve(reason));
+    await one.account.login({ email: bob.user.email, password: bob.password });
+    expect(await over.promise).toBe('another_user');
+    expect(await client(server, { storage }).account.resume()).toMatchObject({ id: bob.id });
   });
 
   test('another user of the same device finds nothing of the first', async () => {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
+import { afterAll, beforeAll, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { Browser } from '../support/browser.ts';
 import { eventually } from '../support/eventually.ts';
 import { claimsOf, forgeToken } from '../support/forge.ts';
@@ -131,7 +131,8 @@ describe('with cookies', () => {
     const { value } = browser.cookies.get('refresh_token')!;
     const answer = await browser.call('POST', '/auth/logout');
     expect([answer.status, answer.body]).toEqual([200, { success: true }]);
-    expect([...browser.cookies.keys()]).toEqual([]);
+    // But for what says that this browser has signed in before, and nobody in.
+    expect([...browser.cookies.keys()]).toEqual(['device']);
     expect((await refresh(value)).status).toBe(401);
 
     const other = await Browser.signIn(server, { email: person.user.email, password: person.password });
@@ -142,22 +143,146 @@ describe('with cookies', () => {
     expect((await person.call('GET', '/auth/me')).status).toBe(200);
   });
 
-  test('they are Secure where a trusted proxy or the public address says TLS, and only there', async () => {
+  test('under TLS they are Secure and this host’s alone, where a trusted proxy or the public address says so', async () => {
     const account = { email: 'tls@example.com', password: 'correct horse battery' };
-    const isSecure = async (at: TestServer, headers: Record<string, string>) => {
+    const cookiesOf = async (at: TestServer, headers: Record<string, string>) => {
       const browser = new Browser(at, headers);
       const made = await browser.call('POST', '/auth/register', account);
       if (made.status !== 201) await browser.call('POST', '/auth/login', account);
-      return [...browser.cookies.values()].map(({ attributes }) => attributes.has('secure'));
+      const cookies = [...browser.cookies].map(([name, { attributes }]) => {
+        expect([attributes.has('httponly'), attributes.get('samesite')]).toEqual([true, 'Lax']);
+        expect(attributes.has('domain')).toBe(false);
+        return [name, attributes.get('path'), attributes.has('secure')];
+      });
+      const known = [...browser.cookies].find(([name]) => name.endsWith('device'))![1];
+      expect(known.attributes.get('max-age')).toBe(String(400 * 86_400));
+      return cookies;
     };
     const [behindProxy, withAddress] = await Promise.all([
       startServer({ TRUST_PROXY: 'loopback' }),
       startServer({ PUBLIC_URL: 'https://chat.example.com' }),
     ]);
-    expect(await isSecure(behindProxy, { 'X-Forwarded-Proto': 'https' })).toEqual([true, true]);
-    expect(await isSecure(behindProxy, { 'X-Forwarded-Proto': 'http' })).toEqual([false, false]);
-    expect(await isSecure(server, { 'X-Forwarded-Proto': 'https' })).toEqual([false, false]);
-    expect(await isSecure(withAddress, {})).toEqual([true, true]);
+    const secure = [
+      ['__Host-access_token', '/', true],
+      ['__Host-refresh_token', '/', true],
+      ['__Host-device', '/', true],
+    ];
+    const plain = [
+      ['access_token', '/', false],
+      ['refresh_token', '/api/v1/auth', false],
+      ['device', '/api/v1/auth', false],
+    ];
+    expect(await cookiesOf(behindProxy, { 'X-Forwarded-Proto': 'https' })).toEqual(secure);
+    expect(await cookiesOf(behindProxy, { 'X-Forwarded-Proto': 'http' })).toEqual(plain);
+    expect(await cookiesOf(server, { 'X-Forwarded-Proto': 'https' })).toEqual(plain);
+    expect(await cookiesOf(withAddress, {})).toEqual(secure);
+  });
+
+  describe('under TLS, of the names from before', () => {
+    let secured: TestServer;
+    let alice: Person;
+    let bob: Person;
+    beforeAll(async () => {
+      secured = await startServer({ PUBLIC_URL: 'https://chat.example.com' });
+    });
+    beforeEach(async () => {
+      [alice, bob] = await signUpAll(secured, 'alice', 'bob');
+    });
+
+    /** A browser with one session's tokens in cookies of these names. */
+    const holding = ({ tokens }: Person, names: [string, string], browser = new Browser(secured)) => {
+      for (const [index, value] of [tokens.access_token, tokens.refresh_token].entries()) {
+        browser.cookies.set(names[index]!, { value, attributes: new Map() });
+      }
+      return browser;
+    };
+    const older: [string, string] = ['access_token', 'refresh_token'];
+    const newer: [string, string] = ['__Host-access_token', '__Host-refresh_token'];
+    const whoIsIn = async (browser: Browser) => (await browser.call('GET', '/auth/me')).body.id;
+    const whoseSocket = async (browser: Browser) => {
+      const headers = { Cookie: browser.cookieHeader('/ws') };
+      const socket = await alice.open({ protocols: ['parley.v1'], headers });
+      return (await socket.next('ready')).user_id;
+    };
+
+    test('a browser goes on by them, and is moved to the new ones at its next refresh', async () => {
+      const browser = holding(alice, older);
+      expect([await whoIsIn(browser), await whoseSocket(browser)]).toEqual([alice.id, alice.id]);
+      expect((await browser.call('POST', '/auth/refresh')).status).toBe(200);
+      expect([...browser.cookies.keys()]).toEqual(newer);
+      expect(await whoIsIn(browser)).toBe(alice.id);
+      expect((await browser.call('POST', '/auth/refresh')).status).toBe(200);
+    });
+
+    test('none counts beside a new one, which somebody else cannot have given', async () => {
+      // However they are ordered: those of longer paths and of earlier days come first.
+      for (const browser of [holding(bob, older, holding(alice, newer)), holding(alice, newer, holding(bob, older))]) {
+        expect([await whoIsIn(browser), await whoseSocket(browser)]).toEqual([alice.id, alice.id]);
+      }
+      const browser = holding(bob, older, holding(alice, newer));
+      expect((await browser.call('POST', '/auth/refresh')).status).toBe(200);
+      expect([...browser.cookies.keys()]).toEqual(newer);
+      expect(await whoIsIn(browser)).toBe(alice.id);
+      for (const value of ['nonsense', '']) {
+        const broken = holding(bob, older);
+        for (const name of newer) broken.cookies.set(name, { value, attributes: new Map() });
+        expect((await broken.call('GET', '/auth/me')).status).toBe(401);
+        expect((await broken.call('POST', '/auth/refresh')).status).toBe(401);
+      }
+    });
+
+    test('all are gone with a sign-out', async () => {
+      const browser = holding(alice, older, holding(alice, newer));
+      expect((await browser.call('POST', '/auth/logout')).status).toBe(200);
+      expect([...browser.cookies.keys()]).toEqual([]);
+      expect(await code(alice)).toBe('invalid_token');
+    });
+
+    test('and without TLS those from under it are taken away, which else would win', async () => {
+      const [carol] = await signUpAll(server, 'carol');
+      const browser = holding(alice, newer, new Browser(server));
+      await browser.call('POST', '/auth/login', { email: carol.user.email, password: carol.password });
+      expect([...browser.cookies.keys()].toSorted()).toEqual(['access_token', 'device', 'refresh_token']);
+      expect(await whoIsIn(browser)).toBe(carol.id);
+    });
+  });
+
+  test('signing in or up ends the session that the browser had, whoever’s it was, with its sockets', async () => {
+    const [alice, bob] = await signUpAll(server, 'alice', 'bob');
+    const browser = new Browser(server);
+    const enter = ({ user, password }: Person) => browser.call('POST', '/auth/login', { email: user.email, password });
+    const isIn = async (token: string) => (await whoAmI(token)).status === 200;
+
+    const first = (await enter(alice)).body.tokens;
+    const socket = await alice.open({ protocols: ['parley.v1', `parley.token.${first.access_token}`] });
+    await socket.next('ready');
+    const second = (await enter(alice)).body.tokens;
+    expect((await socket.closed).code).toBe(4401);
+    expect([await isIn(first.access_token), await isIn(second.access_token)]).toEqual([false, true]);
+    expect((await refresh(first.refresh_token)).status).toBe(401);
+
+    const third = (await enter(bob)).body.tokens;
+    expect([await isIn(second.access_token), await isIn(third.access_token)]).toEqual([false, true]);
+    browser.cookies.delete('access_token'); // the other says as well whose browser it was
+    const account = { email: `new-${crypto.randomUUID()}@example.com`, password: 'correct horse battery' };
+    const fourth = (await browser.call('POST', '/auth/register', account)).body.tokens;
+    expect([await isIn(third.access_token), await isIn(fourth.access_token)]).toEqual([false, true]);
+    // Of these two no other session has ended: not those that they began elsewhere.
+    for (const person of [alice, bob]) expect((await person.call('GET', '/auth/me')).status).toBe(200);
+  });
+
+  test('a log-in that is refused ends nothing, nor does one from a page that may not use the cookies', async () => {
+    const [alice, bob] = await signUpAll(server, 'alice', 'bob');
+    const browser = await Browser.signIn(server, { email: alice.user.email, password: alice.password });
+    const handle = { email: bob.user.email };
+    expect((await browser.call('POST', '/auth/login', { ...handle, password: 'wrong' })).status).toBe(401);
+    expect((await browser.call('POST', '/auth/login', { ...handle })).status).toBe(400);
+    expect((await browser.call('GET', '/auth/me')).body.id).toBe(alice.id);
+    const Cookie = browser.cookieHeader('/api/v1/auth/login');
+    const headers = { Cookie, Origin: 'https://evil.example', 'Sec-Fetch-Site': 'cross-site' };
+    const body = { ...handle, password: bob.password };
+    expect((await request(server, 'POST', '/auth/login', { body, headers })).status).toBe(200);
+    expect((await browser.call('GET', '/auth/me')).body.id).toBe(alice.id);
   });
 
   test('a socket opens with the cookie alone, and ends with its session', async () => {
@@ -231,6 +356,7 @@ describe('a refresh token', () => {
       forgeToken({ ...rest, gen: '1' }, { secret: SECRET }),
       forgeToken({ ...rest }, { secret: SECRET }),
       forgeToken({ ...rest, gen: 1, typ: 'access' }, { secret: SECRET }),
+      forgeToken({ ...rest, gen: 1, aud: 'another' }, { secret: SECRET }),
       forgeToken({ ...rest, gen: 1, sid: crypto.randomUUID() }, { secret: SECRET }),
       forgeToken({ ...rest, gen: 1, sub: crypto.randomUUID() }, { secret: SECRET }),
     ]) {
@@ -407,6 +533,9 @@ describe('no access token that', () => {
 
   test('differs in nothing from ours is refused: the others are refused for what is wrong with them', async () => {
     expect((await whoAmI(forgeToken(claims, { secret: SECRET }))).body).toEqual(person.user);
+    expect(claims.aud).toBe('parley');
+    // Nor one from before there was an audience.
+    expect((await whoAmI(forgeToken({ ...claims, aud: undefined }, { secret: SECRET }))).body).toEqual(person.user);
   });
 
   test('has no signature works, whatever its algorithm says', async () => {
@@ -441,6 +570,10 @@ describe('no access token that', () => {
       { typ: 'refresh' },
       { iss: 'another' },
       { iss: undefined },
+      { aud: 'another' },
+      { aud: ['parley', 'another'] },
+      { aud: 'parley-device' },
+      { aud: null },
       { sid: crypto.randomUUID() },
       { sid: undefined },
       { sid: {} },

@@ -2,6 +2,7 @@ import { afterAll, afterEach, describe, expect, setDefaultTimeout, test } from '
 import { join } from 'node:path';
 import { FAULTY_SERVER } from '../chaos/model/host.ts';
 import { eventually } from '../support/eventually.ts';
+import { scrape } from '../support/metrics.ts';
 import { type Person, signUpAll } from '../support/people.ts';
 import { fixedPort } from '../support/ports.ts';
 import { closeReceivers, openReceiver, type Receiver } from '../support/receiver.ts';
@@ -280,7 +281,7 @@ describe('beside webhooks', () => {
     for (const group of groups) await alice.send(group, 'hello');
     for (const group of groups) await isTold(free, group, 2);
     expect(stuck.accepted).toEqual([]);
-    const text = await (await fetch(`${server.nodes[0]!.url}/metrics`)).text();
+    const text = await scrape(server.nodes[0]!.url);
     expect(text).toMatch(/^parley_consumer_jobs_total\{consumer="failing",outcome="failed"\} \d+$/m);
     expect(text).toMatch(/^parley_consumer_parked\{consumer="free"\} 0$/m);
   });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Message } from '../../protocol/resources.ts';
 import { makeCertificate } from '../support/certificate.ts';
 import { eventually } from '../support/eventually.ts';
+import { scrape } from '../support/metrics.ts';
 import { signUpAll } from '../support/people.ts';
 import { fixedPort } from '../support/ports.ts';
 import { closeReceivers, type Delivery, openReceiver } from '../support/receiver.ts';
@@ -46,7 +47,7 @@ const contents = (messages: { content: string }[]) => messages.map(({ content })
 
 /** `parley_jobs_total`, of all nodes. */
 async function counted(server: TestServer, outcome: string): Promise<number> {
-  const texts = await Promise.all(server.nodes.map(async ({ url }) => (await fetch(`${url}/metrics`)).text()));
+  const texts = await Promise.all(server.nodes.map(({ url }) => scrape(url)));
   const values = texts.map(
     (text) => new RegExp(`^parley_jobs_total\\{outcome="${outcome}"\\} (\\d+)$`, 'm').exec(text)?.[1],
   );

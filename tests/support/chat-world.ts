@@ -43,7 +43,7 @@ export interface ChatWorld {
 }
 
 /** A log that says nothing. */
-export const silentLog = createLogger({ log_level: 'silent', log_format: 'json', metrics_token: '' });
+export const silentLog = createLogger({ log_level: 'silent', log_format: 'json' });
 
 export async function sqliteChat(): Promise<ChatWorld> {
   const { database, close } = await sqliteDatabase();

@@ -50,6 +50,7 @@ export function environment(overrides: Environment): Environment {
     ENV: 'dev',
     LOG_FORMAT: 'json',
     RATE_LIMITS: 'off',
+    MONITORING_INTERVAL: '0ms', // a test reads what it has just done
     SERVER_HOST: '127.0.0.1',
     SERVER_PORT: '0',
     ...overrides,

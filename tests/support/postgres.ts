@@ -15,11 +15,15 @@ import { canTest } from './untested.ts';
 const PACKAGES = '/usr/lib/postgresql';
 /** From the start of the process until it takes connections, recovery after a crash included. */
 const START_MS = 30_000;
+/** The superuser of the cluster, and the user that Parley is, who may do no more than in compose.yaml. */
+const SUPERUSER = 'postgres';
 const USER = 'parley';
 
 export interface PostgresOptions {
   /** Lines of postgresql.conf, such as `{ fsync: 'off' }`. */
   settings?: Record<string, string>;
+  /** Whether it is as it is when it was just made, with its superuser alone. */
+  bare?: boolean;
 }
 
 /** The folder of PostgreSQL's programs, of the newest version there is; undefined where it is not installed. */
@@ -66,7 +70,7 @@ export class TestPostgres {
   ) {}
 
   /** Makes a cluster and starts it. Fails where PostgreSQL is not installed. */
-  static async start({ settings = {} }: PostgresOptions = {}): Promise<TestPostgres> {
+  static async start({ settings = {}, bare = false }: PostgresOptions = {}): Promise<TestPostgres> {
     const bin = findPostgres();
     if (!bin) throw new Error('PostgreSQL is not installed');
     const folder = mkdtempSync(join(tmpdir(), 'parley-postgres-'));
@@ -80,6 +84,8 @@ export class TestPostgres {
     const postgres = new TestPostgres(bin, folder, password, janitor);
     await postgres.initialize(settings);
     await postgres.launch();
+    const rights = 'login nosuperuser nocreatedb nocreaterole noreplication nobypassrls';
+    if (!bare) await postgres.query(`create role ${USER} ${rights} password '${password}'`);
     return postgres;
   }
 
@@ -89,19 +95,26 @@ export class TestPostgres {
   }
 
   /** `port` is another where something stands between. */
-  url(database = 'postgres', port = this.port): string {
-    return `postgres://${USER}:${this.password}@127.0.0.1:${port}/${database}`;
+  url(database = 'postgres', port = this.port, user = USER): string {
+    return `postgres://${user}:${this.password}@127.0.0.1:${port}/${database}`;
+  }
+
+  /** The same for the cluster's owner. */
+  get superuserUrl(): string {
+    return this.url(undefined, this.port, SUPERUSER);
   }
 
   /** Makes an empty database and answers its URL. */
   async createDatabase(): Promise<string> {
     const name = `parley_${++this.databases}`;
-    await this.query(`create database ${name} template template0`);
+    await this.query(`create database ${name} owner ${USER} template template0`);
     return this.url(name);
   }
 
   /** Runs a statement as the cluster's owner, in the database `postgres` or another. */
-  async query<Row extends pg.QueryResultRow>(sql: string, url = this.url()): Promise<Row[]> {
+  async query<Row extends pg.QueryResultRow>(sql: string, database?: string): Promise<Row[]> {
+    const name = database && new URL(database).pathname.slice(1);
+    const url = this.url(name, this.port, SUPERUSER);
     const client = new pg.Client({ connectionString: url });
     await client.connect();
     try {
@@ -179,7 +192,7 @@ export class TestPostgres {
     }
     // An order of letters that is not the bytes' own, as most installations have it: what needs bytes has to say so.
     const locale = ['--locale=C.UTF-8', ...(this.knowsIcu() ? ['--locale-provider=icu', '--icu-locale=en'] : [])];
-    const access = ['-U', USER, '--auth=scram-sha-256', `--pwfile=${passwordFile}`];
+    const access = ['-U', SUPERUSER, '--auth=scram-sha-256', `--pwfile=${passwordFile}`];
     await this.run('initdb', '-D', 'data', '--no-sync', '--encoding=UTF8', ...locale, ...access);
     this.configure({
       listen_addresses: '127.0.0.1',

@@ -1,18 +1,27 @@
-import { existsSync, mkdtempSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Subprocess } from 'bun';
 import { fixedPort } from './ports.ts';
 import { canTest } from './untested.ts';
 
-/** A real Redis of the test's own, from the machine's package, on a free port of the loopback. It ends with the tests. */
+/**
+ * A real Redis of the test's own, from the machine's package, on a free port of the loopback. It ends with the tests. Its
+ * settings are those of compose.yaml, so that Parley has no more rights there than it needs; unless a test asks for others.
+ */
 
 const START_MS = 10_000;
 
 export interface RedisServerOptions {
-  /** What clients must say; none by default. */
+  /** What the user that Redis has by itself must say, who may then do everything; '': nothing. Without it, as in compose.yaml. */
   password?: string;
 }
+
+const TEMPLATE = join(import.meta.dir, '../../configs/redis.conf.template');
+/** The user of the template. */
+const USERNAME = 'parley';
+/** A user that tests have beside it. */
+const OPERATOR = 'operator';
 
 export function findRedis(): string | undefined {
   return Bun.which('redis-server') ?? ['/usr/bin/redis-server'].find((path) => existsSync(path));
@@ -38,7 +47,7 @@ export class TestRedis {
   private constructor(
     private readonly bin: string,
     private readonly folder: string,
-    private readonly options: RedisServerOptions,
+    private readonly access: { username: string; password: string },
     private readonly janitor: Subprocess<'pipe', 'ignore', 'ignore'>,
   ) {}
 
@@ -53,7 +62,12 @@ export class TestRedis {
       stderr: 'ignore',
     });
     janitor.unref();
-    const redis = new TestRedis(bin, folder, options, janitor);
+    const { password } = options;
+    const access =
+      password === undefined
+        ? { username: USERNAME, password: Bun.randomUUIDv7().replaceAll('-', '') }
+        : { username: '', password };
+    const redis = new TestRedis(bin, folder, access, janitor);
     await redis.launch();
     return redis;
   }
@@ -64,7 +78,19 @@ export class TestRedis {
 
   /** What a Parley needs in its environment to use this server; each `prefix` is a world of its own. */
   environment(prefix = 'parley:'): Record<string, string> {
-    return { REDIS_ADDR: this.addr, REDIS_PASSWORD: this.options.password ?? '', REDIS_PREFIX: prefix };
+    const { username, password } = this.access;
+    return { REDIS_ADDR: this.addr, REDIS_USERNAME: username, REDIS_PASSWORD: password, REDIS_PREFIX: prefix };
+  }
+
+  /** All of it as one address, with the rights that a Parley has. */
+  get url(): string {
+    const { username, password } = this.access;
+    return `redis://${username}:${encodeURIComponent(password)}@${this.addr}`;
+  }
+
+  /** The same for somebody who may do everything, which a Parley may not. */
+  get operatorUrl(): string {
+    return `redis://${OPERATOR}:${encodeURIComponent(this.access.password)}@${this.addr}`;
   }
 
   get pid(): number {
@@ -92,17 +118,14 @@ export class TestRedis {
   }
 
   private async launch(): Promise<void> {
-    const { password = '' } = this.options;
+    // Nothing is kept: it begins empty, whatever it held before.
     const args = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.folder, '--save', ''];
-    const access = password === '' ? [] : ['--requirepass', password];
-    const child = Bun.spawn(
-      [this.bin, ...args, ...access, '--pidfile', join(this.folder, 'pid'), '--databases', '64'],
-      {
-        stdin: 'ignore',
-        stdout: 'pipe',
-        stderr: 'ignore',
-      },
-    );
+    const own = ['--appendonly', 'no', '--pidfile', join(this.folder, 'pid'), '--databases', '64'];
+    const child = Bun.spawn([this.bin, ...this.settings(), ...args, ...own], {
+      stdin: 'ignore',
+      stdout: 'pipe',
+      stderr: 'ignore',
+    });
     child.unref();
     this.process = child;
     const ready = Promise.withResolvers<void>();
@@ -110,6 +133,16 @@ export class TestRedis {
     void this.watch(child.stdout, () => ready.resolve());
     void child.exited.then((code) => ready.reject(new Error(`Redis ended with ${code}`)));
     await ready.promise.finally(() => clearTimeout(timer));
+  }
+
+  private settings(): string[] {
+    const { username, password } = this.access;
+    if (username === '') return password === '' ? [] : ['--requirepass', password];
+    const path = join(this.folder, 'redis.conf');
+    const settings = readFileSync(TEMPLATE, 'utf8').replaceAll(/\$\{REDIS_PASSWORD\}/g, password);
+    const operator = `user ${OPERATOR} on >${password} allkeys allchannels +@all\n`;
+    writeFileSync(path, settings + operator, { mode: 0o600 });
+    return [path];
   }
 
   private async watch(stream: ReadableStream<Uint8Array>, onReady: () => void): Promise<void> {
@@ -128,5 +161,5 @@ let worlds = 0;
 /** One Redis for all files of a run, started when it is first asked for, and a prefix that nobody else has. */
 export async function sharedRedis(): Promise<{ redis: TestRedis; prefix: string }> {
   shared ??= TestRedis.start();
-  return { redis: await shared, prefix: `parley${++worlds}:` };
+  return { redis: await shared, prefix: `parley:${++worlds}:` };
 }

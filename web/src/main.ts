@@ -4,16 +4,18 @@ import './start.ts';
 import { mount } from 'svelte';
 import App from './App.svelte';
 import { attention } from './state/attention.svelte.ts';
+import { dialogs } from './state/dialogs.svelte.ts';
 import { drafts } from './state/drafts.svelte.ts';
 import { notifications } from './state/notifications.svelte.ts';
 import { router } from './state/router.svelte.ts';
+import { toasts } from './state/toasts.svelte.ts';
 import { update } from './state/update.svelte.ts';
 import { strings } from './strings.ts';
 
 document.documentElement.lang = strings.language;
 document.documentElement.dir = strings.direction;
 
-for (const part of [attention, drafts, notifications, router]) part.watch();
+for (const part of [attention, dialogs, drafts, notifications, router, toasts]) part.watch();
 mount(App, { target: document.getElementById('app')! });
 // Not before the client itself has what it needs.
 addEventListener('load', () => void update.watch());

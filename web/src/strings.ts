@@ -261,6 +261,8 @@ export const strings = {
     rate_limited: 'That was a lot at once. Wait a little, and try again.',
     forbidden: 'You may not do this',
     group_full: 'This group has as many people as a group may have.',
+    conversations_full: 'Somebody is in as many conversations as one may be.',
+    quota_exceeded: 'You have stored as much as you may. Delete something first.',
     not_found: 'It is not there any more',
     conversation_not_found: 'You are not in this conversation any more',
     message_not_found: 'The message it belongs to is gone',

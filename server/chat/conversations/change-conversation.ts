@@ -8,14 +8,15 @@ import type { StoredEventKind } from '../../database/schema.ts';
 import type { Actor } from '../../shared/actor.ts';
 import { ParleyError } from '../../shared/errors.ts';
 import type { UsersService } from '../../users/service.ts';
-import { presentConversation, presentMessage, presentParticipant, type Users } from '../model/presenter.ts';
+import { presentConversation, presentMessage, presentParticipant } from '../model/presenter.ts';
 import type { ConversationPatch, ConversationRow, Membership, MessageRow, ParticipantRow } from '../model/rows.ts';
+import { changeBytes, type NoteStored } from '../usage/stored-bytes.ts';
 import type { ConversationRepository } from './conversation-repository.ts';
-import { describe } from './system-notes.ts';
+import { type ConversationRoom, requireConversationRoom } from './conversation-room.ts';
 
 /** Writes the system message of a change into the history. */
 export interface NoteWriter {
-  insertSystemMessage(head: NoteHead, note: SystemNote, content: string, tx: Executor): Promise<MessageRow>;
+  insertSystemMessage(head: NoteHead, note: SystemNote, tx: Executor): Promise<MessageRow>;
 }
 
 /** Whose system message it is, and where it comes to stand. */
@@ -34,6 +35,10 @@ export interface ChangeDeps {
   messages: NoteWriter;
   users: UsersService;
   bus: Bus;
+  /** Who is in how many conversations, and how many one may be in; left out: any number. */
+  room?: ConversationRoom;
+  /** Told of what is stored by a change, once it is committed. */
+  noteStored?: NoteStored;
 }
 
 /** What every change counts on or dates by itself. */
@@ -67,24 +72,26 @@ export async function changeConversation(
   actor: Actor,
   decide: Decide,
 ): Promise<void> {
-  const change = await deps.database.transaction(async (tx) => {
+  const written = await deps.database.transaction(async (tx) => {
     const membership = await deps.conversations.lockForMember(conversationId, actor.userId, tx);
     if (!membership) throw new ParleyError('conversation_not_found');
     const decision = await decide(membership, tx);
     return decision && (await write(deps, membership.conversation, actor, decision, tx));
   });
+  if (!written) return;
   // At once after the commit, so that it comes before what commits next.
-  if (change) publishChange(deps.bus, conversationId, change);
+  publishChange(deps.bus, conversationId, written.change);
+  deps.noteStored?.(actor.userId, written.bytes);
 }
 
 /** Writes what was decided, and makes the frame that tells it. */
 async function write(
-  { conversations, messages, users }: ChangeDeps,
+  { conversations, messages, users, room }: ChangeDeps,
   before: ConversationRow,
   actor: Actor,
   decision: Decision,
   tx: Executor,
-): Promise<Change> {
+): Promise<{ change: Change; bytes: number }> {
   const now = Date.now();
   const { note, fields, joining = [], leaving, roles = [] } = decision;
   const rev = before.rev + 1;
@@ -101,12 +108,13 @@ async function write(
   const conversation = await conversations.advanceConversation(before.id, patch, tx);
 
   const people = await users.publicUsers([actor.userId, ...concerned]);
-  const message = note && (await writeNote({ conversations, messages }, conversation, actor, note, people, tx));
+  const message = note && (await writeNote({ conversations, messages }, conversation, actor, note, tx));
 
   await conversations.putParticipants(
     joining.map((userId) => newParticipant(conversation, userId, 'member', now)),
     tx,
   );
+  await requireConversationRoom(room, { actor, joining, people, field: 'user_ids' }, tx);
   for (const { userId, role } of roles) await conversations.updateParticipant(before.id, userId, { rev, role }, tx);
   if (leaving) await conversations.updateParticipant(before.id, leaving, { rev, left_rev: rev }, tx);
   const participants = await conversations.findParticipants(before.id, concerned, tx);
@@ -120,7 +128,8 @@ async function write(
     participants: participants.map((row) => presentParticipant(row, people)),
     message: message && presentMessage(message, people),
   } as FrameOf<Decision['event']>;
-  return { rev, seq: message?.seq, frame, joined: joining, left: leaving ? [leaving] : [] };
+  const change = { rev, seq: message?.seq, frame, joined: joining, left: leaving ? [leaving] : [] };
+  return { change, bytes: changeBytes(message, joining.length) };
 }
 
 /** What a change without a system message is to consumers of events: nobody comes or goes in silence. */
@@ -135,13 +144,12 @@ export async function writeNote(
   conversation: ConversationRow,
   actor: Actor,
   untold: Omit<SystemNote, 'by'>,
-  people: Users,
   tx: Executor,
 ): Promise<MessageRow> {
   const { id: conversationId, seq, rev, updated_at: sentAt } = conversation;
   const note: SystemNote = { ...untold, by: actor.userId };
   const head = { id: Bun.randomUUIDv7(), conversationId, senderId: actor.userId, seq, rev, sentAt };
-  const message = await messages.insertSystemMessage(head, note, describe(note, actor.username, people), tx);
+  const message = await messages.insertSystemMessage(head, note, tx);
   await conversations.moveMarks(conversationId, actor.userId, seq, tx);
   return message;
 }

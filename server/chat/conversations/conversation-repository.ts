@@ -1,9 +1,10 @@
-import { type CompiledQuery, sql } from 'kysely';
+import { type CompiledQuery, type ExpressionBuilder, type Selectable, sql } from 'kysely';
 import { MAX_FRAME_MARKS } from '../../../protocol/limits.ts';
 import type { Head, Mark } from '../../../protocol/resources.ts';
 import type { Database, Executor, RowsOf } from '../../database/database.ts';
 import { writeOutbox } from '../../database/outbox.ts';
 import { prepared } from '../../database/prepared.ts';
+import type { ConversationTotalsTable, Schema } from '../../database/schema.ts';
 import type { MarksPage } from '../../realtime/conversation-source.ts';
 import type {
   ConversationPatch,
@@ -158,12 +159,8 @@ export class ConversationRepository {
       .orderBy('c.id', 'desc')
       .limit(limit);
     if (after) {
-      query = query.where((eb) =>
-        eb.or([
-          eb('c.updated_at', '<', after.updatedAt),
-          eb.and([eb('c.updated_at', '=', after.updatedAt), eb('c.id', '<', after.id)]),
-        ]),
-      );
+      const { updatedAt, id } = after;
+      query = query.where(({ eb, refTuple, tuple }) => eb(refTuple('c.updated_at', 'c.id'), '<', tuple(updatedAt, id)));
     }
     return query.execute();
   }
@@ -179,39 +176,49 @@ export class ConversationRepository {
     return (await this.findMembership(id, userId))?.conversation;
   }
 
-  /** Which of some users are in which groups. */
-  async listGroupPlaces(userIds: string[]): Promise<Pick<ParticipantRow, 'conversation_id' | 'user_id'>[]> {
-    if (userIds.length === 0) return [];
+  /** A page of what a user is in, and of which type each is, in id order. */
+  listPlacesById(
+    userId: string,
+    limit: number,
+    afterId = BEFORE_ALL_IDS,
+  ): Promise<Pick<ConversationRow, 'id' | 'type'>[]> {
     return this.database.read
       .selectFrom('participants as p')
       .innerJoin('conversations as c', 'c.id', 'p.conversation_id')
-      .select(['p.conversation_id', 'p.user_id'])
-      .where('p.user_id', 'in', userIds)
+      .select(['c.id', 'c.type'])
+      .where('p.user_id', '=', userId)
+      .where('p.conversation_id', '>', afterId)
       .where('p.left_rev', 'is', null)
-      .where('c.type', '=', 'group')
+      .orderBy('p.conversation_id')
+      .limit(limit)
       .execute();
   }
 
-  /** Of each of some conversations the first participants, longest in first, and how many there are. */
-  participantsOfEach(ids: string[], each: number) {
-    const { read } = this.database;
-    const present = read.selectFrom('participants').where('conversation_id', 'in', ids).where('left_rev', 'is', null);
-    const numbered = present
-      .selectAll()
-      .select(sql<number>`row_number() over (partition by conversation_id order by joined_at, user_id)`.as('place'));
-    return [
-      read
-        .selectFrom(numbered.as('numbered'))
-        .selectAll()
-        .where('place', '<=', each)
-        .orderBy('conversation_id')
-        .orderBy('place')
-        .compile(),
-      present
-        .select(['conversation_id', (eb) => eb.fn.countAll<number>().as('count')])
-        .groupBy('conversation_id')
-        .compile(),
-    ] as const;
+  /** Of each of some conversations the participants who are in it longest, in no order: no other row of theirs is looked at. */
+  participantsOfEach(ids: string[], each: number): CompiledQuery<ParticipantRow> {
+    const { read, engine } = this.database;
+    const first = (eb: ExpressionBuilder<Schema & { c: Schema['conversations'] }, 'c'>) =>
+      eb
+        .selectFrom('participants as first')
+        .whereRef('first.conversation_id', '=', 'c.id')
+        .where('first.left_rev', 'is', null)
+        .orderBy('first.joined_at')
+        .orderBy('first.user_id')
+        .limit(each);
+    const conversations = read.selectFrom('conversations as c').where('c.id', 'in', ids);
+    const found =
+      engine === 'postgres'
+        ? conversations.innerJoinLateral(
+            (eb) => first(eb).selectAll('first').as('p'),
+            (join) => join.onTrue(),
+          )
+        : // SQLite knows no lateral join. It goes through a cross join in this order, and looks such a list up by the key, where
+          // nothing is to be sorted: an index in that order would lead it through everybody.
+          conversations
+            .crossJoin('participants as p')
+            .whereRef('p.conversation_id', '=', 'c.id')
+            .where((eb) => eb('p.user_id', 'in', first(eb as never).select('first.user_id')));
+    return found.selectAll('p').compile();
   }
 
   /** A page of participants, longest in first. */
@@ -225,11 +232,9 @@ export class ConversationRepository {
       .orderBy('user_id')
       .limit(limit);
     if (after) {
-      query = query.where((eb) =>
-        eb.or([
-          eb('joined_at', '>', after.joinedAt),
-          eb.and([eb('joined_at', '=', after.joinedAt), eb('user_id', '>', after.userId)]),
-        ]),
+      const { joinedAt, userId } = after;
+      query = query.where(({ eb, refTuple, tuple }) =>
+        eb(refTuple('joined_at', 'user_id'), '>', tuple(joinedAt, userId)),
       );
     }
     return query.compile();
@@ -250,15 +255,19 @@ export class ConversationRepository {
       .execute();
   }
 
+  /** How many are in each of some conversations. */
+  sizes(ids: string[]): CompiledQuery<Selectable<ConversationTotalsTable>> {
+    return this.database.read
+      .selectFrom('conversation_totals')
+      .selectAll()
+      .where('conversation_id', 'in', ids)
+      .compile();
+  }
+
   /** How many are in a conversation. */
   async countParticipants(conversationId: string, executor: Executor): Promise<number> {
-    const { count } = await executor
-      .selectFrom('participants')
-      .select((eb) => eb.fn.countAll<number>().as('count'))
-      .where('conversation_id', '=', conversationId)
-      .where('left_rev', 'is', null)
-      .executeTakeFirstOrThrow();
-    return Number(count);
+    const { rows } = await executor.executeQuery(this.sizes([conversationId]));
+    return rows[0]?.participants ?? 0;
   }
 
   /** Admins other than one, and the longest of all others: what decides when somebody leaves. */
@@ -272,8 +281,12 @@ export class ConversationRepository {
         .where('left_rev', 'is', null)
         .orderBy('joined_at')
         .orderBy('user_id');
-    const otherAdmin = await others().where('role', '=', 'admin').executeTakeFirst();
-    return { otherAdmin, longest: await others().executeTakeFirst() };
+    // Said in the text of the query: by a value that comes later nobody knows that the index of admins will do.
+    const otherAdmin = await others()
+      .where('role', '=', sql.lit('admin' as const))
+      .limit(1)
+      .executeTakeFirst();
+    return { otherAdmin, longest: await others().limit(1).executeTakeFirst() };
   }
 
   /** Participants that came, went or changed role after `rev`, in the order of these changes. */

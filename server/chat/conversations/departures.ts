@@ -56,10 +56,20 @@ export class Departures {
   }
 
   private async leaveGroupsOf(userIds: string[]): Promise<void> {
-    for (const { conversation_id, user_id } of await this.options.conversations.listGroupPlaces(userIds)) {
-      if (this.isStopped) return;
-      await this.leave(conversation_id, user_id);
-    }
+    for (const userId of userIds) await this.leaveGroups(userId);
+  }
+
+  /** Looks through what somebody is in page by page: their direct conversations stay, and are passed over each time. */
+  private async leaveGroups(userId: string): Promise<void> {
+    let after: string | undefined;
+    do {
+      const places = await this.options.conversations.listPlacesById(userId, PAGE, after);
+      for (const { id, type } of places) {
+        if (this.isStopped) return;
+        if (type === 'group') await this.leave(id, userId);
+      }
+      after = places.length < PAGE ? undefined : places.at(-1)!.id;
+    } while (after !== undefined && !this.isStopped);
   }
 
   private async leave(conversationId: string, userId: string): Promise<void> {

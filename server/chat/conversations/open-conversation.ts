@@ -5,8 +5,10 @@ import type { Actor } from '../../shared/actor.ts';
 import { ParleyError } from '../../shared/errors.ts';
 import { presentEntry, presentMessage, type Users } from '../model/presenter.ts';
 import type { ConversationRow, MessageRow, ParticipantRow } from '../model/rows.ts';
+import { changeBytes } from '../usage/stored-bytes.ts';
 import { type ChangeDeps, newParticipant, publishChange, writeNote } from './change-conversation.ts';
 import { inOrder } from './conversation-repository.ts';
+import { requireConversationRoom } from './conversation-room.ts';
 
 /** The direct conversation of the actor and another, and whether it was made now. There is one per pair, for ever. */
 export async function openDirect(
@@ -30,10 +32,12 @@ export async function openDirect(
     const about = { conversationId: id, rev, actorId: actor.userId };
     await writeEvent(tx, { ...about, kind: 'conversation.created', userIds: members });
     await deps.conversations.putParticipants(participants, tx);
+    await requireConversationRoom(deps.room, { actor, joining: members, people, field: 'participant_id' }, tx);
     await deps.conversations.tellOutbox(conversation, members, tx);
     return true;
   });
   if (isNew) {
+    deps.noteStored?.(actor.userId, changeBytes(undefined, members.length));
     publishCreation(deps, conversation, participants, people);
     return { id: conversation.id, isNew };
   }
@@ -61,11 +65,14 @@ export async function createGroup(
     await deps.users.requireActive(tx, [actor.userId, ...others]);
     await deps.conversations.insertConversation(conversation, tx);
     await deps.conversations.putParticipants(participants, tx);
+    const joining = [actor.userId, ...others];
+    await requireConversationRoom(deps.room, { actor, joining, people, field: 'participant_ids' }, tx);
     const note = { kind: 'group_created' as const, name: group.name, user_ids: others };
-    await deps.conversations.tellOutbox(conversation, [actor.userId, ...others], tx);
-    return writeNote(deps, conversation, actor, note, people, tx);
+    await deps.conversations.tellOutbox(conversation, joining, tx);
+    return writeNote(deps, conversation, actor, note, tx);
   });
   publishCreation(deps, conversation, participants, people, message);
+  deps.noteStored?.(actor.userId, changeBytes(message, participants.length));
   return conversation.id;
 }
 

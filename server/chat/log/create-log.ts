@@ -7,7 +7,7 @@ import { PostgresLog } from './postgres-log.ts';
 import { SqliteLog } from './sqlite-log.ts';
 
 /** The log on the engine that there is, with its metrics; what waits in it is written before anybody is sent home. */
-export function createLog(core: Core, { present }: Pick<MessageLogOptions, 'present'>): MessageLog {
+export function createLog(core: Core, own: Pick<MessageLogOptions, 'present' | 'noteStored'>): MessageLog {
   const { config, logger, lifecycle, metrics, database, bus } = core;
   const messages = metrics.counter({
     name: 'parley_messages_total',
@@ -28,7 +28,7 @@ export function createLog(core: Core, { present }: Pick<MessageLogOptions, 'pres
     bus,
     log: logger,
     queueLimit: config.chat.log_queue_limit,
-    present,
+    ...own,
     observe(size, seconds, appended) {
       batchSize.observe(size);
       commitSeconds.observe(seconds);

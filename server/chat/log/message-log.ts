@@ -3,6 +3,7 @@ import type { Bus } from '../../bus/bus.ts';
 import type { Change } from '../../bus/news.ts';
 import { ParleyError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/logger.ts';
+import { messageBytes, type NoteStored } from '../usage/stored-bytes.ts';
 import { GroupCommit, type GroupCommitOptions } from './group-commit.ts';
 import { type AppendAnswer, type Appended, type AppendRow, BatchError, type LogDriver } from './log-driver.ts';
 
@@ -11,6 +12,8 @@ export interface NewMessage extends AppendRow {
   senderUsername: string;
   /** The name of who wrote the message that this one answers. */
   quotedUsername?: string;
+  /** What the message that this one answers says, where it is a system message: it is made from the names of now. */
+  quotedNote?: string;
   /** The socket that sent it, where one did. */
   origin?: number;
 }
@@ -35,6 +38,8 @@ export interface MessageLogOptions {
   /** A message that was appended a moment ago, as clients see it. */
   present(message: NewMessage, appended: Appended): Message;
   observe: GroupCommitOptions['observe'];
+  /** Told of what each sender has stored by it. */
+  noteStored?: NoteStored;
 }
 
 /** The one way in which people's messages get into the log: committed, then published, then acknowledged. */
@@ -43,8 +48,10 @@ export class MessageLog {
   private readonly bus: Bus;
   private readonly log: Logger;
   private readonly present: MessageLogOptions['present'];
+  private readonly noteStored: NoteStored | undefined;
 
-  constructor({ driver, bus, log, queueLimit, present, observe }: MessageLogOptions) {
+  constructor({ driver, bus, log, queueLimit, present, observe, noteStored }: MessageLogOptions) {
+    this.noteStored = noteStored;
     this.bus = bus;
     this.log = log;
     this.present = present;
@@ -95,6 +102,7 @@ export class MessageLog {
     for (const [index, message] of messages.entries()) {
       const answer = answers[index]!;
       if (answer.kind !== 'appended') continue;
+      this.noteStored?.(message.senderId, messageBytes(message.content));
       const change = toChange(this.present(message, answer), message.origin);
       const others = changes.get(message.conversationId);
       if (others) others.push(change);

@@ -21,8 +21,12 @@ moved as materialized (
   select p.conversation_id, p.user_id, c.marks_rev + 1 as marks_rev, r.read_seq, d.delivered_seq
   from claimed
   join conversations c on c.id = claimed.conversation_id
-  join participants p
-    on p.conversation_id = claimed.conversation_id and p.user_id = claimed.user_id and p.left_rev is null
+  -- Looked up one by one, by the key, whatever the tables were like when this was planned.
+  cross join lateral (
+    select * from participants p
+    where p.conversation_id = claimed.conversation_id and p.user_id = claimed.user_id and p.left_rev is null
+    offset 0
+  ) p
   cross join lateral (select greatest(p.read_seq, least(claimed.read_seq, c.seq)) as read_seq) r
   cross join lateral (
     select greatest(p.delivered_seq, least(claimed.delivered_seq, c.seq), r.read_seq) as delivered_seq

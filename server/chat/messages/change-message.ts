@@ -99,7 +99,7 @@ async function changeMessage(
   decide: Decide,
 ): Promise<Message> {
   const { database, conversations, messages, messagePresenter, bus } = deps;
-  const { message, cause } = await database.transaction(async (tx) => {
+  const { message, cause, stored } = await database.transaction(async (tx) => {
     const membership = await conversations.lockForMember(conversationId, actor.userId, tx);
     if (!membership) throw new ParleyError('conversation_not_found');
     const before = await messages.findMessage(conversationId, messageId, tx);
@@ -118,11 +118,14 @@ async function changeMessage(
     return {
       message: await messagePresenter.presentIn(tx, after),
       cause: { ...decision.cause, user_id: actor.userId },
+      stored: Buffer.byteLength(after.content) - Buffer.byteLength(before.content),
     };
   });
   if (cause) {
     const frame = { event: 'message.updated' as const, ...message, cause };
     publishChange(bus, conversationId, { rev: message.rev, frame });
+    // Whoever deletes it, the room was its sender's.
+    deps.noteStored?.(message.sender_id, stored ?? 0);
   }
   return message;
 }

@@ -1,9 +1,10 @@
-import { DELETED_USER, REACTION_USERS } from '../../../protocol/limits.ts';
+import { DELETED_USER } from '../../../protocol/limits.ts';
 import type { Message, Reaction, ReplyTo } from '../../../protocol/resources.ts';
+import { namedIn } from '../../../protocol/system-text.ts';
 import { excerptOf } from '../../../protocol/text.ts';
 import type { Executor, RowsOf } from '../../database/database.ts';
 import type { UsersService } from '../../users/service.ts';
-import { presentMessage, type Users } from '../model/presenter.ts';
+import { noteOf, presentMessage, shownContent, type Users } from '../model/presenter.ts';
 import type { MessageRow } from '../model/rows.ts';
 import type { MessageRepository, QuotedRow, ReactionRow, WholeQueries } from './message-repository.ts';
 
@@ -14,17 +15,14 @@ export class MessagePresenter {
     private readonly users: UsersService,
   ) {}
 
-  /**
-   * Presents what `MessageRepository.whole` asks for, in the order of its messages. `callerId` is whose own reactions are
-   * marked with `me`; what many are shown has nobody in particular.
-   */
-  async present([messages, reactions, quoted]: RowsOf<WholeQueries>, callerId?: string): Promise<Message[]> {
+  /** Presents what `MessageRepository.whole` asks for, in the order of its messages. */
+  async present([messages, reactions, quoted]: RowsOf<WholeQueries>): Promise<Message[]> {
     if (messages.length === 0) return [];
-    const senders = new Set<string>();
-    for (const { sender_id } of messages) senders.add(sender_id);
-    for (const { sender_id } of quoted) senders.add(sender_id);
-    const users = await this.users.publicUsers(senders);
-    const reactionsOf = groupReactions(reactions, callerId);
+    const named = new Set<string>();
+    for (const row of messages) addNamed(row, named);
+    for (const row of quoted) addNamed(row, named);
+    const users = await this.users.publicUsers(named);
+    const reactionsOf = groupReactions(reactions);
     const quotes = new Map(quoted.map((row) => [row.id, presentQuote(row, users)]));
     return messages.map((row) =>
       presentMessage(row, users, {
@@ -44,21 +42,38 @@ export class MessagePresenter {
   }
 }
 
+/** Adds those whose names a message shows. */
+function addNamed(row: Pick<MessageRow, 'sender_id' | 'system'>, named: Set<string>): void {
+  named.add(row.sender_id);
+  const note = noteOf(row);
+  if (note) for (const id of namedIn(note)) named.add(id);
+}
+
 function presentQuote(row: QuotedRow, users: Users): ReplyTo {
   const sender_username = users.get(row.sender_id)?.username ?? DELETED_USER;
-  return { id: row.id, sender_id: row.sender_id, sender_username, excerpt: excerptOf(row.content) };
+  return { id: row.id, sender_id: row.sender_id, sender_username, excerpt: excerptOf(shownContent(row, users)) };
+}
+
+/** With those who reacted, kinds come in the order of their first. */
+function firstReactedFirst(one: ReactionRow, other: ReactionRow): number {
+  return one.created_at - other.created_at || compare(one.emoji, other.emoji) || compare(one.user_id, other.user_id);
+}
+
+/** As the database compares them: by their bytes. */
+function compare(one: string, other: string): number {
+  return one === other ? 0 : Buffer.compare(Buffer.from(one), Buffer.from(other));
 }
 
 /** The kinds of each message in the order in which they first came, the first users of each. */
-function groupReactions(rows: ReactionRow[], callerId: string | undefined): Map<string, Reaction[]> {
+function groupReactions(rows: ReactionRow[]): Map<string, Reaction[]> {
   const byMessage = new Map<string, Map<string, Reaction>>();
-  for (const { message_id, emoji, user_id, total, place } of rows) {
+  for (const { message_id, emoji, user_id, total, is_own } of rows.sort(firstReactedFirst)) {
     const kinds = byMessage.get(message_id) ?? new Map<string, Reaction>();
     byMessage.set(message_id, kinds);
     const kind = kinds.get(emoji) ?? { emoji, count: Number(total), user_ids: [] };
     kinds.set(emoji, kind);
-    if (Number(place) <= REACTION_USERS) kind.user_ids.push(user_id);
-    if (user_id === callerId) kind.me = true;
+    kind.user_ids.push(user_id);
+    if (is_own) kind.me = true;
   }
   return new Map([...byMessage].map(([id, kinds]) => [id, [...kinds.values()]]));
 }

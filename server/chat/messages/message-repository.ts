@@ -1,4 +1,10 @@
-import { type CompiledQuery, type SelectQueryBuilder, sql } from 'kysely';
+import {
+  type AliasableExpression,
+  type CompiledQuery,
+  type ExpressionBuilder,
+  type SelectQueryBuilder,
+  sql,
+} from 'kysely';
 import { REACTION_USERS } from '../../../protocol/limits.ts';
 import type { SystemNote } from '../../../protocol/resources.ts';
 import { type Database, type Executor, onlyIf } from '../../database/database.ts';
@@ -19,14 +25,15 @@ export interface ReactionRow {
   message_id: string;
   emoji: string;
   user_id: string;
+  created_at: number;
   /** How many reacted so. */
   total: number;
-  /** This user's place among them, from 1. */
-  place: number;
+  /** Whether the caller is one of them: true, or 1; null where nobody in particular asks. */
+  is_own: unknown;
 }
 
 /** What a reply shows of the message that it answers. */
-export type QuotedRow = Pick<MessageRow, 'id' | 'sender_id' | 'content'>;
+export type QuotedRow = Pick<MessageRow, 'id' | 'sender_id' | 'content' | 'system'>;
 
 /** Which messages, in which order; what of them is read is for its user to say. */
 export type MessageSelection = SelectQueryBuilder<Schema, 'messages', object>;
@@ -86,62 +93,100 @@ export class MessageRepository {
       .selectAll('messages')
       .select(({ exists, selectFrom }) =>
         exists(
-          selectFrom('reactions')
-            .select('reactions.emoji')
-            .whereRef('reactions.conversation_id', '=', 'messages.conversation_id')
-            .whereRef('reactions.message_id', '=', 'messages.id'),
+          selectFrom('reaction_kinds')
+            .select('reaction_kinds.emoji')
+            .whereRef('reaction_kinds.conversation_id', '=', 'messages.conversation_id')
+            .whereRef('reaction_kinds.message_id', '=', 'messages.id'),
         ).as('has_reactions'),
       );
     const [reactions, quoted] = this.shownWith(selection, callerId);
     return [messages.compile(), onlyIf('has_reactions', reactions), onlyIf('reply_to_id', quoted)];
   }
 
-  /** What is shown with some messages: of each kind of reaction the first users and the caller's own, and what they answer. */
+  /**
+   * What is shown with some messages: of each kind of reaction the first users, how many there are and whether the caller is
+   * one of them, in no order; and what the messages answer. However many reacted, no other row of theirs is looked at.
+   */
   shownWith(
     selection: MessageSelection,
     callerId?: string,
   ): readonly [CompiledQuery<ReactionRow>, CompiledQuery<QuotedRow>] {
-    const { read } = this.database;
-    const numbered = read
+    const { read, engine } = this.database;
+    const kinds = read
       .selectFrom(selection.select(['messages.conversation_id', 'messages.id']).as('m'))
-      .innerJoin('reactions as r', (join) =>
-        join.onRef('r.conversation_id', '=', 'm.conversation_id').onRef('r.message_id', '=', 'm.id'),
-      )
-      .select([
-        'r.message_id',
-        'r.emoji',
-        'r.user_id',
-        sql<number>`row_number() over (partition by r.message_id, r.emoji order by r.created_at, r.user_id)`.as(
-          'place',
-        ),
-        sql<number>`count(*) over (partition by r.message_id, r.emoji)`.as('total'),
-        sql<number>`min(r.created_at) over (partition by r.message_id, r.emoji)`.as('first_at'),
-      ]);
-    const reactions = read
-      .selectFrom(numbered.as('numbered'))
-      .select(['message_id', 'emoji', 'user_id', 'total', 'place'])
-      .where((eb) => eb.or([eb('place', '<=', REACTION_USERS), ...(callerId ? [eb('user_id', '=', callerId)] : [])]))
-      .orderBy('first_at')
-      .orderBy('emoji')
-      .orderBy('place');
+      .innerJoin('reaction_kinds as k', (join) =>
+        join.onRef('k.conversation_id', '=', 'm.conversation_id').onRef('k.message_id', '=', 'm.id'),
+      );
+    const first = (eb: ExpressionBuilder<Schema & { k: Schema['reaction_kinds'] }, 'k'>) =>
+      eb
+        .selectFrom('reactions as first')
+        .whereRef('first.conversation_id', '=', 'k.conversation_id')
+        .whereRef('first.message_id', '=', 'k.message_id')
+        .whereRef('first.emoji', '=', 'k.emoji')
+        .orderBy('first.created_at')
+        .orderBy('first.user_id')
+        .limit(REACTION_USERS);
+    const shown =
+      engine === 'postgres'
+        ? kinds.innerJoinLateral(
+            (eb) =>
+              first(eb as never)
+                .selectAll('first')
+                .as('r'),
+            (join) => join.onTrue(),
+          )
+        : // SQLite knows no lateral join. It goes through a cross join in this order, and looks such a list up by the key, where
+          // nothing is to be sorted: an index in that order would lead it through everybody.
+          kinds
+            .crossJoin('reactions as r')
+            .whereRef('r.conversation_id', '=', 'k.conversation_id')
+            .whereRef('r.message_id', '=', 'k.message_id')
+            .whereRef('r.emoji', '=', 'k.emoji')
+            .where((eb) => eb('r.user_id', 'in', first(eb as never).select('first.user_id')));
+    const own = ({ exists, selectFrom }: ExpressionBuilder<Schema & { k: Schema['reaction_kinds'] }, 'k'>) =>
+      callerId === undefined
+        ? sql<unknown>`null`
+        : exists(
+            selectFrom('reactions as own')
+              .select('own.emoji')
+              .whereRef('own.conversation_id', '=', 'k.conversation_id')
+              .whereRef('own.message_id', '=', 'k.message_id')
+              .whereRef('own.emoji', '=', 'k.emoji')
+              .where('own.user_id', '=', callerId),
+          );
+    const reactions = shown
+      .select(['r.message_id', 'r.emoji', 'r.user_id', 'r.created_at', 'k.total'])
+      .select((eb) => (own(eb as never) as AliasableExpression<unknown>).as('is_own'));
     const quoted = read
       .selectFrom(selection.select(['messages.conversation_id', 'messages.reply_to_id']).as('m'))
       .innerJoin('messages as q', (join) =>
         join.onRef('q.conversation_id', '=', 'm.conversation_id').onRef('q.id', '=', 'm.reply_to_id'),
       )
-      .select(['q.id', 'q.sender_id', 'q.content']);
+      .select(['q.id', 'q.sender_id', 'q.content', 'q.system']);
     return [reactions.compile(), quoted.compile()];
   }
 
   /** Kinds of reactions to a message. */
   async countReactionKinds(message: MessageRow, executor: Executor): Promise<number> {
     const { kinds } = await executor
-      .selectFrom('reactions')
-      .select((eb) => eb.fn.count<number>('emoji').distinct().as('kinds'))
+      .selectFrom('reaction_kinds')
+      .select((eb) => eb.fn.countAll<number>().as('kinds'))
       .where('conversation_id', '=', message.conversation_id)
       .where('message_id', '=', message.id)
       .executeTakeFirstOrThrow();
     return Number(kinds);
+  }
+
+  /** Whether somebody sent a message with this key. */
+  async hasKey(conversationId: string, senderId: string, clientId: string): Promise<boolean> {
+    const known = await this.database.read
+      .selectFrom('messages')
+      .select('seq')
+      .where('conversation_id', '=', conversationId)
+      .where('sender_id', '=', senderId)
+      .where('client_id', '=', clientId)
+      .executeTakeFirst();
+    return known !== undefined;
   }
 
   findMessage(
@@ -202,7 +247,7 @@ export class MessageRepository {
       .execute();
   }
 
-  async insertSystemMessage(message: NoteHead, note: SystemNote, content: string, tx: Executor): Promise<MessageRow> {
+  async insertSystemMessage(message: NoteHead, note: SystemNote, tx: Executor): Promise<MessageRow> {
     const row: MessageRow = {
       conversation_id: message.conversationId,
       seq: message.seq,
@@ -212,7 +257,7 @@ export class MessageRepository {
       sender_id: message.senderId,
       client_id: message.id,
       type: 'system',
-      content,
+      content: '', // what it says holds names, and is made where it is read
       system: JSON.stringify(note),
       reply_to_id: null,
       sent_at: message.sentAt,

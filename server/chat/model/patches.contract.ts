@@ -59,7 +59,7 @@ export function patchesContract(make: () => Promise<TestDatabase>): void {
     const head = { id: Bun.randomUUIDv7(), conversationId: group, senderId: ada, seq: 1, rev: 2, sentAt: 3 };
     const { database } = world;
     const before = await database.transaction((tx) =>
-      messages.insertSystemMessage(head, { kind: 'participant_left', by: ada }, 'Ada left', tx),
+      messages.insertSystemMessage(head, { kind: 'participant_left', by: ada }, tx),
     );
     expect(await messages.findMessage(group, head.id)).toEqual(before);
     const after = await database.transaction((tx) => messages.updateMessage(before, MESSAGE, tx));

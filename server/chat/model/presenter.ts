@@ -1,5 +1,7 @@
 import { DELETED_USER } from '../../../protocol/limits.ts';
-import type { Conversation, Entry, Message, Participant, PublicUser } from '../../../protocol/resources.ts';
+import { cleanGroupName } from '../../../protocol/names.ts';
+import type { Conversation, Entry, Message, Participant, PublicUser, SystemNote } from '../../../protocol/resources.ts';
+import { systemText } from '../../../protocol/system-text.ts';
 import { excerptOf } from '../../../protocol/text.ts';
 import type { Appended } from '../log/log-driver.ts';
 import type { NewMessage } from '../log/message-log.ts';
@@ -13,7 +15,7 @@ export function presentConversation(row: ConversationRow): Conversation {
   return {
     id: row.id,
     type: row.type,
-    name: row.name ?? undefined,
+    name: row.name === null ? undefined : cleanGroupName(row.name), // one from before names were clean
     created_by: row.created_by ?? undefined,
     created_at: row.created_at,
     updated_at: row.updated_at,
@@ -40,12 +42,13 @@ export function presentMessage(
   users: Users,
   rest: Pick<Message, 'reactions' | 'reply_to'> = {},
 ): Message {
+  const note = noteOf(row);
   return {
     id: row.id,
     conversation_id: row.conversation_id,
     sender_id: row.sender_id,
     sender_username: users.get(row.sender_id)?.username ?? DELETED_USER,
-    content: row.content,
+    content: note ? textOf(note, users) : row.content,
     type: row.type,
     sent_at: row.sent_at,
     seq: row.seq,
@@ -55,8 +58,26 @@ export function presentMessage(
     deleted_at: row.deleted_at ?? undefined,
     reply_to: rest.reply_to,
     reactions: rest.reactions,
-    system: row.system === null ? undefined : JSON.parse(row.system),
+    system: note,
   };
+}
+
+/** What a message says to whoever reads it: system messages are made from their note, with the names of now. */
+export function shownContent(row: Pick<MessageRow, 'content' | 'system'>, users: Users): string {
+  const note = noteOf(row);
+  return note ? textOf(note, users) : row.content;
+}
+
+/** What a system message tells; undefined of people's messages. */
+export function noteOf({ system }: Pick<MessageRow, 'system'>): SystemNote | undefined {
+  if (system === null) return undefined;
+  const note: SystemNote = JSON.parse(system);
+  if (note.name !== undefined) note.name = cleanGroupName(note.name);
+  return note;
+}
+
+function textOf(note: SystemNote, users: Users): string {
+  return systemText(note, (id) => users.get(id)?.username);
 }
 
 /** A message that was appended a moment ago, in the same shape. */
@@ -76,7 +97,7 @@ export function presentNewMessage(message: NewMessage, { seq, rev, quoted }: App
       id: message.replyToId!,
       sender_id: quoted.senderId,
       sender_username: message.quotedUsername ?? DELETED_USER,
-      excerpt: excerptOf(quoted.content),
+      excerpt: excerptOf(message.quotedNote ?? quoted.content),
     },
   };
 }

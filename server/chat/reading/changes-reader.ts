@@ -87,7 +87,7 @@ export class ChangesReader {
     const changes = await this.gather(query, async (part) => {
       const ask = { ...askOf(conversationId, part), userId };
       const [[me], ...changed] = await this.options.database.readTogether(this.queries(ask));
-      return me && this.stretch(part, changed, userId);
+      return me && this.stretch(part, changed);
     });
     if (!changes) throw new ParleyError('conversation_not_found');
     return changes;
@@ -140,7 +140,6 @@ export class ChangesReader {
   private async stretch(
     { since, marks_since, limit, bytes: budget }: Part,
     [[conversation], movedMarks, places, rows, ...shownWith]: Found,
-    callerId?: string,
   ): Promise<Stretch | undefined> {
     if (!conversation) return undefined;
     const { rev, marks_rev } = conversation;
@@ -155,7 +154,7 @@ export class ChangesReader {
 
     const marks = marks_since === undefined ? undefined : wholeMarks(movedMarks, marksLimitOf(budget), marks_rev);
     const shown = rows.slice(0, limit);
-    const messages = await this.options.messagePresenter.present([shown, ...shownWith], callerId);
+    const messages = await this.options.messagePresenter.present([shown, ...shownWith]);
     const participants = await this.presentPeople(places);
     // All that changed up to here was read.
     const readTo = Math.min(

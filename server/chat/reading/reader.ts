@@ -17,7 +17,7 @@ import type { SendResult } from '../log/message-log.ts';
 import type { MessagePresenter } from '../messages/message-presenter.ts';
 import type { MessageRepository } from '../messages/message-repository.ts';
 import { presentEntry, presentParticipant } from '../model/presenter.ts';
-import type { Membership } from '../model/rows.ts';
+import type { Membership, ParticipantRow } from '../model/rows.ts';
 import { aroundWithin, firstWithin, PAGE_BYTES } from './page-budget.ts';
 
 export interface ChatReaderOptions {
@@ -124,7 +124,7 @@ export class ChatReader {
       this.historyQueries({ conversationId, userId: actor.userId, before, limit: page.limit }),
     );
     const { conversation } = requireFound(membershipOf([found, me]));
-    const newestFirst = await messagePresenter.present(whole, actor.userId);
+    const newestFirst = await messagePresenter.present(whole);
     const middle = newestFirst.findIndex(({ id }) => id === page.around);
     const fitting = middle < 0 ? firstWithin(newestFirst, PAGE_BYTES) : aroundWithin(newestFirst, middle, PAGE_BYTES);
     const shown = fitting.reverse();
@@ -179,7 +179,7 @@ export class ChatReader {
       ...messages.whole(messages.selectOne(conversation_id, id), actor.userId),
     ]);
     if (!membershipOf([found, me])) return undefined;
-    const [message] = await messagePresenter.present(whole, actor.userId);
+    const [message] = await messagePresenter.present(whole);
     return message;
   }
 
@@ -200,16 +200,17 @@ export class ChatReader {
   private async entries(actor: Actor, ids: string[]): Promise<Entry[]> {
     if (ids.length === 0) return [];
     const { database, conversations, messages, messagePresenter } = this.options;
-    const [found, places, participants, counts, ...lastMessages] = await database.readTogether([
+    const [found, places, participants, sizes, ...lastMessages] = await database.readTogether([
       ...conversations.memberships(ids, actor.userId),
-      ...conversations.participantsOfEach(ids, ENTRY_PARTICIPANTS),
+      conversations.participantsOfEach(ids, ENTRY_PARTICIPANTS),
+      conversations.sizes(ids),
       ...messages.whole(messages.selectLast(ids), actor.userId),
     ]);
     const conversationOf = new Map(found.map((row) => [row.id, row]));
     const placeOf = new Map(places.map((row) => [row.conversation_id, row]));
-    const participantsOf = Map.groupBy(participants, (row) => row.conversation_id);
-    const countOf = new Map(counts.map((row) => [row.conversation_id, Number(row.count)]));
-    const shown = await messagePresenter.present(lastMessages, actor.userId);
+    const sizeOf = new Map(sizes.map((row) => [row.conversation_id, row.participants]));
+    const participantsOf = Map.groupBy(participants.sort(longestFirst), (row) => row.conversation_id);
+    const shown = await messagePresenter.present(lastMessages);
     const lastMessageOf = new Map(shown.map((message) => [message.conversation_id, message]));
     const users = await this.options.users.publicUsers(participants.map((row) => row.user_id));
     return ids.flatMap((id) => {
@@ -217,12 +218,17 @@ export class ChatReader {
       if (!conversation || !me) return [];
       return presentEntry(conversation, me, {
         participants: participantsOf.get(id) ?? [],
-        participantCount: countOf.get(id) ?? 0,
+        participantCount: sizeOf.get(id) ?? 0,
         lastMessage: lastMessageOf.get(id),
         users,
       });
     });
   }
+}
+
+/** The order in which participants are listed. */
+function longestFirst(one: ParticipantRow, other: ParticipantRow): number {
+  return one.joined_at - other.joined_at || (one.user_id < other.user_id ? -1 : 1);
 }
 
 /** What somebody is not in does not exist for them. */

@@ -1,5 +1,6 @@
 import { Database, type Statement } from 'bun:sqlite';
 import type { ColumnKinds } from '../columns.ts';
+import { EMPTY_LOG_PROCEDURE, erases } from './erasure.ts';
 import { encodeRows } from './sent-rows.ts';
 import { ReceivedQueries, type SqlQuery } from './sql-texts.ts';
 import { uuidPlaces } from './uuid-marks.ts';
@@ -41,7 +42,14 @@ interface Prepared {
   uuids: readonly number[];
   /** Of what it answers; null where it answers no rows. */
   columns: ResultColumns | null;
+  /** Whether it deletes or replaces what people said. */
+  erases: boolean;
 }
+
+/** How long emptying the log waits for readers, at first and at most, in milliseconds: commits wait behind it. */
+const EMPTYING_MS = { first: 25, most: 2000 } as const;
+/** How long a statement waits for another process. */
+const BUSY_MS = 5000;
 
 /** Prepared statements kept; Kysely's texts differ only with the length of their lists. */
 const MAX_STATEMENTS = 500;
@@ -51,6 +59,9 @@ class Connection {
   private readonly statements = new Map<string, Prepared>();
   private readonly received = new ReceivedQueries();
   private readonly procedures: Record<string, (argument: never) => unknown>;
+  /** Whether the log may hold what was deleted: a crash may have left it, or another version. */
+  private hasErased = true;
+  private emptyingMs: number = EMPTYING_MS.first;
 
   constructor(
     private readonly options: OpenOptions,
@@ -58,7 +69,7 @@ class Connection {
   ) {
     const readonly = options.mode === 'reader';
     this.database = new Database(options.path, readonly ? { readonly } : { create: true, readwrite: true });
-    this.database.run('PRAGMA busy_timeout = 5000');
+    this.database.run(`PRAGMA busy_timeout = ${BUSY_MS}`);
     this.database.run('PRAGMA temp_store = MEMORY');
     this.database.run('PRAGMA foreign_keys = ON');
     if (!readonly) {
@@ -67,8 +78,10 @@ class Connection {
       this.database.run('PRAGMA synchronous = FULL');
       this.database.run('PRAGMA wal_autocheckpoint = 4000');
       this.database.run('PRAGMA cache_size = -32768');
+      // What is deleted is overwritten, in pages that are freed too.
+      this.database.run('PRAGMA secure_delete = ON');
     }
-    this.procedures = procedures(this.database);
+    this.procedures = { ...procedures(this.database), [EMPTY_LOG_PROCEDURE]: () => this.emptyLog() };
   }
 
   decode(queries: string): SqlQuery[] {
@@ -76,7 +89,8 @@ class Connection {
   }
 
   query({ sql, parameters }: SqlQuery): QueryAnswer {
-    const { statement, uuids, columns } = this.prepare(sql);
+    const { statement, uuids, columns, erases } = this.prepare(sql);
+    if (erases) this.hasErased = true;
     const values = parameters.map(toSql);
     for (const place of uuids) values[place] = compact(values[place]!);
     if (columns) {
@@ -112,9 +126,34 @@ class Connection {
     return run(argument as never);
   }
 
+  /** Moves the log into the file and leaves nothing of it, where something was erased; answers whether that is so now. */
+  emptyLog(): boolean {
+    if (!this.hasErased) return true;
+    this.database.run(`PRAGMA busy_timeout = ${this.emptyingMs}`);
+    try {
+      const done = this.database.query<{ busy: number }, []>('PRAGMA wal_checkpoint(TRUNCATE)').get();
+      this.hasErased = done?.busy === 1;
+    } finally {
+      this.database.run(`PRAGMA busy_timeout = ${BUSY_MS}`);
+    }
+    // Where people read all the time, there may be no moment without a reader: the next try is more patient.
+    this.emptyingMs = this.hasErased ? Math.min(2 * this.emptyingMs, EMPTYING_MS.most) : EMPTYING_MS.first;
+    return !this.hasErased;
+  }
+
   close(): void {
+    if (this.options.mode === 'writer') this.emptyAtLast();
     for (const { statement } of this.statements.values()) statement.finalize();
     this.database.close();
+  }
+
+  /** Whoever closes last leaves no log; a command beside a server is not the last. */
+  private emptyAtLast(): void {
+    try {
+      this.emptyLog();
+    } catch {
+      // Nothing is lost: what is in the log is in it, and the next start empties it.
+    }
   }
 
   /** The statement for a text, kept for the next time; the one unused longest goes first. */
@@ -133,7 +172,7 @@ class Connection {
     const statement = this.database.prepare(sql);
     const names = statement.columnNames;
     const columns = names.length > 0 ? resultColumns(names, this.options.kinds) : null;
-    const prepared = { statement, uuids: uuidPlaces(sql), columns };
+    const prepared = { statement, uuids: uuidPlaces(sql), columns, erases: erases(sql) };
     this.statements.set(sql, prepared);
     return prepared;
   }

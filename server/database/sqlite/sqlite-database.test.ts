@@ -3,10 +3,13 @@ import { sql } from 'kysely';
 import { addUser, sqliteDatabase, type TestDatabase } from '../../../tests/support/databases.ts';
 import { ParleyError } from '../../shared/errors.ts';
 import { columnsContract } from '../columns.contract.ts';
+import { countsContract } from '../counts.contract.ts';
 import { readTogetherContract } from '../database.contract.ts';
 import { onlyIf } from '../database.ts';
 import { MAX_WAITING } from './mutex.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
+
+describe('SQLite counts', () => countsContract(() => sqliteDatabase()));
 
 describe('columns in a file', () => {
   columnsContract((kinds) => sqliteDatabase({ kinds }));

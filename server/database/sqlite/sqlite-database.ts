@@ -6,6 +6,7 @@ import { COLUMN_KINDS, type ColumnKinds } from '../columns.ts';
 import type { Database, RowsOf } from '../database.ts';
 import type { Schema } from '../schema.ts';
 import { SqliteThreadDialect } from './dialect.ts';
+import { EMPTY_LOG_PROCEDURE } from './erasure.ts';
 import { FolderLock } from './folder-lock.ts';
 import { MAX_WAITING, Mutex } from './mutex.ts';
 import { SqliteThread, toldFailure } from './thread.ts';
@@ -82,6 +83,11 @@ export class SqliteDatabase implements Database {
   /** Runs a procedure of the writer thread, in turn with all other writes; `argument` is made when the turn has come. */
   callWriter<Result>(procedure: string, argument: () => unknown): Promise<Result> {
     return this.turn.run(() => this.writer.call<Result>(procedure, argument()));
+  }
+
+  /** Leaves nothing in the log beside the file of what was deleted or replaced; where readers are in the way, a later call does. */
+  async emptyLog(): Promise<void> {
+    await this.callWriter<boolean>(EMPTY_LOG_PROCEDURE, () => undefined);
   }
 
   async check(): Promise<void> {

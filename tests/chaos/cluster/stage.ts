@@ -45,6 +45,7 @@ export class Stage {
       const own = { postgres: await Cable.to(postgres.port), redis: await Cable.to(redis.port) };
       const env: Environment = {
         DATABASE_URL: postgres.url(database, own.postgres.port),
+        ...redis.environment(),
         REDIS_ADDR: `127.0.0.1:${own.redis.port}`,
         SERVER_PORT: String(fixedPort()),
         JWT_ACCESS_EXPIRY: '24h',

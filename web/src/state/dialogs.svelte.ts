@@ -1,3 +1,5 @@
+import { parley } from './parley.ts';
+
 /** What is laid over the client: one sheet at a time. */
 export type Sheet = 'compose' | 'profile' | 'help';
 
@@ -12,6 +14,14 @@ class Dialogs {
 
   close(): void {
     this.open = undefined;
+  }
+
+  /** To be called once: nothing lies open for whoever signs in next. */
+  watch(): void {
+    parley.on('signed_out', () => {
+      this.close();
+      this.details = false;
+    });
   }
 }
 

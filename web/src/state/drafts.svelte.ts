@@ -1,4 +1,5 @@
 import { SvelteMap } from 'svelte/reactivity';
+import { parley } from './parley.ts';
 
 /** Where the drafts of each user are. */
 const USERS = 'parley.drafts.';
@@ -38,9 +39,16 @@ class Drafts {
   }
 
   watch(): void {
+    parley.on('signed_out', () => this.#leave());
     window.addEventListener('storage', ({ key }) => {
       if (key !== null && key === this.#key) this.#read();
     });
+  }
+
+  /** They are kept for when the same person is back, unless they were forgotten, and are in no page meanwhile. */
+  #leave(): void {
+    this.#key = '';
+    this.#texts.clear();
   }
 
   #wipeOthers(): void {
@@ -64,6 +72,7 @@ class Drafts {
   }
 
   #save(): void {
+    if (this.#key === '') return; // nobody is signed in any more
     try {
       localStorage.setItem(this.#key, JSON.stringify(Object.fromEntries(this.#texts)));
     } catch {

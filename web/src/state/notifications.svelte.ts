@@ -13,6 +13,8 @@ class Notifications {
   isWanted = $state(stored());
   /** The newest message of the open conversation, for the live region. */
   announced = $state('');
+  /** Those of this tab that are on the screen, as far as it has heard. */
+  readonly #shown = new Set<Notification>();
 
   get isOn(): boolean {
     return this.isWanted && this.permission === 'granted';
@@ -31,6 +33,14 @@ class Notifications {
 
   watch(): void {
     parley.on('message', (message) => this.#hear(message));
+    parley.on('signed_out', () => this.#takeBack());
+  }
+
+  /** They hold what messages say, and nobody is signed in any more. */
+  #takeBack(): void {
+    this.announced = '';
+    for (const shown of this.#shown) shown.close();
+    this.#shown.clear();
   }
 
   #hear(message: Message): void {
@@ -49,6 +59,8 @@ class Notifications {
   #show(title: string, options: NotificationOptions, conversationId: string): void {
     try {
       const shown = new Notification(title, { ...options, icon: '/assets/icon-192.png' });
+      this.#shown.add(shown);
+      shown.onclose = () => this.#shown.delete(shown);
       shown.onclick = () => {
         window.focus();
         router.open(conversationId);

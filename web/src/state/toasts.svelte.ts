@@ -1,6 +1,7 @@
 import { ParleyError } from '../sdk.ts';
 import { strings } from '../strings.ts';
 import { failureText } from './failure.ts';
+import { parley } from './parley.ts';
 
 const SHOWN_MS = 5000;
 
@@ -23,6 +24,13 @@ class Toasts {
 
   close(toast: Toast): void {
     this.shown = this.shown.filter((one) => one !== toast);
+  }
+
+  /** To be called once: a note may name somebody, and goes with who was told. */
+  watch(): void {
+    parley.on('signed_out', () => {
+      this.shown = [];
+    });
   }
 
   /** Does something; where it fails, says so. Returns whether it went well. */

@@ -12,7 +12,7 @@ afterEach(() => rmSync(folder, { recursive: true }));
 
 describe('the secret', () => {
   test('is the one of the configuration where it is given', () => {
-    expect(loadSecret({ jwt_secret: 'x'.repeat(40) }, folder)).toBe('x'.repeat(40));
+    expect(loadSecret({ jwt_secret: 'of the configuration' }, folder)).toBe('of the configuration');
     expect(readdirSync(folder)).toEqual([]);
   });
 
@@ -31,7 +31,9 @@ describe('the secret', () => {
   });
 
   test('is not taken from a file that was cut short', () => {
-    writeFileSync(join(folder, 'jwt-secret'), 'short\n');
-    expect(() => loadSecret({ jwt_secret: '' }, folder)).toThrow('holds no secret');
+    for (const cut of ['', 'short\n', `${'0'.repeat(64)}\n`]) {
+      writeFileSync(join(folder, 'jwt-secret'), cut);
+      expect(() => loadSecret({ jwt_secret: '' }, folder)).toThrow('holds no secret');
+    }
   });
 });

@@ -1,11 +1,24 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Config, ConfigError } from '../config/config.ts';
+import { type Config, ConfigError } from './config.ts';
+import { weakness } from './secret-strength.ts';
 
 const FILE = 'jwt-secret';
-/** As `JWT_SECRET` itself. */
-const MIN_LENGTH = 32;
+
+/** The secret that signs, and the one before it, which still verifies; that is empty where there is none. */
+export interface Secrets {
+  current: string;
+  previous: string;
+}
+
+/** `JWT_SECRET` and `JWT_SECRET_PREVIOUS`, of which whatever is signed or sealed has its keys. */
+export function loadSecrets(
+  auth: Pick<Config['auth'], 'jwt_secret' | 'jwt_secret_previous'>,
+  dataDir: string,
+): Secrets {
+  return { current: loadSecret(auth, dataDir), previous: auth.jwt_secret_previous };
+}
 
 /**
  * The secret that signs tokens: `JWT_SECRET`, or else one that is made once and kept in the data folder, readable by its
@@ -26,7 +39,8 @@ function newSecret(): string {
 function read(path: string): string | undefined {
   try {
     const secret = readFileSync(path, 'utf8').trim();
-    if (secret.length < MIN_LENGTH) throw new ConfigError(`${path} holds no secret: delete it, and one is made anew`);
+    if (weakness(secret) !== undefined)
+      throw new ConfigError(`${path} holds no secret: delete it, and one is made anew`);
     return secret;
   } catch (error) {
     if ((error as { code?: string }).code === 'ENOENT') return undefined;

@@ -7,7 +7,7 @@ import { ParleyError } from '../shared/errors.ts';
 const HOST = /^(?:\[[\da-f:.]+\]|[\w.~-]+)(?::\d*)?$/i;
 
 /** The last one that was found to be valid: nearly all requests name the same. */
-let known = '';
+let known: string | undefined;
 
 /**
  * Fails with `invalid_request` unless the address of a request is what its client asked for. The runtime builds it from the

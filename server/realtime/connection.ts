@@ -314,7 +314,7 @@ export class Connection implements LocalSocket {
   /** Answers with an error; who sends nothing but nonsense is told to stay away. */
   private refuse(error: ParleyError, clientId?: string): void {
     this.deps.failed(error.code);
-    this.logRefusal(error.code);
+    if (error.status < 500) this.logRefusal(error.code);
     const { cause } = error.details;
     if (cause !== undefined) this.deps.log.error({ err: cause }, 'a frame failed');
     this.sendText(this.isPlain ? plainErrorFrame(error) : errorFrame(error, clientId));
@@ -322,7 +322,7 @@ export class Connection implements LocalSocket {
     if (isNonsense && ++this.badFrames > MAX_BAD_FRAMES) this.shutOut(CLOSE.PROTOCOL_ABUSE, 'too many bad frames');
   }
 
-  /** One line for each kind of refusal (ASVS 16.3.3): who asks for more of them fills no disk. */
+  /** One line for each kind of what a client does wrong (ASVS 16.3.3): more of them fill no disk. */
   private logRefusal(code: ErrorCode): void {
     if (this.logged?.has(code)) return;
     this.logged ??= new Set();

@@ -168,7 +168,7 @@ describe('what a server asks its database', () => {
   beforeAll(async () => {
     noting = await startNotingServer({
       WEBHOOK_URL: 'http://127.0.0.1:9/nobody',
-      WEBHOOK_SECRET: 'a secret of thirty-two characters',
+      WEBHOOK_SECRET: crypto.randomUUID() + crypto.randomUUID(),
       WEBHOOK_ALLOW_PRIVATE: 'true',
       WEBHOOK_EVENTS: 'message.created,message.updated,participant.joined',
     });
@@ -302,6 +302,11 @@ const ENGINE = onSqlite ? 'sqlite' : 'postgres';
 /** What visits more than an index leads to, and has a bound all the same: where, and which. */
 const BOUNDED: [what: 'scan' | 'sort', words: RegExp, bound: string, engine?: 'sqlite' | 'postgres'][] = [
   ['scan', /^select 1 from meta$/, 'a few rows'],
+  [
+    'sort',
+    /select "name_hash" from "username_claims" where "user_id" = .* order by "held_until" desc/,
+    'ten names that somebody gave up, and the one that they give up now',
+  ],
   [
     'scan',
     /select "id" from "users" where "deleted_at" is not null order by "id" limit/,

@@ -265,7 +265,7 @@ describe('behind a proxy with TLS that the settings do not name, prod', () => {
       const { password, user } = await signUp(server);
       const answer = await request(server, 'POST', '/auth/login', { body: { email: user.email, password }, headers });
       const cookies = answer.headers.getSetCookie();
-      expect(cookies).toHaveLength(2);
+      expect(cookies).toHaveLength(3);
       return cookies.every((cookie) => /; Secure/i.test(cookie));
     };
     const [unnamed, named, published] = await Promise.all([

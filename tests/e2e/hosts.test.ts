@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { ERRORS } from '../../protocol/errors.ts';
+import { eventually } from '../support/eventually.ts';
 import { type Person, signUp } from '../support/people.ts';
 import { type RawAnswer, sendRaw } from '../support/raw-request.ts';
 import { endServers, startServer, type TestServer } from '../support/server.ts';
@@ -108,6 +109,11 @@ describe('a request', () => {
     }
   });
 
+  test('for an empty Host is refused also where it is the first that comes', async () => {
+    const { url } = (await startServer()).nodes[0]!;
+    expectRefusal(await sendRaw({ url }, 'GET /abc/metrics HTTP/1.1\r\nHost:\r\n\r\n'));
+  });
+
   test.each(HOSTS)('for the Host %j is answered by its path', async (host) => {
     expect((await get('/api/v1/health', host)).status).toBe(200);
     expect((await get('/metrics', host)).status).toBe(200);
@@ -214,9 +220,10 @@ describe('a request', () => {
 });
 
 test('what is refused is counted and logged, by the path that its client wrote', async () => {
-  await get('/abc/metrics?token=secret', 'a@b');
+  await get('/abc/metrics/logged?token=secret', 'a@b');
   const { text } = await get('/metrics', 'parley.example');
   if (server.nodes.length === 1) expect(text).toMatch(/parley_errors_total\{code="invalid_request"\} [1-9]/);
-  const line = server.lines.findLast(({ path }) => path === '/abc/metrics');
-  expect(line).toMatchObject({ msg: 'request', method: 'GET', status: ERRORS.invalid_request.status });
+  const { status } = ERRORS.invalid_request;
+  const find = async () => server.lines.find((line) => line.path === '/abc/metrics/logged' && line.status === status);
+  expect(await eventually('its line', find)).toMatchObject({ msg: 'request', method: 'GET' });
 });

@@ -101,12 +101,13 @@ test('a parameter that is given twice is refused, wherever one is meant, and a b
 
 describe('a message whose end is not certain', () => {
   const HIDDEN = 'GET /hidden HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n\r\n';
-  const POST = 'POST /api/v1/auth/logout HTTP/1.1\r\nHost: HOST\r\n';
+  // A call that reads its body: others are answered before all of theirs has come.
+  const POST = 'POST /api/v1/auth/refresh HTTP/1.1\r\nHost: HOST\r\nContent-Type: application/json\r\n';
   const chunked = `0\r\n\r\n${HIDDEN}`;
 
   test('of one length is followed by the next request: so a hidden one would be answered', async () => {
     expect(await raw(server, `${POST}Content-Length: 2\r\n\r\n{}${HIDDEN}`)).toMatch(
-      /^HTTP\/1\.1 200 .*HTTP\/1\.1 404 /s,
+      /^HTTP\/1\.1 401 .*HTTP\/1\.1 404 /s,
     );
   });
 

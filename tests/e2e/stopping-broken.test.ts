@@ -43,7 +43,7 @@ const ORDERLY = {
   code: 0,
   codes: [1012, 1012, 1012],
   // Who was here last is told of too: it could not be written either.
-  parts: ['marks', 'presence'],
+  parts: ['marks', 'stored bytes', 'presence'],
   last: 'stopped',
 };
 

@@ -1,5 +1,5 @@
 /** How long something that must come about may take, in milliseconds. */
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 30_000;
 const STEP_MS = 20;
 
 /** Looks again and again until `look` finds something, for what sends no event of its own. */

@@ -2,10 +2,11 @@ import type { Core } from '../core.ts';
 import type { Mails } from '../mail/mails.ts';
 import type { Part } from '../part.ts';
 import type { Sessions } from '../sessions/create-sessions.ts';
-import { derivedKey } from '../shared/derived-key.ts';
+import { derivedKeys, type Secrets } from '../shared/derived-key.ts';
 import { SealedIds } from '../shared/sealed-ids.ts';
 import { sweep } from '../shared/sweep.ts';
 import type { UsersService } from '../users/service.ts';
+import { Arrivals } from './arrivals.ts';
 import { SessionCookies } from './cookies.ts';
 import { DeviceTokens } from './device-tokens.ts';
 import { Entrance } from './entrance.ts';
@@ -29,6 +30,12 @@ export interface AuthPart extends Part {
   /** Whether a session holds. */
   sessionChecks: SessionChecks;
   entrance: Entrance;
+  tickets: MfaTickets;
+  passwords: Passwords;
+  /** What every call that signs in reads and answers. */
+  arrivals: Arrivals;
+  /** What keys of other purposes are made of. */
+  secrets: Secrets;
 }
 
 /** Signing in: passwords, tokens and cookies. */
@@ -41,28 +48,36 @@ export function createAuth(
   const secrets = { secret, previousSecret: config.auth.jwt_secret_previous };
   const tokens = new Tokens({ ...secrets, accessExpiryMs: config.auth.jwt_access_expiry });
   const devices = new DeviceTokens(secrets);
-  const seals = new SealedIds(sealingKeys(secrets));
+  const seals = new SealedIds(derivedKeys(secrets, 'sealed ids'));
   const tickets = new MfaTickets(new MfaTicketsRepository(database), seals);
   const entrance = new Entrance({ sessions, tickets, tokens, devices, mails, config: config.auth });
   const sessionChecks = new SessionChecks({ users, sessions, tokens, cache, config: config.auth });
+  const passwords = new Passwords(config.auth);
   const auth = new AuthService({
     users,
     sessions,
     entrance,
     tickets,
-    passwords: new Passwords(config.auth),
+    passwords,
     tries: new PasswordTries(limits, secret),
     tokens,
-    devices,
     changes,
     limits,
   });
   const cookies = new SessionCookies(config.server.public_url);
+  const arrivals = new Arrivals({ tokens, cookies, origins });
   return {
     auth,
     sessionChecks,
     entrance,
-    routes: [authRoutes({ auth, users, tokens, cookies, origins }), sessionRoutes({ auth, sessions, changes })],
+    tickets,
+    passwords,
+    arrivals,
+    secrets,
+    routes: [
+      authRoutes({ auth, users, tokens, cookies, origins, arrivals }),
+      sessionRoutes({ sessions, changes }),
+    ],
     duties: [
       {
         name: 'mfa-tickets',
@@ -71,9 +86,4 @@ export function createAuth(
       },
     ],
   };
-}
-
-function sealingKeys({ secret, previousSecret }: { secret: string; previousSecret: string }) {
-  const previous = previousSecret === '' ? [] : [derivedKey(previousSecret, 'sealed ids')];
-  return [derivedKey(secret, 'sealed ids'), ...previous] as const;
 }

@@ -78,6 +78,10 @@ export class Hub {
     return this.connections.values();
   }
 
+  connectionsOf(userId: string): Connection[] {
+    return [...(this.users.get(userId)?.sockets.values() ?? [])];
+  }
+
   /**
    * Gets a user ready for a socket: resolves when all of their conversations are listened to. Each call is paired with
    * one of `open` followed by `close`, or of `abandon`.

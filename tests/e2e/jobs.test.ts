@@ -116,7 +116,16 @@ test('a job that is given up is for an operator, who looks, has it tried again, 
   expect(await counted(server, 'parked')).toBe(1);
 });
 
-const DUTIES = ['conversation-events', 'departures', 'outbox', 'parked-jobs', 'sessions'];
+const DUTIES = [
+  'audit',
+  'conversation-events',
+  'departures',
+  'factor-seals',
+  'mfa-tickets',
+  'outbox',
+  'parked-jobs',
+  'sessions',
+];
 
 test('what is old is swept, and each node knows when that was done last', async () => {
   const server = await startServer();

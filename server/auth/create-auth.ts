@@ -74,10 +74,7 @@ export function createAuth(
     passwords,
     arrivals,
     secrets,
-    routes: [
-      authRoutes({ auth, users, tokens, cookies, origins, arrivals }),
-      sessionRoutes({ sessions, changes }),
-    ],
+    routes: [authRoutes({ auth, users, tokens, cookies, origins, arrivals }), sessionRoutes({ sessions, changes })],
     duties: [
       {
         name: 'mfa-tickets',

@@ -52,6 +52,7 @@ export function createFactors({ config, logger, database, limits }: Core, needs:
     mails,
     config: config.auth,
   });
+  users.onDeleted((userId) => factors.forget(userId));
   return {
     factors,
     routes: [factorRoutes({ factors, arrivals })],

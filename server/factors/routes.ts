@@ -61,7 +61,8 @@ const renewCodes = signedInRoute({
   path: '/api/v1/auth/recovery-codes',
   operationId: 'renewRecoveryCodes',
   summary: 'Make new recovery codes',
-  description: 'Those of before are worth nothing from then on. Without an authenticator app it is `enrolment_required`.',
+  description:
+    'Those of before are worth nothing from then on. Without an authenticator app it is `enrolment_required`.',
   needsFreshProof: true,
   answers: { 200: answer('Codes for who has lost the app', RecoveryCodes) },
 });

@@ -76,7 +76,7 @@ export class FactorsService {
    * account lacks it from now on.
    */
   async confirm(caller: TokenClaims, code: string, visit: Visit): Promise<RecoveryCodesAnswer> {
-    const { users, sessions, changes, totp, tries, codes } = this.deps;
+    const { users, changes, totp, tries, codes } = this.deps;
     const { userId, sessionId } = caller;
     const first = await this.noting('factor.added', caller, visit, async () => {
       if (!(await totp.isAwaited(userId))) throw setUpIsOver();
@@ -204,6 +204,14 @@ export class FactorsService {
       change.record({ kind: 'factor.removed', subjectId: userId, whence: {}, detail });
       const parameters = { at: this.now(), byOperator: true };
       await this.write(change, account, 'factorRemoved', DEFAULT_LANGUAGE, parameters);
+    });
+  }
+
+  /** Forgets the secret and the codes of an account that was deleted. */
+  async forget(userId: string): Promise<void> {
+    await this.deps.changes.run(async (change) => {
+      await this.deps.totp.remove(change.tx, userId);
+      await this.deps.codes.removeAll(change.tx, userId);
     });
   }
 

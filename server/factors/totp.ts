@@ -112,7 +112,8 @@ export class Totp {
     }
     if (done > 0) log.info({ secrets: done }, 'secrets of authenticator apps were sealed with the new key');
     if (lost > 0) {
-      const hint = 'secrets of authenticator apps are sealed with a JWT_SECRET that this server has not: see OPERATIONS.md';
+      const hint =
+        'secrets of authenticator apps are sealed with a JWT_SECRET that this server has not: see OPERATIONS.md';
       log.error({ secrets: lost }, hint);
     }
   }

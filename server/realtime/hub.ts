@@ -79,7 +79,8 @@ export class Hub {
   }
 
   connectionsOf(userId: string): Connection[] {
-    return [...(this.users.get(userId)?.sockets.values() ?? [])];
+    const keys = [...(this.users.get(userId)?.sockets.keys() ?? [])];
+    return keys.flatMap((key) => this.connections.get(key) ?? []);
   }
 
   /**

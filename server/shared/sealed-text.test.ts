@@ -2,7 +2,11 @@ import { expect, test } from 'bun:test';
 import { derivedKey } from './derived-key.ts';
 import { SealedTexts } from './sealed-text.ts';
 
-const [old, today, other] = ['old', 'today', 'other'].map((secret) => derivedKey(secret, 'test')) as [never, never, never];
+const [old, today, other] = ['old', 'today', 'other'].map((secret) => derivedKey(secret, 'test')) as [
+  never,
+  never,
+  never,
+];
 
 test('a text that was sealed is opened again, by its own key and as what it is', () => {
   const seals = new SealedTexts([today]);

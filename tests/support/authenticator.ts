@@ -2,6 +2,8 @@ import { Secret, TOTP } from 'otpauth';
 import type { Answer, Person } from './people.ts';
 import { request } from './people.ts';
 
+/** A code of the step before now is good for this much longer, in milliseconds, or it is not shown. */
+const HURRY_MS = 2000;
 /** One step of a code, in milliseconds. */
 export const STEP_MS = 30_000;
 
@@ -20,9 +22,9 @@ export class Authenticator {
   /** A code that is good now and that it has not shown yet: of the step now, or of one beside it, which servers take too. */
   async next(): Promise<string> {
     for (;;) {
-      const now = Math.floor(Date.now() / STEP_MS);
-      const step = Math.max(now - 1, this.shown + 1);
-      if (step <= now + 1) {
+      const oldest = Math.floor((Date.now() + HURRY_MS) / STEP_MS) - 1;
+      const step = Math.max(oldest, this.shown + 1);
+      if (step <= Math.floor(Date.now() / STEP_MS) + 1) {
         this.shown = step;
         return this.at(step * STEP_MS);
       }

@@ -276,16 +276,15 @@ describe('signing in', () => {
     expect(failure(await show(server, { ticket, code: await app.next() }))).toEqual([410, 'link_expired']);
   });
 
-  test.each(['12345', '1234567', 'abcdef', '', '１２３４５６', '000000\u0000', '-12345'])(
-    'what is no code is a wrong one: %j',
-    async (code) => {
-      const person = await signUp(server);
-      await enrol(person);
+  test('what is no code is a wrong one', async () => {
+    const person = await signUp(server);
+    await enrol(person);
+    for (const code of ['12345', '1234567', 'abcdef', '', '１２３４５６', '000000\u0000', '-12345']) {
       const ticket = await ticketOf(person);
       expect(failure(await show(server, { ticket, code }))).toEqual([401, 'mfa_failed']);
       expect(failure(await show(server, { ticket, method: 'recovery', code }))).toEqual([401, 'mfa_failed']);
-    },
-  );
+    }
+  });
 });
 
 describe('recovery codes', () => {

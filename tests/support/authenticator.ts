@@ -1,6 +1,6 @@
 import { Secret, TOTP } from 'otpauth';
-import type { Answer, Person } from './people.ts';
-import { request } from './people.ts';
+import { passBetweenNodes } from './between-nodes.ts';
+import { type Answer, type Person, request } from './people.ts';
 
 /** A code of the step before now is good for this much longer, in milliseconds, or it is not shown. */
 const HURRY_MS = 2000;
@@ -48,13 +48,14 @@ export interface Enrolled {
   codes: string[];
 }
 
-/** Sets up an authenticator app, as its owner does. */
+/** Sets up an authenticator app, as its owner does; every node has heard of it. */
 export async function enrol(person: Person): Promise<Enrolled> {
   const begun = await person.call('POST', '/auth/totp');
   if (begun.status !== 200) throw new Error(`beginning failed: ${JSON.stringify(begun.body)}`);
   const app = new Authenticator(begun.body.secret);
   const confirmed = await person.call('PUT', '/auth/totp', { code: await app.next() });
   if (confirmed.status !== 200) throw new Error(`confirming failed: ${JSON.stringify(confirmed.body)}`);
+  await passBetweenNodes(person.server);
   return { app, codes: confirmed.body.codes };
 }
 

@@ -38,7 +38,7 @@ module.exports = {
       from: {
         path: '^server/[^/]+/',
         pathNot:
-          '^server/(http|pages|monitoring)/|(routes|/create-[a-z-]+|/cookies|/authenticate|/upgrade)[.]ts$|[.]test[.]ts$',
+          '^server/(http|pages|monitoring)/|(routes|/create-[a-z-]+|/cookies|/authenticate|/arrivals|/upgrade)[.]ts$|[.]test[.]ts$',
       },
       to: { path: '^server/http/|^node_modules/(hono|@hono)/' },
     },

@@ -3,6 +3,7 @@ import { createAuth } from './auth/create-auth.ts';
 import { createChat } from './chat/create-chat.ts';
 import type { Config } from './config/config.ts';
 import { type Core, type CoreOptions, openCore } from './core.ts';
+import { createFactors } from './factors/create-factors.ts';
 import { createFrontDoor } from './front-door.ts';
 import { type BoundAddress, requireFreeAddress } from './http/serve.ts';
 import { createJobs } from './jobs/create-jobs.ts';
@@ -45,6 +46,7 @@ export async function startApp(
     const sessions = createSessions(core, audit);
     const users = createUsers(core, sessions);
     const auth = createAuth(core, { ...sessions, ...users, ...mail });
+    const factors = createFactors(core, { ...sessions, ...users, ...mail, ...auth });
     const chat = createChat(core, users);
     const realtime = createRealtime(core, { ...auth, ...chat });
     const webhooks = createWebhooks(core);
@@ -55,6 +57,7 @@ export async function startApp(
       sessions,
       users,
       auth,
+      factors,
       chat,
       realtime,
       webhooks,

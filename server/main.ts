@@ -11,6 +11,7 @@ import { CopyRefused, copyInstallation } from './database/copy.ts';
 import { renewEpoch } from './database/epoch.ts';
 import { NewerSchemaError, SchemaMigrator } from './database/migrator.ts';
 import { openPostgres, type Storage } from './database/open-storage.ts';
+import { createFactors } from './factors/create-factors.ts';
 import { JobQueue } from './jobs/job-queue.ts';
 import { ParkedRepository } from './jobs/parked-repository.ts';
 import { Lifecycle } from './lifecycle.ts';
@@ -206,9 +207,11 @@ async function admin(config: Config, args: string[]): Promise<number> {
     const core = commandCore(config, logger, database);
     const sessions = createSessions(core, createAudit(core));
     const { users } = createUsers(core, sessions);
-    const { auth } = createAuth(core, { ...sessions, users, ...createMail(core) });
+    const mail = createMail(core);
+    const auth = createAuth(core, { ...sessions, users, ...mail });
+    const { factors } = createFactors(core, { ...sessions, users, ...mail, ...auth });
     try {
-      return await runAdmin(args, { auth, users, print, complain });
+      return await runAdmin(args, { auth: auth.auth, factors, users, print, complain });
     } finally {
       core.metrics.stop();
     }

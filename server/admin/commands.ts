@@ -4,6 +4,7 @@ import { Email, NewPassword, Username } from '../../protocol/requests.ts';
 import { UserRole } from '../../protocol/resources.ts';
 import { Id } from '../../protocol/schemas.ts';
 import type { AuthService } from '../auth/service.ts';
+import type { FactorsService } from '../factors/service.ts';
 import {
   type Command,
   type Options as OptionsOf,
@@ -18,6 +19,7 @@ import type { UsersService } from '../users/service.ts';
 export interface AdminDeps extends Output {
   users: UsersService;
   auth: AuthService;
+  factors: Pick<FactorsService, 'reset'>;
 }
 
 const USAGE = `usage: parley admin <command>
@@ -25,6 +27,7 @@ const USAGE = `usage: parley admin <command>
   create-user --email <address> [--username <name>] [--password <password>] [--role user|admin]
   set-role <who> user|admin
   reset-password <who> [--password <password>]
+  reset-mfa <who>
   deactivate <who>
 
 <who> is an e-mail address, a username or an id. Without --password one is made and printed once.
@@ -37,6 +40,7 @@ const COMMANDS: Record<string, Command<AdminDeps, Option>> = {
   'create-user': { run: createUser, options: ['email', 'username', 'password', 'role'], args: 0 },
   'set-role': { run: setRole, options: [], args: 2 },
   'reset-password': { run: resetPassword, options: ['password'], args: 1 },
+  'reset-mfa': { run: resetMfa, options: [], args: 1 },
   deactivate: { run: deactivate, options: [], args: 1 },
 };
 
@@ -73,6 +77,12 @@ async function resetPassword({ users, auth, print }: AdminDeps, [who]: string[],
   await auth.resetPassword(account.id, password);
   print(`${account.username} has another password, and is signed out everywhere`);
   if (isNew) print(`password: ${password}`);
+}
+
+async function resetMfa({ users, factors, print }: AdminDeps, [who]: string[]): Promise<void> {
+  const account = await find(users, who!);
+  await factors.reset(account.id);
+  print(`${account.username} has no second factor, and is signed out everywhere`);
 }
 
 async function deactivate({ users, print }: AdminDeps, [who]: string[]): Promise<void> {

@@ -15,6 +15,12 @@ export const AUDIT_KINDS = {
   'password.checked': { done: 'the password was shown again', refused: 'a password was refused' },
   'password.changed': { done: 'the password was changed', refused: 'a change of the password was refused' },
   'password.reset': { done: 'the password was set anew', refused: 'setting the password anew was refused' },
+  'factor.begun': { done: 'began to set up a second factor', refused: 'setting up a second factor was refused' },
+  'factor.added': { done: 'a second factor was added', refused: 'a second factor was not added' },
+  'factor.removed': { done: 'the second factor was removed', refused: 'removing the second factor was refused' },
+  'factor.shown': { done: 'the second factor was shown', refused: 'a second factor was refused' },
+  'recovery.renewed': { done: 'recovery codes were made anew', refused: 'making recovery codes was refused' },
+  'recovery.used': { done: 'a recovery code was used', refused: 'a recovery code was refused' },
 } as const satisfies Record<string, Record<'done' | 'refused', string>>;
 export type AuditKind = keyof typeof AUDIT_KINDS;
 

@@ -2,10 +2,11 @@ import type { Core } from '../core.ts';
 import type { Mails } from '../mail/mails.ts';
 import type { Part } from '../part.ts';
 import type { Sessions } from '../sessions/create-sessions.ts';
-import { derivedKey } from '../shared/derived-key.ts';
+import { derivedKeys, type Secrets } from '../shared/derived-key.ts';
 import { SealedIds } from '../shared/sealed-ids.ts';
 import { sweep } from '../shared/sweep.ts';
 import type { UsersService } from '../users/service.ts';
+import { Arrivals } from './arrivals.ts';
 import { SessionCookies } from './cookies.ts';
 import { DeviceTokens } from './device-tokens.ts';
 import { Entrance } from './entrance.ts';
@@ -28,6 +29,12 @@ export interface AuthPart extends Part {
   /** Whether a session holds. */
   sessionChecks: SessionChecks;
   entrance: Entrance;
+  tickets: MfaTickets;
+  passwords: Passwords;
+  /** What every call that signs in reads and answers. */
+  arrivals: Arrivals;
+  /** What keys of other purposes are made of. */
+  secrets: Secrets;
 }
 
 /** Signing in: passwords, tokens and cookies. */
@@ -39,28 +46,33 @@ export function createAuth(
   const keys = { secret: secrets.current, previousSecret: secrets.previous };
   const tokens = new Tokens({ ...keys, accessExpiryMs: config.auth.jwt_access_expiry });
   const devices = new DeviceTokens(keys);
-  const seals = new SealedIds(sealingKeys(keys));
+  const seals = new SealedIds(derivedKeys(keys, 'sealed ids'));
   const tickets = new MfaTickets(new MfaTicketsRepository(database), seals);
   const entrance = new Entrance({ sessions, tickets, tokens, devices, mails, config: config.auth });
   const sessionChecks = new SessionChecks({ users, sessions, tokens, cache, config: config.auth });
+  const passwords = new Passwords(config.auth);
   const auth = new AuthService({
     users,
     sessions,
     entrance,
     tickets,
-    passwords: new Passwords(config.auth),
+    passwords,
     tries: new PasswordTries(limits, secrets.current),
     tokens,
-    devices,
     changes,
     limits,
   });
   const cookies = new SessionCookies(config.server.public_url);
+  const arrivals = new Arrivals({ tokens, cookies, origins });
   return {
     auth,
     sessionChecks,
     entrance,
-    routes: [authRoutes({ auth, users, tokens, cookies, origins }), sessionRoutes({ auth, sessions, changes })],
+    tickets,
+    passwords,
+    arrivals,
+    secrets: keys,
+    routes: [authRoutes({ auth, users, tokens, cookies, origins, arrivals }), sessionRoutes({ sessions, changes })],
     duties: [
       {
         name: 'mfa-tickets',
@@ -69,9 +81,4 @@ export function createAuth(
       },
     ],
   };
-}
-
-function sealingKeys({ secret, previousSecret }: { secret: string; previousSecret: string }) {
-  const previous = previousSecret === '' ? [] : [derivedKey(previousSecret, 'sealed ids')];
-  return [derivedKey(secret, 'sealed ids'), ...previous] as const;
 }

@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import { errors, jwtVerify, SignJWT } from 'jose';
 import { z } from 'zod';
 import { Id } from '../../protocol/schemas.ts';
-import { derivedKey } from '../shared/derived-key.ts';
+import { derivedKeys, type Secrets } from '../shared/derived-key.ts';
 
 /** How long a device is known after its last log-in, in milliseconds: as long as browsers keep a cookie (RFC 6265bis §5.5). */
 export const DEVICE_KNOWN_MS = 400 * 86_400_000;
@@ -31,9 +31,8 @@ export class DeviceTokens {
   private readonly keys: [KeyObject, ...KeyObject[]];
   private readonly now: () => number;
 
-  constructor(options: { secret: string; previousSecret: string; now?: () => number }) {
-    const previous = options.previousSecret === '' ? [] : [derivedKey(options.previousSecret, PURPOSE)];
-    this.keys = [derivedKey(options.secret, PURPOSE), ...previous];
+  constructor(options: Secrets & { now?: () => number }) {
+    this.keys = derivedKeys(options, PURPOSE);
     this.now = options.now ?? Date.now;
   }
 

@@ -73,6 +73,11 @@ export class Entrance {
     return { ...entering, session };
   }
 
+  /** The device that a request says it is, where that is true. */
+  async deviceOf({ deviceToken }: Arrival): Promise<Device | undefined> {
+    return deviceToken === undefined ? undefined : this.deps.devices.read(deviceToken);
+  }
+
   /** What a client is given. Fails with `mfa_required` where a second factor is missing. */
   async arrive({ account, session, ticket, device }: Entered): Promise<Arrived> {
     if (ticket) throw mfaRequired(ticket);

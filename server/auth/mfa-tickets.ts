@@ -7,6 +7,8 @@ import type { Account } from '../users/model.ts';
 import type { MfaTicket, MfaTicketsRepository } from './mfa-tickets-repository.ts';
 import { passwordMark } from './password-mark.ts';
 
+export type { MfaTicket };
+
 /** How long a second factor may take, in milliseconds. */
 const TICKET_MS = 10 * 60_000;
 /** Codes that one ticket takes. */

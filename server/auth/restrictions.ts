@@ -17,6 +17,7 @@ export function hasProvenEmail({ email, email_proven }: Account): boolean {
   return email !== null && email_proven === 1;
 }
 
-function mustHaveFactor({ role }: Account, { require_mfa }: RestrictionConfig): boolean {
+/** Whether `REQUIRE_MFA` asks for a second factor of an account. */
+export function mustHaveFactor({ role }: Account, { require_mfa }: RestrictionConfig): boolean {
   return require_mfa === 'all' || (require_mfa === 'admins' && role === 'admin');
 }

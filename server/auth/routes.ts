@@ -4,38 +4,18 @@ import { Tokens as TokensAnswer, User } from '../../protocol/resources.ts';
 import { answer, Success } from '../http/declared-answers.ts';
 import type { OriginPolicy } from '../http/origin.ts';
 import { mount, publicRoute, signedInRoute } from '../http/route-kit.ts';
-import { createRouter, type HttpContext, type Router } from '../http/router.ts';
+import { createRouter, type Router } from '../http/router.ts';
 import type { TokenClaims } from '../sessions/model.ts';
 import { ParleyError } from '../shared/errors.ts';
 import type { UsersService } from '../users/service.ts';
+import { type Arrivals, authMode, SignedInAnswer, wantsCookiesOnly } from './arrivals.ts';
 import { assertMayUseCookies, bearerToken, visitOf } from './authenticate.ts';
-import { deviceCookie, refreshCookie, type SessionCookies, sessionCookies } from './cookies.ts';
+import { refreshCookie, type SessionCookies, sessionCookies } from './cookies.ts';
 import { credentials } from './credentials.ts';
-import type { Arrived } from './entrance.ts';
 import type { AuthService } from './service.ts';
 import type { Tokens } from './tokens.ts';
-import type { Arrival } from './visit.ts';
 
 const TAG = 'Authentication';
-
-/** How a browser says that it keeps its tokens in cookies: they are then in no body, where scripts could read them. */
-const authMode = z.object({
-  'x-auth-mode': z.string().optional().meta({ description: '`cookie` leaves the tokens out of the body' }),
-});
-
-const SignedInAnswer = z
-  .object({
-    user: User,
-    tokens: TokensAnswer.optional(),
-    device_token: z
-      .string()
-      .optional()
-      .meta({ description: 'Where the request had one: send this with the next log-in from the same device' }),
-  })
-  .meta({
-    id: 'SignedIn',
-    description: 'The tokens are set as cookies too, and in no body with `X-Auth-Mode: cookie`',
-  });
 
 const registration = {
   ...credentials,
@@ -161,40 +141,22 @@ export interface AuthRoutesDeps {
   tokens: Tokens;
   cookies: SessionCookies;
   origins: OriginPolicy;
+  arrivals: Arrivals;
 }
 
-export function authRoutes({ auth, users, tokens, cookies, origins }: AuthRoutesDeps): Router {
+export function authRoutes({ auth, users, tokens, cookies, origins, arrivals }: AuthRoutesDeps): Router {
   const router = createRouter();
-
-  /** A token of the device is in the answer for those who know of it: they sent one, be it empty. */
-  const signedIn = (c: HttpContext, { user, deviceToken, ...grant }: Arrived, given: string | undefined) => {
-    cookies.set(c, grant);
-    cookies.setDevice(c, deviceToken);
-    if (wantsCookiesOnly(c)) return { user };
-    return { user, tokens: grant.tokens, ...(given !== undefined && { device_token: deviceToken }) };
-  };
-
-  /** All that a request that signs in brings with it. Cookies that its page may not use count as if they were not there. */
-  const arrivalOf = async (c: HttpContext, given: string | undefined): Promise<Arrival> => {
-    const { headers } = c.req.raw;
-    const mayUseCookies = origins.mayUseCookies(headers);
-    return {
-      ...visitOf(c),
-      deviceToken: given || (mayUseCookies ? deviceCookie(headers) : undefined),
-      before: mayUseCookies ? await sessionsOfCookies(headers) : [],
-    };
-  };
 
   for (const route of [register, signUp]) {
     mount(router, route, async (c) => {
       const { device_token, ...signUp } = c.req.valid('json');
-      return signedIn(c, await auth.register(signUp, await arrivalOf(c, device_token)), device_token);
+      return arrivals.answer(c, await auth.register(signUp, await arrivals.of(c, device_token)), device_token);
     });
   }
 
   mount(router, login, async (c) => {
     const { password, device_token, ...handle } = c.req.valid('json');
-    return signedIn(c, await auth.login(handle, password, await arrivalOf(c, device_token)), device_token);
+    return arrivals.answer(c, await auth.login(handle, password, await arrivals.of(c, device_token)), device_token);
   });
 
   mount(router, refresh, async (c) => {
@@ -223,18 +185,7 @@ export function authRoutes({ auth, users, tokens, cookies, origins }: AuthRoutes
     }
     const { access, refresh } = sessionCookies(headers);
     if (access.length + refresh.length > 0) assertMayUseCookies(origins, headers);
-    return sessionsOfCookies(headers);
-  }
-
-  /** Those that a browser's cookies are of, expired or not: one, unless somebody else gave it cookies too. */
-  async function sessionsOfCookies(headers: Headers): Promise<TokenClaims[]> {
-    const { access, refresh } = sessionCookies(headers);
-    const claims = await Promise.all([
-      ...access.map((token) => tokens.readIgnoringExpiry(token, 'access')),
-      ...refresh.map((token) => tokens.readIgnoringExpiry(token, 'refresh')),
-    ]);
-    const bySession = new Map(claims.flatMap((one) => (one ? [[one.sessionId, one] as const] : [])));
-    return [...bySession.values()];
+    return arrivals.sessionsOfCookies(headers);
   }
 
   mount(router, changePassword, async (c) => {
@@ -257,8 +208,4 @@ export function authRoutes({ auth, users, tokens, cookies, origins }: AuthRoutes
   mount(router, getMe, (c) => users.self(c.var.caller.userId, c.var.caller.restriction));
 
   return router;
-}
-
-function wantsCookiesOnly(c: HttpContext): boolean {
-  return c.req.header('x-auth-mode')?.toLowerCase() === 'cookie';
 }

@@ -8,7 +8,7 @@ import { invalidField, ParleyError } from '../shared/errors.ts';
 import type { Account, Handle, NewAccount } from '../users/model.ts';
 import { toE164 } from '../users/phone.ts';
 import type { UsersService } from '../users/service.ts';
-import type { Device, DeviceTokens } from './device-tokens.ts';
+import type { Device } from './device-tokens.ts';
 import type { Arrived, Entered, Entrance } from './entrance.ts';
 import type { Asker } from './hash-queue.ts';
 import { type MfaTickets, mfaRequired } from './mfa-tickets.ts';
@@ -25,7 +25,6 @@ export interface AuthDeps {
   passwords: Passwords;
   tries: PasswordTries;
   tokens: Tokens;
-  devices: DeviceTokens;
   changes: AccountChanges;
   limits: Pick<RateLimits, 'login' | 'refresh'>;
 }
@@ -48,7 +47,7 @@ export class AuthService {
   /** Makes an account and its first session, both or neither. */
   async register(signUp: SignUp, arrival: Arrival): Promise<Arrived> {
     const { account, hash } = await this.prepare(signUp, 'user', { kind: 'stranger', key: arrival.address });
-    const device = await this.deviceOf(arrival);
+    const device = await this.deps.entrance.deviceOf(arrival);
     let entered: Entered | undefined;
     await this.deps.users.create(account, hash, async (change, made) => {
       const entering = { account: made, proofs: ['password'], arrival, device, kind: 'account.created' } as const;
@@ -71,7 +70,7 @@ export class AuthService {
    */
   async login(handle: Handle, password: string, arrival: Arrival): Promise<Arrived> {
     const { users, changes, entrance } = this.deps;
-    const device = await this.deviceOf(arrival);
+    const device = await entrance.deviceOf(arrival);
     const { account, how, about } = await this.announce(handle, device, arrival);
     const hash = await this.checkPassword(account, how, password, about);
     const next = await this.renewed(hash, password, account!.id);
@@ -153,18 +152,6 @@ export class AuthService {
     });
   }
 
-  /** Shows by the password that whoever uses a session is still its owner: what is dangerous may be done for ten minutes. */
-  async reauthenticate(caller: TokenClaims, password: string, visit: Visit): Promise<void> {
-    const { userId, sessionId } = caller;
-    await this.confirmPassword(caller, password, visit);
-    await this.deps.changes.run(async (change) => {
-      const session = await this.deps.sessions.byId(sessionId);
-      if (session) await this.deps.sessions.prove(change, userId, sessionId, proofsOf(session));
-      const who = { actorId: userId, subjectId: userId, sessionId };
-      change.record({ kind: 'password.checked', ...who, whence: visit.whence });
-    });
-  }
-
   /** Fails with `mfa_required` for a session that lacks the second factor that its account has. */
   private async requireFactor(userId: string, sessionId: string): Promise<void> {
     const { users, sessions, tickets, changes } = this.deps;
@@ -206,11 +193,6 @@ export class AuthService {
       how: isKnown ? tries.byDevice(account.id, device!.id) : tries.byStranger(name, address),
       about,
     };
-  }
-
-  /** The device that a request says it is, where that is true. */
-  private async deviceOf({ deviceToken }: Arrival): Promise<Device | undefined> {
-    return deviceToken === undefined ? undefined : this.deps.devices.read(deviceToken);
   }
 
   private async prepare({ password, ...given }: SignUp, role: UserRole, asker: Asker) {

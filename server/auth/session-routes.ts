@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { ReauthenticateBody } from '../../protocol/requests.ts';
 import { SessionInfo } from '../../protocol/resources.ts';
 import { Id } from '../../protocol/schemas.ts';
 import { answer, Success } from '../http/declared-answers.ts';
@@ -10,8 +9,6 @@ import type { Session } from '../sessions/model.ts';
 import type { SessionsService } from '../sessions/sessions.ts';
 import { ParleyError } from '../shared/errors.ts';
 import { visitOf } from './authenticate.ts';
-import { credentials } from './credentials.ts';
-import type { AuthService } from './service.ts';
 
 const TAG = 'Sessions';
 
@@ -50,28 +47,13 @@ const endOtherSessions = signedInRoute({
   answers: { 200: answer('How many were ended', z.object({ ended: z.int().nonnegative() })) },
 });
 
-const reauthenticate = signedInRoute({
-  ...credentials,
-  tag: TAG,
-  method: 'post',
-  path: '/api/v1/auth/reauthenticate',
-  operationId: 'reauthenticate',
-  summary: 'Show once more that it is you',
-  description: 'For ten minutes this session may then do what is answered `reauthentication_required` otherwise.',
-  whileRestricted: ['password', 'email', 'factor'],
-  request: { body: ReauthenticateBody },
-  answers: { 200: answer('It is you', Success) },
-  fails: ['invalid_credentials'],
-});
-
 export interface SessionRoutesDeps {
-  auth: AuthService;
   sessions: SessionsService;
   changes: AccountChanges;
 }
 
 /** Where somebody is signed in, and how they end it (ASVS 7.4.4, 7.5.2). */
-export function sessionRoutes({ auth, sessions, changes }: SessionRoutesDeps): Router {
+export function sessionRoutes({ sessions, changes }: SessionRoutesDeps): Router {
   const router = createRouter();
 
   mount(router, listSessions, async (c) => {
@@ -110,12 +92,6 @@ export function sessionRoutes({ auth, sessions, changes }: SessionRoutesDeps): R
       return count;
     });
     return { ended };
-  });
-
-  mount(router, reauthenticate, async (c) => {
-    const { password = '' } = c.req.valid('json');
-    await auth.reauthenticate(c.var.caller, password, visitOf(c));
-    return { success: true };
   });
 
   return router;

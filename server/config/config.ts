@@ -264,6 +264,8 @@ const SETTINGS = {
     login: setting('LIMIT_LOGIN', '60/5m', limit),
     login_account: setting('LIMIT_LOGIN_ACCOUNT', '10/5m', limit),
     login_account_strangers: setting('LIMIT_LOGIN_ACCOUNT_STRANGERS', '300/1h', limit),
+    mfa: setting('LIMIT_MFA', '10/15m', limit),
+    mfa_strangers: setting('LIMIT_MFA_STRANGERS', '30/1h', limit),
     refresh: setting('LIMIT_REFRESH', '300/5m', limit),
     email_lookup: setting('LIMIT_EMAIL_LOOKUP', '30/5m', limit),
     directory: setting('LIMIT_DIRECTORY', '5000/5m', limit),

@@ -87,7 +87,14 @@ export const COLUMNS: Columns = {
     tries: 'number',
     used_at: 'number',
   },
-  totp: { user_id: 'id', secret: 'text', created_at: 'number', confirmed_at: 'number', last_step: 'number' },
+  totp: {
+    user_id: 'id',
+    secret: 'text',
+    confirmed_at: 'number',
+    last_step: 'number',
+    pending_secret: 'text',
+    pending_at: 'number',
+  },
   recovery_codes: { user_id: 'id', hint: 'text', code_hash: 'text', created_at: 'number', used_at: 'number' },
   audit: {
     id: 'id',

@@ -133,16 +133,17 @@ export interface MfaTicketsTable {
   used_at: number | null;
 }
 
-/** The secret of an authenticator app (RFC 6238). */
+/** The secrets of an authenticator app (RFC 6238), sealed with a key that is not in the database. */
 export interface TotpTable {
   user_id: Fixed<string>;
-  /** Sealed with a key that is not in the database. */
-  secret: string;
-  created_at: number;
-  /** Null until a code of it was shown. */
+  /** The one in use; null before the first. */
+  secret: string | null;
   confirmed_at: number | null;
   /** The newest time step of which a code was taken: none is taken twice. */
   last_step: Generated<number>;
+  /** The one that takes its place once a code of it is shown. */
+  pending_secret: string | null;
+  pending_at: number | null;
 }
 
 /** One of ten codes for who has lost the app. */

@@ -60,6 +60,9 @@ export function createRealtime(
     maxMessageLength: config.chat.max_message_length,
     epoch,
   });
+  bus.subscribe('accounts', (news) => {
+    if (news.kind === 'user_changed') realtime.recheck(news.user_id);
+  });
   metrics.gauges('parley_connections', 'Open sockets', 'mode', () => ({
     plain: hub.countByMode('plain'),
     v1: hub.countByMode('v1'),

@@ -89,6 +89,11 @@ export class Hub {
     return this.connections.values();
   }
 
+  connectionsOf(userId: string): Connection[] {
+    const keys = [...(this.users.get(userId)?.sockets.keys() ?? [])];
+    return keys.flatMap((key) => this.connections.get(key) ?? []);
+  }
+
   /**
    * Gets a user ready for a socket: resolves when all of their conversations are listened to. Each call is paired with
    * one of `open` followed by `close`, or of `abandon`.

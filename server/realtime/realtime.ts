@@ -111,6 +111,11 @@ export class Realtime {
     }
   }
 
+  /** Looks again at the sessions of somebody's sockets: there may be something to do first, or a second factor to show. */
+  recheck(userId: string): void {
+    for (const connection of this.options.hub.connectionsOf(userId)) this.checkSession(connection);
+  }
+
   /** Closes the socket of a session that is over; one that was refreshed meanwhile goes on. */
   private checkSession(connection: Connection): void {
     const { checks, log } = this.options;

@@ -129,6 +129,13 @@ export class UsersRepository {
       .executeTakeFirst();
   }
 
+  /** An account that is not deleted, which nothing else changes before the transaction ends. */
+  hold(tx: Executor, id: string): Promise<Account | undefined> {
+    const query = tx.selectFrom('users').selectAll().where('id', '=', id).where('deleted_at', 'is', null);
+    // SQLite: the transaction itself is the lock.
+    return (this.database.engine === 'postgres' ? query.forUpdate() : query).executeTakeFirst();
+  }
+
   /** Takes away that the password is to be changed, where that is so. */
   passwordIsOwn(tx: Executor, id: string): Promise<{ id: string }[]> {
     return tx

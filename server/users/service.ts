@@ -248,6 +248,19 @@ export class UsersService {
     if (freed) tell({ kind: 'user_changed', user_id: id });
   }
 
+  /** An account as it now stands, which nothing else changes before the transaction ends. Fails with `user_not_found`. */
+  async hold(tx: Executor, id: string): Promise<Account> {
+    const account = await this.deps.repository.hold(tx, id);
+    if (!account) throw new ParleyError('user_not_found');
+    return account;
+  }
+
+  /** Says whether an account has a second factor, in the change that makes it so. */
+  async setFactor({ tx, tell }: Change, id: string, has: boolean): Promise<void> {
+    await this.deps.repository.update(tx, id, { has_factor: has ? 1 : 0 });
+    tell({ kind: 'user_changed', user_id: id });
+  }
+
   setRole(id: string, role: UserRole): Promise<User> {
     return this.change(id, { role }, ({ record }) =>
       record({ kind: 'account.role', subjectId: id, whence: {}, detail: { by: 'operator', role } }),

@@ -9,7 +9,7 @@ const password = 'correct horse battery';
 /** What others see of somebody. */
 const PUBLIC_FIELDS = ['created_at', 'display_name', 'id', 'is_active', 'username'];
 /** What somebody who gave all of it sees of themselves. */
-const OWN_FIELDS = [...PUBLIC_FIELDS, 'email', 'phone_number', 'role'].sort();
+const OWN_FIELDS = [...PUBLIC_FIELDS, 'email', 'email_verified', 'has_second_factor', 'phone_number', 'role'].sort();
 
 let server: TestServer;
 let reader: Person;

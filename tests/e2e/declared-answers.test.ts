@@ -194,7 +194,11 @@ describe('each operation', () => {
 
   test('with a body says 413 to one that is too large, and 415 to one that is no JSON', async () => {
     const { access_token: token } = alice.tokens;
-    const credentials = ['register', 'signUp', 'login', 'refreshTokens', 'changePassword', 'deleteMe'];
+    const credentials = ['register', 'signUp', 'login', 'refreshTokens', 'changePassword', 'deleteMe'].concat(
+      'confirmTotp',
+      'showSecondFactor',
+      'reauthenticate',
+    );
     for (const one of operations().filter(hasBody)) {
       const { name, said } = one;
       const largest = credentials.includes(said.operationId) ? MAX_CREDENTIALS_BYTES : MAX_BODY_BYTES;

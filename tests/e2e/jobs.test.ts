@@ -116,7 +116,18 @@ test('a job that is given up is for an operator, who looks, has it tried again, 
   expect(await counted(server, 'parked')).toBe(1);
 });
 
-const DUTIES = ['conversation-events', 'departures', 'kept-texts', 'outbox', 'parked-jobs', 'sessions', 'usernames'];
+const DUTIES = [
+  'audit',
+  'conversation-events',
+  'departures',
+  'factor-seals',
+  'kept-texts',
+  'mfa-tickets',
+  'outbox',
+  'parked-jobs',
+  'sessions',
+  'usernames',
+];
 
 test('what is old is swept, and each node knows when that was done last', async () => {
   const server = await startServer();

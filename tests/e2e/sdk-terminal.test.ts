@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { join } from 'node:path';
+import { enrol } from '../support/authenticator.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Person, signUp } from '../support/people.ts';
 import { endServers, startServer, type TestServer, temporaryFolder } from '../support/server.ts';
@@ -94,6 +95,15 @@ test('a wrong password is told', async () => {
   const screen = new Screen(['--user', bob.user.username, '--password', 'a wrong one', '--forget']);
   screen.type('');
   await screen.shows('the password is wrong');
+  expect(await screen.ends()).toBe(1);
+}, 60_000);
+
+test('an account with a second factor is told what is missing', async () => {
+  const person = await signUp(server, 'twofold');
+  await enrol(person);
+  const screen = new Screen(['--user', person.user.username, '--password', person.password, '--forget']);
+  await screen.shows('Show your second factor too');
+  expect(screen.text).not.toContain('Hello,');
   expect(await screen.ends()).toBe(1);
 }, 60_000);
 

@@ -57,10 +57,11 @@ export const signIn = (types: ColumnTypes) => ({
     await db.schema
       .createTable('totp')
       .addColumn('user_id', types.id, (column) => column.primaryKey().notNull().references('users.id'))
-      .addColumn('secret', 'text', (column) => column.notNull())
-      .addColumn('created_at', types.time, (column) => column.notNull())
+      .addColumn('secret', 'text')
       .addColumn('confirmed_at', types.time)
       .addColumn('last_step', types.counter, (column) => column.notNull().defaultTo(0))
+      .addColumn('pending_secret', 'text')
+      .addColumn('pending_at', types.time)
       .execute();
 
     await db.schema

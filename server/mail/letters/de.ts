@@ -17,4 +17,46 @@ export const de: Phrases = {
     ],
     footer: `Du bekommst das, weil das Konto auf ${host} diese Adresse hat.`,
   }),
+
+  factorAdded: ({ host, at }) => ({
+    subject: 'Dein Konto hat jetzt einen zweiten Faktor',
+    paragraphs: [
+      `Für dein Konto auf ${host} wurde am ${moment(at, 'de')} (UTC) eine Authenticator-App eingerichtet. Die Anmeldung fragt ab jetzt nach einem Code daraus.`,
+      'Wenn du das warst, ist nichts zu tun. Bewahre die Wiederherstellungscodes so auf, dass du sie auch ohne dein Telefon findest.',
+      `Wenn nicht, kennt jemand anderes dein Passwort. Bitte die Leute, die ${host} verwalten, den zweiten Faktor zu entfernen, und setze dein Passwort zurück.`,
+    ],
+    footer: `Du bekommst das, weil das Konto auf ${host} diese Adresse hat.`,
+  }),
+
+  factorRemoved: ({ host, at, byOperator }) => ({
+    subject: 'Dein Konto hat keinen zweiten Faktor mehr',
+    paragraphs: [
+      byOperator
+        ? `Jemand, der ${host} verwaltet, hat am ${moment(at, 'de')} (UTC) den zweiten Faktor deines Kontos entfernt und dich überall abgemeldet.`
+        : `Die Authenticator-App wurde am ${moment(at, 'de')} (UTC) von deinem Konto auf ${host} entfernt.`,
+      'Zur Anmeldung genügt ab jetzt dein Passwort. Die Wiederherstellungscodes gelten nicht mehr.',
+      'Wenn das nicht so sein soll, ändere dein Passwort und richte wieder einen zweiten Faktor ein.',
+    ],
+    footer: `Du bekommst das, weil das Konto auf ${host} diese Adresse hat.`,
+  }),
+
+  recoveryRenewed: ({ host, at }) => ({
+    subject: 'Dein Konto hat neue Wiederherstellungscodes',
+    paragraphs: [
+      `Für dein Konto auf ${host} wurden am ${moment(at, 'de')} (UTC) neue Wiederherstellungscodes erzeugt. Die alten gelten nicht mehr.`,
+      'Wenn du das nicht warst, ändere dein Passwort und erzeuge die Codes noch einmal neu.',
+    ],
+    footer: `Du bekommst das, weil das Konto auf ${host} diese Adresse hat.`,
+  }),
+
+  recoveryUsed: ({ host, at, device, address, left }) => ({
+    subject: 'Ein Wiederherstellungscode deines Kontos wurde benutzt',
+    paragraphs: [
+      `Jemand hat sich mit einem Wiederherstellungscode bei deinem Konto auf ${host} angemeldet.`,
+      `Gerät: ${device}\nAdresse: ${address}\nZeit: ${moment(at, 'de')} (UTC)`,
+      `Codes, die noch gelten: ${left}. Erzeuge in den Einstellungen unter „Sicherheit“ neue, bevor sie ausgehen.`,
+      'Wenn du das nicht warst, beende dort diese Sitzung, ändere dein Passwort und erzeuge neue Codes.',
+    ],
+    footer: `Du bekommst das, weil das Konto auf ${host} diese Adresse hat.`,
+  }),
 };

@@ -13,10 +13,32 @@ export type NewSignIn = {
   at: number;
 };
 
+/** A change of how an account is signed in to. */
+export type FactorChange = {
+  /** Milliseconds since the Unix epoch. */
+  at: number;
+};
+
+export type FactorRemoved = FactorChange & {
+  /** Whether those who run the installation did it, who also ended all sessions. */
+  byOperator: boolean;
+};
+
+export type RecoveryUsed = FactorChange & {
+  device: string;
+  address: string;
+  /** Codes that are left. */
+  left: number;
+};
+
 /** What a letter of each kind is told beside who sends it. */
 export interface LetterParameters {
   test: Record<string, never>;
   newSignIn: NewSignIn;
+  factorAdded: FactorChange;
+  factorRemoved: FactorRemoved;
+  recoveryRenewed: FactorChange;
+  recoveryUsed: RecoveryUsed;
 }
 export type LetterName = keyof LetterParameters;
 

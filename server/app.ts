@@ -1,5 +1,7 @@
+import { createAccountLinks } from './account-links/create-account-links.ts';
 import { createAudit } from './audit/create-audit.ts';
 import { createAuth } from './auth/create-auth.ts';
+import { createSecrets } from './auth/create-secrets.ts';
 import { createChat } from './chat/create-chat.ts';
 import type { Config } from './config/config.ts';
 import { type Core, type CoreOptions, openCore } from './core.ts';
@@ -41,10 +43,12 @@ export async function startApp(
   try {
     const core = await openCore({ config, logger, lifecycle, onFatal, ...additions });
     const audit = createAudit(core);
-    const mail = createMail(core);
+    const secrets = createSecrets(config);
+    const mail = createMail(core, secrets);
     const sessions = createSessions(core, audit);
     const users = createUsers(core, sessions);
-    const auth = createAuth(core, { ...sessions, ...users, ...mail });
+    const auth = createAuth(core, { ...sessions, ...users, ...mail, secrets });
+    const accountLinks = createAccountLinks(core, { ...sessions, ...users, ...mail, ...auth });
     const chat = createChat(core, users);
     const realtime = createRealtime(core, { ...auth, ...chat });
     const webhooks = createWebhooks(core);
@@ -55,6 +59,7 @@ export async function startApp(
       sessions,
       users,
       auth,
+      accountLinks,
       chat,
       realtime,
       webhooks,

@@ -1,9 +1,11 @@
 import { parseArgs } from 'node:util';
+import { createAccountLinks } from './account-links/create-account-links.ts';
 import { runAdmin } from './admin/commands.ts';
 import { runJobs } from './admin/jobs/commands.ts';
 import { startApp } from './app.ts';
 import { createAudit } from './audit/create-audit.ts';
 import { createAuth } from './auth/create-auth.ts';
+import { createSecrets } from './auth/create-secrets.ts';
 import { type Config, ConfigError, loadConfig } from './config/config.ts';
 import { commandCore, openForCommand, version } from './core.ts';
 import { CopyRefused, copyInstallation } from './database/copy.ts';
@@ -192,10 +194,13 @@ async function admin(config: Config, args: string[]): Promise<number> {
     await new SchemaMigrator(database).up();
     const core = commandCore(config, logger, database);
     const sessions = createSessions(core, createAudit(core));
-    const { users } = createUsers(core, sessions);
-    const { auth } = createAuth(core, { ...sessions, users, ...createMail(core) });
+    const secrets = createSecrets(config);
+    const { users, addresses } = createUsers(core, sessions);
+    const mail = createMail(core, secrets);
+    const signingIn = createAuth(core, { ...sessions, users, ...mail, secrets });
+    const { byHand } = createAccountLinks(core, { ...sessions, users, addresses, ...mail, ...signingIn });
     try {
-      return await runAdmin(args, { auth, users, print, complain });
+      return await runAdmin(args, { auth: signingIn.auth, users, links: byHand, print, complain });
     } finally {
       core.metrics.stop();
     }
@@ -217,7 +222,9 @@ async function jobs(config: Config, args: string[]): Promise<number> {
 async function mail(config: Config, args: string[]): Promise<number> {
   const logger = createLogger({ ...config.monitoring, log_level: 'silent' });
   const lifecycle = new Lifecycle(logger);
-  const { mails } = createMail({ config, lifecycle, queue: new JobQueue('sqlite') });
+  // A test letter holds no link: no secret is made for it.
+  const secrets = createSecrets({ ...config, data: { ...config.data, dir: ':memory:' } });
+  const { mails } = createMail({ config, lifecycle, queue: new JobQueue('sqlite') }, secrets);
   try {
     return await runMail(args, { mails, print, complain });
   } finally {

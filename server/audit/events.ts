@@ -15,6 +15,18 @@ export const AUDIT_KINDS = {
   'password.checked': { done: 'the password was shown again', refused: 'a password was refused' },
   'password.changed': { done: 'the password was changed', refused: 'a change of the password was refused' },
   'password.reset': { done: 'the password was set anew', refused: 'setting the password anew was refused' },
+  'password.forgot': { done: 'a link for a new password was sent', refused: 'a link for a new password was not sent' },
+  'email.requested': {
+    done: 'a letter asks whether an address is theirs',
+    refused: 'asking for an address was refused',
+  },
+  'email.verified': {
+    done: 'the address was shown to be theirs',
+    refused: 'a link or code for an address was refused',
+  },
+  'email.changed': { done: 'the address was changed', refused: 'a change of the address was refused' },
+  'email.lost': { done: 'the address is no longer theirs', refused: 'releasing an address was refused' },
+  'link.made': { done: 'an operator made a link', refused: 'making a link was refused' },
 } as const satisfies Record<string, Record<'done' | 'refused', string>>;
 export type AuditKind = keyof typeof AUDIT_KINDS;
 

@@ -2,11 +2,11 @@ import type { Core } from '../core.ts';
 import type { Mails } from '../mail/mails.ts';
 import type { Part } from '../part.ts';
 import type { Sessions } from '../sessions/create-sessions.ts';
-import { derivedKey } from '../shared/derived-key.ts';
-import { SealedIds } from '../shared/sealed-ids.ts';
 import { sweep } from '../shared/sweep.ts';
 import type { UsersService } from '../users/service.ts';
 import { SessionCookies } from './cookies.ts';
+import { type Arrivals, createArrivals } from './create-arrivals.ts';
+import type { Secrets } from './create-secrets.ts';
 import { DeviceTokens } from './device-tokens.ts';
 import { Entrance } from './entrance.ts';
 import { MfaTickets } from './mfa-tickets.ts';
@@ -14,7 +14,6 @@ import { MfaTicketsRepository } from './mfa-tickets-repository.ts';
 import { PasswordTries } from './password-tries.ts';
 import { Passwords } from './passwords.ts';
 import { authRoutes } from './routes.ts';
-import { loadSecret } from './secret.ts';
 import { AuthService } from './service.ts';
 import { SessionChecks } from './session-checks.ts';
 import { sessionRoutes } from './session-routes.ts';
@@ -29,40 +28,58 @@ export interface AuthPart extends Part {
   /** Whether a session holds. */
   sessionChecks: SessionChecks;
   entrance: Entrance;
+  arrivals: Arrivals;
+  passwords: Passwords;
+  devices: DeviceTokens;
 }
 
 /** Signing in: passwords, tokens and cookies. */
 export function createAuth(
   core: Core,
-  { users, sessions, changes, cache, mails }: Sessions & { users: UsersService; mails: Mails },
+  {
+    users,
+    sessions,
+    changes,
+    cache,
+    mails,
+    secrets,
+  }: Sessions & { users: UsersService; mails: Mails; secrets: Secrets },
 ): AuthPart {
   const { config, limits, origins, database } = core;
-  const secret = loadSecret(config.auth, config.data.dir);
-  const secrets = { secret, previousSecret: config.auth.jwt_secret_previous };
+  const { secret, seals } = secrets;
   const tokens = new Tokens({ ...secrets, accessExpiryMs: config.auth.jwt_access_expiry });
   const devices = new DeviceTokens(secrets);
-  const seals = new SealedIds(sealingKeys(secrets));
   const tickets = new MfaTickets(new MfaTicketsRepository(database), seals);
   const entrance = new Entrance({ sessions, tickets, tokens, devices, mails, config: config.auth });
   const sessionChecks = new SessionChecks({ users, sessions, tokens, cache, config: config.auth });
+  const passwords = new Passwords(config.auth);
   const auth = new AuthService({
     users,
     sessions,
     entrance,
     tickets,
-    passwords: new Passwords(config.auth),
+    passwords,
     tries: new PasswordTries(limits, secret),
     tokens,
     devices,
     changes,
     limits,
+    mails,
+    config: config.auth,
   });
   const cookies = new SessionCookies(config.server.public_url);
+  const arrivals = createArrivals({ tokens, cookies, origins });
   return {
     auth,
     sessionChecks,
     entrance,
-    routes: [authRoutes({ auth, users, tokens, cookies, origins }), sessionRoutes({ auth, sessions, changes })],
+    arrivals,
+    passwords,
+    devices,
+    routes: [
+      authRoutes({ auth, users, tokens, arrivals, cookies, origins }),
+      sessionRoutes({ auth, sessions, changes }),
+    ],
     duties: [
       {
         name: 'mfa-tickets',
@@ -71,9 +88,4 @@ export function createAuth(
       },
     ],
   };
-}
-
-function sealingKeys({ secret, previousSecret }: { secret: string; previousSecret: string }) {
-  const previous = previousSecret === '' ? [] : [derivedKey(previousSecret, 'sealed ids')];
-  return [derivedKey(secret, 'sealed ids'), ...previous] as const;
 }

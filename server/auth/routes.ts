@@ -4,26 +4,25 @@ import { FirstTokens, Tokens as TokensAnswer, User } from '../../protocol/resour
 import { answer, Success } from '../http/declared-answers.ts';
 import type { OriginPolicy } from '../http/origin.ts';
 import { mount, publicRoute, signedInRoute } from '../http/route-kit.ts';
-import { createRouter, type HttpContext, type Router } from '../http/router.ts';
+import { createRouter, type Router } from '../http/router.ts';
 import type { TokenClaims } from '../sessions/model.ts';
 import { ParleyError } from '../shared/errors.ts';
 import type { UsersService } from '../users/service.ts';
 import { assertMayUseCookies, bearerToken, visitOf } from './authenticate.ts';
-import { deviceCookie, refreshCookie, type SessionCookies, sessionCookies } from './cookies.ts';
+import { refreshCookie, type SessionCookies, sessionCookies } from './cookies.ts';
+import { type Arrivals, wantsCookiesOnly } from './create-arrivals.ts';
 import { credentials } from './credentials.ts';
-import type { Arrived } from './entrance.ts';
 import type { AuthService } from './service.ts';
 import type { Tokens } from './tokens.ts';
-import type { Arrival } from './visit.ts';
 
 const TAG = 'Authentication';
 
 /** How a browser says that it keeps its tokens in cookies: they are then in no body, where scripts could read them. */
-const authMode = z.object({
+export const authMode = z.object({
   'x-auth-mode': z.string().optional().meta({ description: '`cookie` leaves the tokens out of the body' }),
 });
 
-const SignedInAnswer = z.object({ user: User, tokens: FirstTokens.optional() }).meta({
+export const SignedInAnswer = z.object({ user: User, tokens: FirstTokens.optional() }).meta({
   id: 'SignedIn',
   description: 'The tokens are set as cookies too, and in no body with `X-Auth-Mode: cookie`',
 });
@@ -146,29 +145,14 @@ export interface AuthRoutesDeps {
   auth: AuthService;
   users: UsersService;
   tokens: Tokens;
+  arrivals: Arrivals;
   cookies: SessionCookies;
   origins: OriginPolicy;
 }
 
-export function authRoutes({ auth, users, tokens, cookies, origins }: AuthRoutesDeps): Router {
+export function authRoutes({ auth, users, tokens, arrivals, cookies, origins }: AuthRoutesDeps): Router {
   const router = createRouter();
-
-  const signedIn = (c: HttpContext, { user, deviceToken, ...grant }: Arrived) => {
-    cookies.set(c, grant);
-    cookies.setDevice(c, deviceToken);
-    return wantsCookiesOnly(c) ? { user } : { user, tokens: { ...grant.tokens, device_token: deviceToken } };
-  };
-
-  /** What a request that signs in brings with it. Cookies that its page may not use count as if they were not there. */
-  const arrivalOf = async (c: HttpContext, given: string | undefined): Promise<Arrival> => {
-    const { headers } = c.req.raw;
-    const mayUseCookies = origins.mayUseCookies(headers);
-    return {
-      ...visitOf(c),
-      deviceToken: given ?? (mayUseCookies ? deviceCookie(headers) : undefined),
-      before: mayUseCookies ? await sessionsOfCookies(headers) : [],
-    };
-  };
+  const { arrivalOf, signedIn, sessionsOfCookies } = arrivals;
 
   for (const route of [register, signUp]) {
     mount(router, route, async (c) => {
@@ -211,17 +195,6 @@ export function authRoutes({ auth, users, tokens, cookies, origins }: AuthRoutes
     return sessionsOfCookies(headers);
   }
 
-  /** Those that a browser's cookies are of, expired or not: one, unless somebody else gave it cookies too. */
-  async function sessionsOfCookies(headers: Headers): Promise<TokenClaims[]> {
-    const { access, refresh } = sessionCookies(headers);
-    const claims = await Promise.all([
-      ...access.map((token) => tokens.readIgnoringExpiry(token, 'access')),
-      ...refresh.map((token) => tokens.readIgnoringExpiry(token, 'refresh')),
-    ]);
-    const bySession = new Map(claims.flatMap((one) => (one ? [[one.sessionId, one] as const] : [])));
-    return [...bySession.values()];
-  }
-
   mount(router, changePassword, async (c) => {
     const { current_password: current, new_password: next } = c.req.valid('json');
     await auth.changePassword(c.var.caller, { current, next }, visitOf(c));
@@ -242,8 +215,4 @@ export function authRoutes({ auth, users, tokens, cookies, origins }: AuthRoutes
   mount(router, getMe, (c) => users.self(c.var.caller.userId, c.var.caller.restriction));
 
   return router;
-}
-
-function wantsCookiesOnly(c: HttpContext): boolean {
-  return c.req.header('x-auth-mode')?.toLowerCase() === 'cookie';
 }

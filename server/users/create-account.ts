@@ -2,7 +2,7 @@ import type { User } from '../../protocol/resources.ts';
 import { violatedColumns } from '../database/database.ts';
 import type { AccountChanges, Change } from '../sessions/account-changes.ts';
 import { ParleyError } from '../shared/errors.ts';
-import { type Account, candidateUsernames, type NewAccount, nameKey } from './model.ts';
+import { type Account, type AddressStanding, candidateUsernames, type NewAccount, nameKey } from './model.ts';
 import { presentUser } from './presenter.ts';
 import type { UsersRepository } from './repository.ts';
 
@@ -45,15 +45,22 @@ export async function createAccount({ repository, changes }: Deps, creation: Cre
 /** Fails with the code of what is taken: the address first, then the username, then the number. */
 export async function assertFree(
   repository: UsersRepository,
-  { email, username, phone_number }: Omit<NewAccount, 'role'>,
+  { email, username, phone_number, standing }: Omit<NewAccount, 'role'>,
 ): Promise<void> {
-  if (await repository.by('email', email)) throw new ParleyError('email_taken');
+  if (await isTaken(repository, email, standing)) throw new ParleyError('email_taken');
   if (username !== undefined && (await repository.by('username_key', nameKey(username)))) {
     throw new ParleyError('username_taken');
   }
   if (phone_number !== undefined && (await repository.by('phone_number', phone_number))) {
     throw new ParleyError('phone_taken');
   }
+}
+
+/** Whether an address is so much another's that who asks for it is told so. Where it can be proven, being first is not enough. */
+async function isTaken(repository: UsersRepository, email: string, standing: AddressStanding): Promise<boolean> {
+  if (standing === 'claimed_quietly') return false;
+  const holder = await repository.by('email', email);
+  return holder !== undefined && (standing !== 'claimed' || holder.email_proven === 1);
 }
 
 /** What a unique constraint refused, as the client is told; any other error as it is. */
@@ -67,9 +74,11 @@ export function takenOr(error: unknown): unknown {
 
 function newRow({ account, passwordHash, now }: Creation, username: string): Account {
   const display_name = account.display_name ?? username;
+  const { email, standing } = account;
+  const isClaimed = standing === 'claimed' || standing === 'claimed_quietly';
   return {
     id: Bun.randomUUIDv7(),
-    email: account.email,
+    email: isClaimed ? null : email,
     username,
     username_key: nameKey(username),
     display_name,
@@ -82,9 +91,10 @@ function newRow({ account, passwordHash, now }: Creation, username: string): Acc
     is_active: 1,
     created_at: now,
     deleted_at: null,
-    unverified_email: null,
-    email_proven: 0,
+    unverified_email: isClaimed ? email : null,
+    email_proven: standing === 'vouched' ? 1 : 0,
     has_factor: 0,
+    phone_signs_in: isClaimed ? 0 : 1,
     must_change_password: 0,
   };
 }

@@ -1,4 +1,6 @@
 import type { AuditKind } from '../audit/events.ts';
+import { notify } from '../auth/notices.ts';
+import { hasProvenEmail } from '../auth/restrictions.ts';
 import type { Visit } from '../auth/visit.ts';
 import type { Config } from '../config/config.ts';
 import type { RateLimits } from '../limits/rate-limits.ts';
@@ -11,7 +13,7 @@ import type { Addresses, Held } from '../users/addresses.ts';
 import type { Account } from '../users/model.ts';
 import type { UsersService } from '../users/service.ts';
 import { addressMark } from './address-mark.ts';
-import type { Links } from './links.ts';
+import type { About, Links } from './links.ts';
 import type { AccountLink } from './repository.ts';
 
 export interface EmailServiceDeps {
@@ -60,8 +62,7 @@ export class EmailService {
   /** Confirms an address by its link, whoever opens it: that it was read there is what counts. */
   async verifyByToken(token: string, visit: Visit): Promise<void> {
     await this.judged('email.verified', undefined, visit, async (about) => {
-      const link = await this.deps.links.byToken('verify', token);
-      about.subjectId = link.user_id;
+      const link = await this.deps.links.byToken('verify', token, about);
       await this.confirm(link, visit);
     });
   }
@@ -93,9 +94,9 @@ export class EmailService {
       await links.use(change.tx, link);
       await this.prove(change, { ...held, account }, email, visit);
       await links.end(change.tx, userId, 'verify');
-      const before = account.email_proven === 1 ? account.email : null;
-      if (before !== null) await this.tellOld(change, before, visit);
-      const kind = before === null ? 'email.verified' : 'email.changed';
+      // To the address that it had until now, where that was known to be theirs.
+      await notify(this.deps.mails, change.tx, account, { letter: 'addressChanged', visit });
+      const kind = hasProvenEmail(account) ? 'email.changed' : 'email.verified';
       change.record({
         kind,
         actorId: caller?.userId,
@@ -140,20 +141,14 @@ export class EmailService {
     else await mails.send(tx, { to: email, letter: 'verify', language, parameters: { link: link! } });
   }
 
-  private async tellOld({ tx }: Change, to: string, { device, whence, language }: Visit): Promise<void> {
-    if (!this.deps.mails.isPossible) return;
-    const parameters = { device, address: whence.address ?? '', at: Date.now() };
-    await this.deps.mails.send(tx, { to, letter: 'addressChanged', language, parameters });
-  }
-
   /** Does something, and writes down where it is refused. */
   private async judged(
     kind: AuditKind,
     caller: TokenClaims | undefined,
     { whence }: Visit,
-    work: (about: { subjectId?: string }) => Promise<void>,
+    work: (about: About) => Promise<void>,
   ): Promise<void> {
-    const about: { subjectId?: string } = { subjectId: caller?.userId };
+    const about: About = { subjectId: caller?.userId };
     try {
       await work(about);
     } catch (error) {

@@ -20,6 +20,11 @@ export interface LinkToMake {
   id?: string;
 }
 
+/** What the audit trail is told of a refusal. */
+export interface About {
+  subjectId?: string;
+}
+
 /** Links and codes of letters: each is good once, for a time, until there is a newer one; one for a password until that is another. */
 export class Links {
   constructor(
@@ -53,11 +58,13 @@ export class Links {
     return id;
   }
 
-  /** The live link that a token is of. Fails with `link_expired`. */
-  async byToken(purpose: LinkPurpose, token: string): Promise<AccountLink> {
+  /** The live link that a token is of; `about` is told whose it is, also where it is over. Fails with `link_expired`. */
+  async byToken(purpose: LinkPurpose, token: string, about: About): Promise<AccountLink> {
     const id = this.addresses.open(purpose, token);
-    const link = id && (await this.repository.live(id, purpose, this.now()));
+    const link = id && (await this.repository.byId(id));
     if (!link) throw new ParleyError('link_expired');
+    about.subjectId = link.user_id;
+    if (link.used_at !== null || link.expires_at <= this.now()) throw new ParleyError('link_expired');
     return link;
   }
 

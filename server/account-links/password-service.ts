@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { Email } from '../../protocol/requests.ts';
 import type { DeviceTokens } from '../auth/device-tokens.ts';
 import type { Arrived, Entrance } from '../auth/entrance.ts';
+import { notify } from '../auth/notices.ts';
 import type { Passwords } from '../auth/passwords.ts';
 import { hasProvenEmail } from '../auth/restrictions.ts';
 import type { Arrival, Visit } from '../auth/visit.ts';
@@ -19,7 +20,7 @@ import type { Account } from '../users/model.ts';
 import type { UsersService } from '../users/service.ts';
 import { addressMark } from './address-mark.ts';
 import type { EmailService } from './email-service.ts';
-import { fitsPassword, type Links } from './links.ts';
+import { type About, fitsPassword, type Links } from './links.ts';
 import type { AccountLink, AccountLinksRepository } from './repository.ts';
 
 /** The kind of its jobs in the queue. */
@@ -87,16 +88,16 @@ export class PasswordService {
    */
   async reset(token: string, password: string, arrival: Arrival): Promise<Arrived> {
     const { links, users, passwords, devices, changes, entrance } = this.deps;
-    let link: AccountLink | undefined;
+    const about: About = {};
     try {
-      link = await links.byToken('reset', token);
+      const link = await links.byToken('reset', token, about);
       const account = await users.account(link.user_id);
       if (!fitsPassword(link, account)) throw new ParleyError('link_expired'); // before the hash, which is dear
       const hash = await passwords.hash(password, { kind: 'stranger', key: arrival.address });
       const { deviceToken } = arrival;
       const device = deviceToken === undefined ? undefined : await devices.read(deviceToken);
       const entered = await changes.run(async (change) => {
-        const renewed = await this.renew(change, link!, hash, arrival);
+        const renewed = await this.renew(change, link, hash, arrival);
         return entrance.enter(change, { account: renewed, proofs: ['link'], arrival, device, kind: 'password.reset' });
       });
       return await entrance.arrive(entered);
@@ -105,7 +106,7 @@ export class PasswordService {
       // What lacks the second factor was written down as done: the password is another.
       if (code && code !== 'mfa_required') {
         const { whence } = arrival;
-        changes.audit.refused({ kind: 'password.reset', subjectId: link?.user_id, whence, detail: { code } });
+        changes.audit.refused({ kind: 'password.reset', ...about, whence, detail: { code } });
       }
       if (code === 'user_not_found') throw new ParleyError('link_expired');
       throw error;
@@ -126,7 +127,7 @@ export class PasswordService {
     const renewed = await users.setHash(change, account.id, hash);
     await sessions.endAll(change, account.id);
     await links.end(tx, account.id);
-    await this.tellOwner(change, renewed, visit);
+    await notify(this.deps.mails, tx, renewed, { letter: 'passwordChanged', visit });
     return renewed;
   }
 
@@ -144,13 +145,6 @@ export class PasswordService {
     await this.deps.emails.prove(change, held, email, visit);
     await this.deps.repository.removeFactors(change.tx, id);
     change.record({ kind: 'email.verified', subjectId: id, whence: visit.whence, detail: { by: 'reset' } });
-  }
-
-  private async tellOwner({ tx }: Change, account: Account, { device, whence, language }: Visit): Promise<void> {
-    const { mails } = this.deps;
-    if (!mails.isPossible || !hasProvenEmail(account)) return;
-    const parameters = { device, address: whence.address ?? '', at: Date.now() };
-    await mails.send(tx, { to: account.email!, letter: 'passwordChanged', language, parameters });
   }
 
   private async sendLink({ email, language, whence }: ForgotJob, jobId: string): Promise<void> {

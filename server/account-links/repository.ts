@@ -19,9 +19,9 @@ export class AccountLinksRepository {
     return made.length > 0;
   }
 
-  /** A link that is neither used nor over. */
-  live(id: string, purpose: LinkPurpose, now: number): Promise<AccountLink | undefined> {
-    return this.liveOnes(purpose, now).where('id', '=', id).executeTakeFirst();
+  /** A link, whether or not it is good any more. */
+  byId(id: string): Promise<AccountLink | undefined> {
+    return this.database.read.selectFrom('account_links').selectAll().where('id', '=', id).executeTakeFirst();
   }
 
   /** The newest live link of somebody. */

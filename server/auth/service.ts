@@ -14,6 +14,7 @@ import type { Device, DeviceTokens } from './device-tokens.ts';
 import type { Arrived, Entered, Entrance } from './entrance.ts';
 import type { Asker } from './hash-queue.ts';
 import { type MfaTickets, mfaRequired } from './mfa-tickets.ts';
+import { notify } from './notices.ts';
 import type { PasswordTries, Try } from './password-tries.ts';
 import type { Passwords } from './passwords.ts';
 import type { Tokens } from './tokens.ts';
@@ -142,7 +143,8 @@ export class AuthService {
     const known = await this.confirmPassword(caller, passwords.current, visit);
     const hash = await this.deps.passwords.hash(passwords.next, { kind: 'known', key: userId });
     await changes.run(async (change) => {
-      await users.replaceHash(change.tx, userId, known, hash);
+      const account = await users.replaceHash(change.tx, userId, known, hash);
+      await notify(this.deps.mails, change.tx, account, { letter: 'passwordChanged', visit });
       await users.passwordIsOwn(change, userId);
       await sessions.endAll(change, userId, { except: sessionId });
       const { whence } = visit;

@@ -265,6 +265,16 @@ describe('whose an address is', () => {
     expect((await login({ username: first.user.username }, password, mailed)).body.user.email).toBe('');
   });
 
+  test('a number is no log-in name where somebody could be asked whether it is theirs', async () => {
+    const [email, phone_number] = [newAddress('phone'), '+442079460321'];
+    expect((await post('/auth/register', { email, password, phone_number })).status).toBe(201);
+    expect(codeOf(await login({ phone_number }))).toEqual([401, 'invalid_credentials']);
+    expect((await login({ email })).status).toBe(200);
+    // One from before is.
+    await runStored(server, 'update users set phone_signs_in = 1 where phone_number = ?', phone_number);
+    expect((await login({ phone_number })).status).toBe(200);
+  });
+
   test('deleted accounts keep none, and accounts without an address are not taken for deleted ones', async () => {
     const email = newAddress('lost');
     const loser = await signUpAs(email);
@@ -502,6 +512,23 @@ describe('a lost password', () => {
     const statuses: number[] = [];
     for (const token of tokens) statuses.push((await reset(token)).status);
     expect(statuses.sort()).toEqual([200, 410, 410, 410]);
+  });
+
+  test('a job that comes again after a crash makes no second link and no second letter', async () => {
+    const person = await confirmed('crashed');
+    const token = await resetToken(person.email);
+    const came = box.to(person.email).length;
+    const link = "select * from account_links where user_id = ? and purpose = 'reset'";
+    const [{ id }] = (await runStored<any>(server, link, person.id)) as [any];
+    const payload = JSON.stringify({ email: person.email, language: 'en', whence: {} });
+    const job = 'insert into jobs (id, kind, payload, priority, due_at, created_at) values (?, ?, ?, 0, 0, 0)';
+    await runStored(server, job, id, 'forgot-password', payload);
+    const jobs = () => runStored(server, 'select * from jobs where id = ?', id);
+    await eventually('the job is done', async () => (await jobs()).length === 0);
+    await resetToken((await confirmed('later')).email); // whose letter would come after a second one
+    expect(box.to(person.email).length).toBe(came);
+    expect(await runStored(server, link, person.id)).toHaveLength(1);
+    expect((await reset(token)).status).toBe(200);
   });
 
   test('a weak password, or none, uses no link up', async () => {

@@ -1,5 +1,7 @@
+import { createAccountLinks } from './account-links/create-account-links.ts';
 import { createAudit } from './audit/create-audit.ts';
 import { createAuth } from './auth/create-auth.ts';
+import { createSecrets } from './auth/create-secrets.ts';
 import { createChat } from './chat/create-chat.ts';
 import type { Config } from './config/config.ts';
 import { type Core, type CoreOptions, openCore } from './core.ts';
@@ -42,11 +44,13 @@ export async function startApp(
   try {
     const core = await openCore({ config, logger, lifecycle, onFatal, ...additions });
     const audit = createAudit(core);
-    const mail = createMail(core);
+    const secrets = createSecrets(core);
+    const mail = createMail(core, secrets);
     const sessions = createSessions(core, audit);
     const users = createUsers(core, sessions);
-    const auth = createAuth(core, { ...sessions, ...users, ...mail });
-    const factors = createFactors(core, { ...sessions, ...users, ...mail, ...auth });
+    const auth = createAuth(core, { ...sessions, ...users, ...mail, secrets });
+    const factors = createFactors(core, { ...sessions, ...users, ...mail, ...auth, secrets });
+    const accountLinks = createAccountLinks(core, { ...sessions, ...users, ...mail, ...auth });
     const chat = createChat(core, users);
     const realtime = createRealtime(core, { ...auth, ...chat });
     const webhooks = createWebhooks(core);
@@ -58,6 +62,7 @@ export async function startApp(
       users,
       auth,
       factors,
+      accountLinks,
       chat,
       realtime,
       webhooks,

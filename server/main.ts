@@ -1,10 +1,12 @@
 import { parseArgs } from 'node:util';
 import { disarmed } from '../protocol/text.ts';
+import { createAccountLinks } from './account-links/create-account-links.ts';
 import { runAdmin } from './admin/commands.ts';
 import { runJobs } from './admin/jobs/commands.ts';
 import { startApp } from './app.ts';
 import { createAudit } from './audit/create-audit.ts';
 import { createAuth } from './auth/create-auth.ts';
+import { createSecrets } from './auth/create-secrets.ts';
 import { type Config, ConfigError, loadConfig, showsDocuments } from './config/config.ts';
 import { commandCore, openForCommand, version } from './core.ts';
 import { CopyRefused, copyInstallation } from './database/copy.ts';
@@ -206,12 +208,14 @@ async function admin(config: Config, args: string[]): Promise<number> {
     await new SchemaMigrator(database).up();
     const core = commandCore(config, logger, database);
     const sessions = createSessions(core, createAudit(core));
-    const { users } = createUsers(core, sessions);
-    const mail = createMail(core);
-    const auth = createAuth(core, { ...sessions, users, ...mail });
-    const { factors } = createFactors(core, { ...sessions, users, ...mail, ...auth });
+    const secrets = createSecrets(core);
+    const { users, addresses } = createUsers(core, sessions);
+    const mail = createMail(core, secrets);
+    const signingIn = createAuth(core, { ...sessions, users, ...mail, secrets });
+    const { factors } = createFactors(core, { ...sessions, users, ...mail, ...signingIn, secrets });
+    const { byHand } = createAccountLinks(core, { ...sessions, users, addresses, ...mail, ...signingIn });
     try {
-      return await runAdmin(args, { auth: auth.auth, factors, users, print, complain });
+      return await runAdmin(args, { auth: signingIn.auth, factors, users, links: byHand, print, complain });
     } finally {
       core.metrics.stop();
     }
@@ -233,7 +237,9 @@ async function jobs(config: Config, args: string[]): Promise<number> {
 async function mail(config: Config, args: string[]): Promise<number> {
   const logger = createLogger({ ...config.monitoring, log_level: 'silent' });
   const lifecycle = new Lifecycle(logger);
-  const { mails } = createMail({ config, lifecycle, queue: new JobQueue('sqlite') });
+  // A letter to try mail with holds no link: whatever would seal one is thrown away.
+  const secrets = createSecrets({ secrets: { current: crypto.randomUUID() + crypto.randomUUID(), previous: '' } });
+  const { mails } = createMail({ config, lifecycle, queue: new JobQueue('sqlite') }, secrets);
   try {
     return await runMail(args, { mails, print, complain });
   } finally {

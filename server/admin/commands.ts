@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import { Email, NewPassword, Username } from '../../protocol/requests.ts';
 import { UserRole } from '../../protocol/resources.ts';
 import { Id } from '../../protocol/schemas.ts';
+import type { LinksByHand } from '../account-links/by-hand.ts';
 import type { AuthService } from '../auth/service.ts';
 import type { FactorsService } from '../factors/service.ts';
 import {
@@ -17,6 +18,7 @@ import type { Account } from '../users/model.ts';
 import type { UsersService } from '../users/service.ts';
 
 export interface AdminDeps extends Output {
+  links: LinksByHand;
   users: UsersService;
   auth: AuthService;
   factors: Pick<FactorsService, 'reset'>;
@@ -29,6 +31,9 @@ const USAGE = `usage: parley admin <command>
   reset-password <who> [--password <password>]
   reset-mfa <who>
   deactivate <who>
+  reset-link <who>                 a link with which they choose a new password
+  verify-link <who>                a link, and a code, that confirm the address that they gave
+  release-address <address>        takes an address from whoever has it or asks for it
 
 <who> is an e-mail address, a username or an id. Without --password one is made and printed once.
 Changes are heard by a server that runs on the same database within seconds.`;
@@ -42,6 +47,9 @@ const COMMANDS: Record<string, Command<AdminDeps, Option>> = {
   'reset-password': { run: resetPassword, options: ['password'], args: 1 },
   'reset-mfa': { run: resetMfa, options: [], args: 1 },
   deactivate: { run: deactivate, options: [], args: 1 },
+  'reset-link': { run: resetLink, options: [], args: 1 },
+  'verify-link': { run: verifyLink, options: [], args: 1 },
+  'release-address': { run: releaseAddress, options: [], args: 1 },
 };
 
 /**
@@ -89,6 +97,28 @@ async function deactivate({ users, print }: AdminDeps, [who]: string[]): Promise
   const account = await find(users, who!);
   await users.deactivate(account.id);
   print(`${account.username} is deactivated, and signed out everywhere`);
+}
+
+async function resetLink({ users, links, print }: AdminDeps, [who]: string[]): Promise<void> {
+  const account = await find(users, who!);
+  const { url } = await links.reset(account);
+  print(`${account.username} chooses a new password here, once, within an hour:`);
+  print(url);
+}
+
+async function verifyLink({ users, links, print }: AdminDeps, [who]: string[]): Promise<void> {
+  const account = await find(users, who!);
+  const { email, url, code } = await links.verify(account);
+  print(`${account.username} confirms ${email} here, once, within 24 hours:`);
+  print(url);
+  print(`or with the code ${code}, signed in`);
+}
+
+async function releaseAddress({ links, print }: AdminDeps, [given]: string[]): Promise<void> {
+  const email = check('the address', Email, given);
+  const losers = await links.release(email);
+  if (losers.length === 0) throw new ParleyError('not_found', `nobody has ${email}`);
+  for (const { username } of losers) print(`${username} no longer has ${email}`);
 }
 
 /** The account that is meant. No username looks like an id or holds an `@`, so there is nothing to guess. */

@@ -21,6 +21,18 @@ export const AUDIT_KINDS = {
   'factor.shown': { done: 'the second factor was shown', refused: 'a second factor was refused' },
   'recovery.renewed': { done: 'recovery codes were made anew', refused: 'making recovery codes was refused' },
   'recovery.used': { done: 'a recovery code was used', refused: 'a recovery code was refused' },
+  'password.forgot': { done: 'a link for a new password was sent', refused: 'a link for a new password was not sent' },
+  'email.requested': {
+    done: 'a letter asks whether an address is theirs',
+    refused: 'asking for an address was refused',
+  },
+  'email.verified': {
+    done: 'the address was shown to be theirs',
+    refused: 'a link or code for an address was refused',
+  },
+  'email.changed': { done: 'the address was changed', refused: 'a change of the address was refused' },
+  'email.lost': { done: 'the address is no longer theirs', refused: 'releasing an address was refused' },
+  'link.made': { done: 'an operator made a link', refused: 'making a link was refused' },
 } as const satisfies Record<string, Record<'done' | 'refused', string>>;
 export type AuditKind = keyof typeof AUDIT_KINDS;
 

@@ -2,12 +2,11 @@ import type { Core } from '../core.ts';
 import type { Mails } from '../mail/mails.ts';
 import type { Part } from '../part.ts';
 import type { Sessions } from '../sessions/create-sessions.ts';
-import { derivedKeys, type Secrets } from '../shared/derived-key.ts';
-import { SealedIds } from '../shared/sealed-ids.ts';
 import { sweep } from '../shared/sweep.ts';
 import type { UsersService } from '../users/service.ts';
 import { Arrivals } from './arrivals.ts';
 import { SessionCookies } from './cookies.ts';
+import type { Secrets } from './create-secrets.ts';
 import { DeviceTokens } from './device-tokens.ts';
 import { Entrance } from './entrance.ts';
 import { MfaTickets } from './mfa-tickets.ts';
@@ -31,22 +30,27 @@ export interface AuthPart extends Part {
   entrance: Entrance;
   tickets: MfaTickets;
   passwords: Passwords;
+  devices: DeviceTokens;
   /** What every call that signs in reads and answers. */
   arrivals: Arrivals;
-  /** What keys of other purposes are made of. */
-  secrets: Secrets;
 }
 
 /** Signing in: passwords, tokens and cookies. */
 export function createAuth(
   core: Core,
-  { users, sessions, changes, cache, mails }: Sessions & { users: UsersService; mails: Mails },
+  {
+    users,
+    sessions,
+    changes,
+    cache,
+    mails,
+    secrets,
+  }: Sessions & { users: UsersService; mails: Mails; secrets: Secrets },
 ): AuthPart {
-  const { config, secrets, limits, origins, database } = core;
-  const keys = { secret: secrets.current, previousSecret: secrets.previous };
-  const tokens = new Tokens({ ...keys, accessExpiryMs: config.auth.jwt_access_expiry });
-  const devices = new DeviceTokens(keys);
-  const seals = new SealedIds(derivedKeys(keys, 'sealed ids'));
+  const { config, limits, origins, database } = core;
+  const { secret, seals } = secrets;
+  const tokens = new Tokens({ ...secrets, accessExpiryMs: config.auth.jwt_access_expiry });
+  const devices = new DeviceTokens(secrets);
   const tickets = new MfaTickets(new MfaTicketsRepository(database), seals);
   const entrance = new Entrance({ sessions, tickets, tokens, devices, mails, config: config.auth });
   const sessionChecks = new SessionChecks({ users, sessions, tokens, cache, config: config.auth });
@@ -57,10 +61,12 @@ export function createAuth(
     entrance,
     tickets,
     passwords,
-    tries: new PasswordTries(limits, secrets.current),
+    tries: new PasswordTries(limits, secret),
     tokens,
     changes,
     limits,
+    mails,
+    config: config.auth,
   });
   const cookies = new SessionCookies(config.server.public_url);
   const arrivals = new Arrivals({ tokens, cookies, origins });
@@ -69,10 +75,10 @@ export function createAuth(
     sessionChecks,
     entrance,
     tickets,
-    passwords,
     arrivals,
-    secrets: keys,
-    routes: [authRoutes({ auth, users, tokens, cookies, origins, arrivals }), sessionRoutes({ sessions, changes })],
+    passwords,
+    devices,
+    routes: [authRoutes({ auth, users, tokens, arrivals, cookies, origins }), sessionRoutes({ sessions, changes })],
     duties: [
       {
         name: 'mfa-tickets',

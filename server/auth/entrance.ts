@@ -66,10 +66,15 @@ export class Entrance {
     }
     for (const left of arrival.before) await sessions.endIn(change, left.userId, left.sessionId);
     const { device: name, whence } = arrival;
-    const isNew = kind !== 'account.created' && !isKnown;
+    // Of a reset its own letter tells.
+    const isNew = kind === 'login' && !isKnown;
     if (isNew) await this.tellOwner(change, entering);
     const session = await sessions.start(change, account.id, { proofs, device: name, address: whence.address });
-    change.record({ ...event, sessionId: session.id, detail: { known_device: isKnown, proofs: proofs.join(',') } });
+    change.record({
+      ...event,
+      sessionId: session.id,
+      detail: { known_device: isKnown, second_factor: hasSecondFactor(proofs) },
+    });
     return { ...entering, session };
   }
 

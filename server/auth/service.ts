@@ -1,17 +1,20 @@
 import type { User, UserRole } from '../../protocol/resources.ts';
 import type { AuditKind } from '../audit/events.ts';
+import type { Config } from '../config/config.ts';
 import type { RateLimits } from '../limits/rate-limits.ts';
-import type { AccountChanges } from '../sessions/account-changes.ts';
+import type { Mails } from '../mail/mails.ts';
+import type { AccountChanges, Change } from '../sessions/account-changes.ts';
 import { type Grant, hasSecondFactor, proofsOf, type TokenClaims } from '../sessions/model.ts';
 import type { SessionsService } from '../sessions/sessions.ts';
 import { invalidField, ParleyError } from '../shared/errors.ts';
-import type { Account, Handle, NewAccount } from '../users/model.ts';
+import type { Account, AddressStanding, Handle, NewAccount } from '../users/model.ts';
 import { toE164 } from '../users/phone.ts';
 import type { UsersService } from '../users/service.ts';
 import type { Device } from './device-tokens.ts';
 import type { Arrived, Entered, Entrance } from './entrance.ts';
 import type { Asker } from './hash-queue.ts';
 import { type MfaTickets, mfaRequired } from './mfa-tickets.ts';
+import { notify } from './notices.ts';
 import type { PasswordTries, Try } from './password-tries.ts';
 import type { Passwords } from './passwords.ts';
 import type { Tokens } from './tokens.ts';
@@ -27,13 +30,18 @@ export interface AuthDeps {
   tokens: Tokens;
   changes: AccountChanges;
   limits: Pick<RateLimits, 'login' | 'refresh'>;
+  mails: Mails;
+  config: Pick<Config['auth'], 'require_verified_email'>;
 }
+
+/** What belongs to a sign-up and happens in its transaction. */
+type OnSignUp = (change: Change, account: Account, visit: Visit) => Promise<void>;
 
 /** Commands of the machine itself wait behind no stranger. */
 const OPERATOR: Asker = { kind: 'known', key: 'operator' };
 
 /** What somebody signs up with; its shape has been checked, its phone number not yet. */
-export interface SignUp extends Omit<NewAccount, 'role'> {
+export interface SignUp extends Omit<NewAccount, 'role' | 'standing'> {
   password: string;
 }
 
@@ -42,23 +50,39 @@ type About = (code: string) => void;
 
 /** Signing up, in and out, and the password (PROTOCOL.md §3, AUTH.md). */
 export class AuthService {
+  private readonly signUpListeners: OnSignUp[] = [];
+
   constructor(private readonly deps: AuthDeps) {}
+
+  /** Calls `listener` in the transaction of every sign-up. */
+  onSignUp(listener: OnSignUp): void {
+    this.signUpListeners.push(listener);
+  }
 
   /** Makes an account and its first session, both or neither. */
   async register(signUp: SignUp, arrival: Arrival): Promise<Arrived> {
-    const { account, hash } = await this.prepare(signUp, 'user', { kind: 'stranger', key: arrival.address });
+    const { account, hash } = await this.prepare(
+      signUp,
+      { role: 'user', standing: this.standing() },
+      { kind: 'stranger', key: arrival.address },
+    );
     const device = await this.deps.entrance.deviceOf(arrival);
     let entered: Entered | undefined;
     await this.deps.users.create(account, hash, async (change, made) => {
       const entering = { account: made, proofs: ['password'], arrival, device, kind: 'account.created' } as const;
       entered = await this.deps.entrance.enter(change, entering);
+      for (const listener of this.signUpListeners) await listener(change, made, arrival);
     });
     return this.deps.entrance.arrive(entered!);
   }
 
   /** Makes an account without signing anybody in: for those who run the installation. */
   async createUser(signUp: SignUp, role: UserRole): Promise<User> {
-    const { account, hash } = await this.prepare({ ...signUp, may_be_reserved: true }, role, OPERATOR);
+    const { account, hash } = await this.prepare(
+      { ...signUp, may_be_reserved: true },
+      { role, standing: 'vouched' },
+      OPERATOR,
+    );
     return this.deps.users.create(account, hash, async ({ record }, { id }) => {
       record({ kind: 'account.created', subjectId: id, whence: {}, detail: { by: 'operator', role } });
     });
@@ -122,7 +146,8 @@ export class AuthService {
     const known = await this.confirmPassword(caller, passwords.current, visit);
     const hash = await this.deps.passwords.hash(passwords.next, { kind: 'known', key: userId });
     await changes.run(async (change) => {
-      await users.replaceHash(change.tx, userId, known, hash);
+      const account = await users.replaceHash(change.tx, userId, known, hash);
+      await notify(this.deps.mails, change.tx, account, { letter: 'passwordChanged', visit });
       await users.passwordIsOwn(change, userId);
       await sessions.endAll(change, userId, { except: sessionId });
       const { whence } = visit;
@@ -195,12 +220,23 @@ export class AuthService {
     };
   }
 
-  private async prepare({ password, ...given }: SignUp, role: UserRole, asker: Asker) {
+  /** What is known of the address that a stranger signs up with. */
+  private standing(): AddressStanding {
+    const { mails, config } = this.deps;
+    if (!mails.isPossible) return 'unproven';
+    return config.require_verified_email ? 'claimed_quietly' : 'claimed';
+  }
+
+  private async prepare(
+    { password, ...given }: SignUp,
+    made: { role: UserRole; standing: AddressStanding },
+    asker: Asker,
+  ) {
     const phone_number = given.phone_number === undefined ? undefined : toE164(given.phone_number);
     if (given.phone_number !== undefined && phone_number === undefined) {
       throw invalidField('phone_number', 'Phone number must be a valid one in E.164, such as +14155552671');
     }
-    const account: NewAccount = { ...given, phone_number, role };
+    const account: NewAccount = { ...given, phone_number, ...made };
     await this.deps.users.assertFree(account); // before the hash, which is dear
     return { account, hash: await this.deps.passwords.hash(password, asker) };
   }

@@ -48,6 +48,7 @@ export const COLUMNS: Columns = {
     unverified_email: 'text',
     email_proven: 'number',
     has_factor: 'number',
+    phone_signs_in: 'number',
     must_change_password: 'number',
   },
   username_claims: { name_hash: 'text', user_id: 'id', held_until: 'number' },

@@ -62,6 +62,8 @@ export interface UsersTable {
   email_proven: Generated<Flag>;
   /** Whether it has a second factor, as `totp` says too. */
   has_factor: Generated<Flag>;
+  /** Whether the number is a log-in name too, as it was before there was mail: nobody has shown that it is theirs. */
+  phone_signs_in: Generated<Flag>;
   /** Whether the password is one that an operator made, and is to be changed before anything else. */
   must_change_password: Generated<Flag>;
 }
@@ -103,7 +105,7 @@ export interface AccountLinksTable {
   id: Fixed<string>;
   user_id: Fixed<string>;
   purpose: Fixed<LinkPurpose>;
-  /** The address that it was sent to. */
+  /** The address that it was sent to; empty where an operator made it, who hands it over by other ways. */
   email: Fixed<string>;
   /** A digest of the account's password hash: a link to reset it dies with the password. */
   password_mark: Fixed<string | null>;
@@ -114,8 +116,8 @@ export interface AccountLinksTable {
   tries: Generated<number>;
 }
 
-/** `verify`: the address of the account. `change`: an address to be the account's. `reset`: a new password. */
-export type LinkPurpose = 'verify' | 'change' | 'reset';
+/** `verify`: an address, which is the account's or is to be. `reset`: a new password. */
+export type LinkPurpose = 'verify' | 'reset';
 
 /** A sign-in that lacks the second factor. */
 export interface MfaTicketsTable {

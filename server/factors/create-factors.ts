@@ -4,7 +4,7 @@ import type { Core } from '../core.ts';
 import type { Mails } from '../mail/mails.ts';
 import type { Part } from '../part.ts';
 import type { Sessions } from '../sessions/create-sessions.ts';
-import { derivedKeys } from '../shared/derived-key.ts';
+import { derivedKeys, type Secrets } from '../shared/derived-key.ts';
 import { SealedTexts } from '../shared/sealed-text.ts';
 import type { UsersService } from '../users/service.ts';
 import { RecoveryCodes } from './recovery-codes.ts';
@@ -21,8 +21,8 @@ export interface FactorsPart extends Part {
   factors: FactorsService;
 }
 
-type Needs = Pick<AuthPart, 'auth' | 'entrance' | 'tickets' | 'passwords' | 'arrivals' | 'secrets'> &
-  Pick<Sessions, 'sessions' | 'changes'> & { users: UsersService; mails: Mails };
+type Needs = Pick<AuthPart, 'auth' | 'entrance' | 'tickets' | 'passwords' | 'arrivals'> &
+  Pick<Sessions, 'sessions' | 'changes'> & { users: UsersService; mails: Mails; secrets: Secrets };
 
 /** The second factor: authenticator apps and recovery codes. */
 export function createFactors({ config, logger, database, limits }: Core, needs: Needs): FactorsPart {

@@ -3,7 +3,7 @@ import type { User } from '../../protocol/resources.ts';
 import { violatedColumns } from '../database/database.ts';
 import type { AccountChanges, Change } from '../sessions/account-changes.ts';
 import { ParleyError } from '../shared/errors.ts';
-import { type Account, candidateUsernames, type NewAccount } from './model.ts';
+import { type Account, type AddressStanding, candidateUsernames, type NewAccount } from './model.ts';
 import { presentUser } from './presenter.ts';
 import type { UsersRepository } from './repository.ts';
 import type { UsernameClaims } from './username-claims.ts';
@@ -55,10 +55,10 @@ export async function createAccount(deps: Deps, creation: Creation): Promise<Use
 /** Fails with the code of what is taken: the address first, then the username, then the number. */
 export async function assertFree(
   { repository, claims }: FreeDeps,
-  { email, username, phone_number }: Omit<NewAccount, 'role'>,
+  { email, username, phone_number, standing }: Omit<NewAccount, 'role'>,
   now: number,
 ): Promise<void> {
-  if (await repository.by('email', email)) throw new ParleyError('email_taken');
+  if (await isTaken(repository, email, standing)) throw new ParleyError('email_taken');
   if (username !== undefined) {
     if (await repository.by('username_key', nameKey(username))) throw new ParleyError('username_taken');
     if (!(await claims.isFree(username, now))) throw new NameRefused();
@@ -75,6 +75,13 @@ export class NameRefused extends ParleyError {
   }
 }
 
+/** Whether an address is so much another's that who asks for it is told so. Where it can be proven, being first is not enough. */
+async function isTaken(repository: UsersRepository, email: string, standing: AddressStanding): Promise<boolean> {
+  if (standing === 'claimed_quietly') return false;
+  const holder = await repository.by('email', email);
+  return holder !== undefined && (standing !== 'claimed' || holder.email_proven === 1);
+}
+
 /** What a unique constraint refused, as the client is told; any other error as it is. */
 export function takenOr(error: unknown): unknown {
   const columns = violatedColumns(error) ?? '';
@@ -86,9 +93,11 @@ export function takenOr(error: unknown): unknown {
 
 function newRow({ account, passwordHash, now }: Creation, username: string): Account {
   const display_name = account.display_name ?? username;
+  const { email, standing } = account;
+  const isClaimed = standing === 'claimed' || standing === 'claimed_quietly';
   return {
     id: Bun.randomUUIDv7(),
-    email: account.email,
+    email: isClaimed ? null : email,
     username,
     username_key: nameKey(username),
     display_name,
@@ -101,9 +110,10 @@ function newRow({ account, passwordHash, now }: Creation, username: string): Acc
     is_active: 1,
     created_at: now,
     deleted_at: null,
-    unverified_email: null,
-    email_proven: 0,
+    unverified_email: isClaimed ? email : null,
+    email_proven: standing === 'vouched' ? 1 : 0,
     has_factor: 0,
+    phone_signs_in: isClaimed ? 0 : 1,
     must_change_password: 0,
   };
 }

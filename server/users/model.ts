@@ -13,6 +13,13 @@ import { toE164 } from './phone.ts';
 /** A user as it is stored, the hash of the password included: never to leave the services. */
 export type Account = Selectable<UsersTable>;
 
+/**
+ * What is known of the address of a new account. `vouched`: an operator says that it is theirs. `unproven`: nobody can be asked
+ * there, as there is no mail; it is held all the same. `claimed`: it is asked there. `claimed_quietly`: the same, and nobody
+ * is told whether it has an account already.
+ */
+export type AddressStanding = 'vouched' | 'unproven' | 'claimed' | 'claimed_quietly';
+
 /** An account to be made; what the user gave has been checked. */
 export interface NewAccount {
   email: string;
@@ -24,6 +31,7 @@ export interface NewAccount {
   role: UserRole;
   /** Whether it may have a reserved username: for those who run the installation. */
   may_be_reserved?: boolean;
+  standing: AddressStanding;
 }
 
 /** How somebody names an account to sign in; the first that is given counts. */

@@ -59,6 +59,40 @@ export class UsersRepository {
     return this.database.read.selectFrom('users').selectAll().where(column, '=', value).executeTakeFirst();
   }
 
+  /**
+   * Whom an address means: who holds it, or else the only account that asks for it and has no other. Two that ask for one
+   * are nobody, until one of them has shown that it is theirs.
+   */
+  async byAddress(email: string): Promise<Account | undefined> {
+    const holder = await this.by('email', email);
+    if (holder) return holder;
+    const claimants = await this.database.read
+      .selectFrom('users')
+      .selectAll()
+      .where('unverified_email', '=', email)
+      .where('email', 'is', null)
+      .limit(2)
+      .execute();
+    return claimants.length === 1 ? claimants[0] : undefined;
+  }
+
+  /** All that hold or ask for an address, and one more by its id, in the order of ids. They stay as they are until the transaction ends. */
+  lockByAddress(tx: Executor, email: string, id?: string): Promise<Account[]> {
+    const query = tx
+      .selectFrom('users')
+      .selectAll()
+      .where(({ eb, or }) =>
+        or([
+          eb('email', '=', email),
+          eb('unverified_email', '=', email),
+          ...(id === undefined ? [] : [eb('id', '=', id)]),
+        ]),
+      )
+      .orderBy('id');
+    // SQLite: the transaction itself is the lock, since all writes take turns.
+    return (this.database.engine === 'postgres' ? query.forUpdate() : query).execute();
+  }
+
   byIds(ids: string[]): Promise<Account[]> {
     return this.byMany('id', ids);
   }

@@ -208,7 +208,9 @@ export class UsersService {
   /** The account that a handle names, or undefined; the first of its fields that is given counts. */
   async accountOf(handle: Handle): Promise<Account | undefined> {
     const name = uniqueName(handle);
-    return name && this.deps.repository.by(name.column, name.value);
+    if (name?.column === 'email') return this.deps.repository.byAddress(name.value);
+    const account = name && (await this.deps.repository.by(name.column, name.value));
+    return name?.column === 'phone_number' && account?.phone_signs_in === 0 ? undefined : account;
   }
 
   /** Fails with the code of what is taken, or cannot be chosen. Who wins in the end is the database's to say. */
@@ -307,6 +309,7 @@ const ANONYMOUS = {
   status: null,
   role: 'user',
   unverified_email: null,
+  email_proven: 0,
   has_factor: 0,
   must_change_password: 0,
 } as const;

@@ -303,6 +303,11 @@ const ENGINE = onSqlite ? 'sqlite' : 'postgres';
 const BOUNDED: [what: 'scan' | 'sort', words: RegExp, bound: string, engine?: 'sqlite' | 'postgres'][] = [
   ['scan', /^select 1 from meta$/, 'a few rows'],
   [
+    'scan',
+    /select \* from "totp" where .* order by "user_id" limit/,
+    'a small row of each account with a second factor, once in ten minutes, in the order of the key',
+  ],
+  [
     'sort',
     /select "name_hash" from "username_claims" where "user_id" = .* order by "held_until" desc/,
     'ten names that somebody gave up, and the one that they give up now',

@@ -76,8 +76,9 @@ describe('the OpenAPI document', () => {
         internal: declares(one, 500, 'internal'),
         unavailable: declares(one, 503, 'unavailable'),
       };
-      // Refreshing and leaving read cookies too, though nobody needs to be signed in for them.
-      const byToken = needsSession(one) || name === 'post /api/v1/auth/refresh';
+      // Refreshing and leaving read cookies too, though nobody needs to be signed in for them; nor for a link, but for a code.
+      const readToken = ['post /api/v1/auth/refresh', 'post /api/v1/auth/email/verify'];
+      const byToken = needsSession(one) || readToken.includes(name);
       const byCookie = (byToken || name === 'post /api/v1/auth/logout') && isWrite(one);
       expect(said).toEqual({
         name,
@@ -194,11 +195,11 @@ describe('each operation', () => {
 
   test('with a body says 413 to one that is too large, and 415 to one that is no JSON', async () => {
     const { access_token: token } = alice.tokens;
-    const credentials = ['register', 'signUp', 'login', 'refreshTokens', 'changePassword', 'deleteMe'].concat(
-      'confirmTotp',
-      'showSecondFactor',
-      'reauthenticate',
-    );
+    const credentials = [
+      ...['register', 'signUp', 'login', 'refreshTokens', 'changePassword', 'deleteMe', 'reauthenticate'],
+      ...['confirmTotp', 'showSecondFactor'],
+      ...['forgotPassword', 'resetPassword', 'verifyEmail', 'resendVerification', 'changeEmail'],
+    ];
     for (const one of operations().filter(hasBody)) {
       const { name, said } = one;
       const largest = credentials.includes(said.operationId) ? MAX_CREDENTIALS_BYTES : MAX_BODY_BYTES;

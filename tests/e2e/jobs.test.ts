@@ -117,6 +117,7 @@ test('a job that is given up is for an operator, who looks, has it tried again, 
 });
 
 const DUTIES = [
+  'account-links',
   'audit',
   'conversation-events',
   'departures',
@@ -149,6 +150,9 @@ test('what is old is swept, and each node knows when that was done last', async 
     "insert into jobs (id, kind, payload, priority, due_at, parked_at, created_at) values (?, 'x', '1', 1, ?, ?, ?)";
   const [gone, kept] = [Bun.randomUUIDv7(), Bun.randomUUIDv7()];
   await runStored(server, job, gone, old, old, old);
+  const link =
+    "insert into account_links (id, user_id, purpose, email, created_at, expires_at) select ?, id, 'reset', '', 0, ? from users";
+  await runStored(server, link, Bun.randomUUIDv7(), old);
   const event =
     "insert into conversation_events (conversation_id, rev, kind, actor_id, created_at) values (?, 1, 'message.updated', ?, ?)";
   await runStored(server, event, Bun.randomUUIDv7(), Bun.randomUUIDv7(), old);
@@ -157,19 +161,19 @@ test('what is old is swept, and each node knows when that was done last', async 
     const [row] = await runStored<Record<string, number>>(
       server,
       `select (select count(*) from sessions) as sessions, (select count(*) from jobs) as jobs,
-        (select count(*) from conversation_events) as events,
+        (select count(*) from conversation_events) as events, (select count(*) from account_links) as links,
         (select count(*) from outbox where created_at < ${old + DAY}) as outbox`,
     );
     return Object.fromEntries(Object.entries(row!).map(([table, count]) => [table, Number(count)]));
   };
   // Done a moment ago, none of them is due.
-  const before = { sessions: 2, jobs: 2, events: 1, outbox: 1 };
+  const before = { sessions: 2, jobs: 2, events: 1, links: 1, outbox: 1 };
   expect(await counts()).toEqual(before);
   await server.start();
   await server.stop();
   expect(await counts()).toEqual(before);
   await runStored(server, 'update duties set next_at = 0');
   await server.start();
-  await eventually('it is swept', async () => Object.values(await counts()).join() === '0,1,0,0');
+  await eventually('it is swept', async () => Object.values(await counts()).join() === '0,1,0,0,0');
   expect((await jobsOf(server)).map(({ id }) => id)).toEqual([kept]);
 });

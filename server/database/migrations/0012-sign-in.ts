@@ -9,6 +9,7 @@ export const signIn = (types: ColumnTypes) => ({
     // Addresses from before count as proven: nobody is to be locked out by an upgrade.
     await users.addColumn('email_proven', types.flag, (column) => column.notNull().defaultTo(1)).execute();
     await users.addColumn('has_factor', types.flag, (column) => column.notNull().defaultTo(0)).execute();
+    await users.addColumn('phone_signs_in', types.flag, (column) => column.notNull().defaultTo(1)).execute();
     await users.addColumn('must_change_password', types.flag, (column) => column.notNull().defaultTo(0)).execute();
     await db.schema
       .createIndex('users_unverified_email')
@@ -85,7 +86,7 @@ export const signIn = (types: ColumnTypes) => ({
     }
     await db.schema.dropIndex('users_unverified_email').execute();
     const users = db.schema.alterTable('users');
-    for (const column of ['must_change_password', 'has_factor', 'email_proven', 'unverified_email']) {
+    for (const column of ['must_change_password', 'phone_signs_in', 'has_factor', 'email_proven', 'unverified_email']) {
       await users.dropColumn(column).execute();
     }
   },

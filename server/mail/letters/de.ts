@@ -59,4 +59,58 @@ export const de: Phrases = {
     ],
     footer: `Du bekommst das, weil das Konto auf ${host} diese Adresse hat.`,
   }),
+
+  verify: ({ host, url, code }) => ({
+    subject: 'Bestätige deine Adresse',
+    paragraphs: [
+      `Diese Adresse wurde für ein Konto auf ${host} angegeben. Wenn du das warst, bestätige, dass sie dir gehört.`,
+    ],
+    action: { label: 'Adresse bestätigen', url },
+    codeLabel: 'Oder gib diesen Code dort ein, wo du angemeldet bist:',
+    code,
+    footer: `Gilt 24 Stunden und einmal. Wenn du das nicht warst, ist nichts zu tun: Die Adresse gehört auf ${host} dann niemandem.`,
+  }),
+
+  reset: ({ host, url }) => ({
+    subject: 'Wähle ein neues Passwort',
+    paragraphs: [
+      `Jemand hat für dein Konto auf ${host} ein neues Passwort angefordert.`,
+      'Damit wirst du überall abgemeldet. Hat das Konto einen zweiten Faktor, wird auch nach ihm gefragt.',
+    ],
+    action: { label: 'Neues Passwort wählen', url },
+    footer:
+      'Gilt eine Stunde und einmal. Wenn du das nicht warst, ist nichts zu tun: Dein Passwort bleibt, wie es ist.',
+  }),
+
+  passwordChanged: ({ host, device, address, at }) => ({
+    subject: 'Dein Passwort wurde geändert',
+    paragraphs: [
+      `Das Passwort deines Kontos auf ${host} wurde geändert, und andere Geräte wurden abgemeldet.`,
+      `Gerät: ${device}\nAdresse: ${address}\nZeit: ${moment(at, 'de')} (UTC)`,
+      'Wenn du das warst, ist nichts zu tun.',
+      'Wenn nicht, fordere bei der Anmeldung ein neues Passwort an und sag es denen, die den Server betreiben.',
+    ],
+    footer: `Du bekommst das, weil das Konto auf ${host} diese Adresse hat.`,
+  }),
+
+  addressChanged: ({ host, device, address, at }) => ({
+    subject: 'Dein Konto hat jetzt eine andere Adresse',
+    paragraphs: [
+      `Dein Konto auf ${host} hat ab jetzt eine andere E-Mail-Adresse, und diese hier gilt dort nicht mehr.`,
+      `Gerät: ${device}\nAdresse: ${address}\nZeit: ${moment(at, 'de')} (UTC)`,
+      'Wenn du das warst, ist nichts zu tun.',
+      'Wenn nicht, sag es sofort denen, die den Server betreiben.',
+    ],
+    footer: `Du bekommst das, weil das Konto auf ${host} bis jetzt diese Adresse hatte.`,
+  }),
+
+  addressTaken: ({ host, home }) => ({
+    subject: 'Du hast schon ein Konto',
+    paragraphs: [
+      `Jemand hat diese Adresse für ein Konto auf ${host} angegeben, wo sie schon eines hat.`,
+      'Wenn du das warst, melde dich mit dem Konto an, das du hast. Ist das Passwort verloren, fordere dort ein neues an.',
+    ],
+    action: { label: `Zu ${host}`, url: `${home}/` },
+    footer: 'Wenn du das nicht warst, ist nichts zu tun: Niemand wurde eingelassen.',
+  }),
 };

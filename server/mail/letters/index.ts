@@ -1,9 +1,9 @@
 import { de } from './de.ts';
 import { en } from './en.ts';
 import { type Letter, type WrittenLetter, writeLetter } from './letter.ts';
-import type { LetterName, LetterParameters, Phrases, Sender } from './phrases.ts';
+import { type LetterName, type LetterParameters, LINKED, type Phrases, type Written } from './phrases.ts';
 
-export type { LetterName, LetterParameters };
+export type { LetterName, LetterParameters, Written };
 
 /** The languages that letters are written in, by their subtags (BCP 47). The first one is for everybody else. */
 const LANGUAGES = { en, de } as const satisfies Record<string, Phrases>;
@@ -19,12 +19,17 @@ export function isLetter(text: string): text is LetterName {
   return Object.hasOwn(en, text);
 }
 
+/** Whether a letter holds a link. */
+export function isLinked(name: LetterName): name is (typeof LINKED)[number] {
+  return LINKED.some((linked) => linked === name);
+}
+
 /** Writes one letter in a language. */
 export function write<Name extends LetterName>(
   name: Name,
   language: Language,
-  parameters: LetterParameters[Name] & Sender,
+  parameters: Written<Name>,
 ): WrittenLetter {
-  const compose: (parameters: LetterParameters[Name] & Sender) => Letter = LANGUAGES[language][name];
+  const compose: (parameters: Written<Name>) => Letter = LANGUAGES[language][name];
   return writeLetter(compose(parameters), language);
 }

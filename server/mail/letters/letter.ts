@@ -5,8 +5,9 @@ export interface Letter {
   paragraphs: string[];
   /** What the letter is for, where that is to open an address. */
   action?: { label: string; url: string };
-  /** Six digits to type instead. */
+  /** Six digits to type instead, and what says so. */
   code?: string;
+  codeLabel?: string;
   /** Why the reader gets this, and what to do if they should not have. */
   footer: string;
 }
@@ -22,9 +23,10 @@ export function writeLetter(letter: Letter, language: string): WrittenLetter {
   return { subject: letter.subject, text: asText(letter), html: asHtml(letter, language) };
 }
 
-function asText({ paragraphs, action, code, footer }: Letter): string {
+function asText({ paragraphs, action, code, codeLabel, footer }: Letter): string {
   const parts = [...paragraphs];
   if (action) parts.push(`${action.label}:\n${action.url}`);
+  if (codeLabel !== undefined) parts.push(codeLabel);
   if (code !== undefined) parts.push(code);
   // The line that programs take for the beginning of a signature (RFC 3676 §4.3).
   return `${parts.join('\n\n')}\n\n-- \n${footer}\n`;
@@ -34,7 +36,7 @@ function asText({ paragraphs, action, code, footer }: Letter): string {
  * One column that needs no picture, no script and no font, and says that it knows dark screens: programs that darken letters
  * by themselves leave it alone. Styles stand on the elements, since some programs drop those of the head.
  */
-function asHtml({ subject, paragraphs, action, code, footer }: Letter, language: string): string {
+function asHtml({ subject, paragraphs, action, code, codeLabel, footer }: Letter, language: string): string {
   const parts = paragraphs.map((text) => `<p style="margin:0 0 16px;white-space:pre-line">${Bun.escapeHTML(text)}</p>`);
   if (action) {
     const [url, label] = [Bun.escapeHTML(action.url), Bun.escapeHTML(action.label)];
@@ -43,6 +45,7 @@ function asHtml({ subject, paragraphs, action, code, footer }: Letter, language:
       `<p style="margin:0 0 16px;font-size:13px;word-break:break-all"><a href="${url}">${url}</a></p>`,
     );
   }
+  if (codeLabel !== undefined) parts.push(`<p style="margin:0 0 16px">${Bun.escapeHTML(codeLabel)}</p>`);
   if (code !== undefined) parts.push(`<p style="${CODE}">${Bun.escapeHTML(code)}</p>`);
   return `<!doctype html>
 <html lang="${Bun.escapeHTML(language)}">

@@ -1,12 +1,16 @@
+import type { Link } from '../link-addresses.ts';
 import type { Letter } from './letter.ts';
 
 /** What every letter knows. */
 export interface Sender {
   /** Whose server it is: the host of `PUBLIC_URL`. */
   host: string;
+  /** The address of its web client. */
+  home: string;
 }
 
-export type NewSignIn = {
+/** Where something was done from, and when. */
+export type Doing = {
   device: string;
   address: string;
   /** Milliseconds since the Unix epoch. */
@@ -31,10 +35,22 @@ export type RecoveryUsed = FactorChange & {
   left: number;
 };
 
-/** What a letter of each kind is told beside who sends it. */
+/** A letter with a link: the queue holds the id of the link's row, and what it leads to is computed when it is written. */
+export type Linked = { link: string };
+
+/** What a letter of each kind is told beside who sends it, as the queue keeps it. */
 export interface LetterParameters {
   test: Record<string, never>;
-  newSignIn: NewSignIn;
+  newSignIn: Doing;
+  /** Is this address yours? */
+  verify: Linked;
+  /** A new password. */
+  reset: Linked;
+  passwordChanged: Doing;
+  /** To the address that an account had before. */
+  addressChanged: Doing;
+  /** To who has an account with the address that somebody gave for another. */
+  addressTaken: Record<string, never>;
   factorAdded: FactorChange;
   factorRemoved: FactorRemoved;
   recoveryRenewed: FactorChange;
@@ -42,8 +58,15 @@ export interface LetterParameters {
 }
 export type LetterName = keyof LetterParameters;
 
+/** The letters with links. */
+export const LINKED = ['verify', 'reset'] as const satisfies LetterName[];
+type LinkedName = (typeof LINKED)[number];
+
+/** What a letter is written of. */
+export type Written<Name extends LetterName> = (Name extends LinkedName ? Link : LetterParameters[Name]) & Sender;
+
 /** The letters of one language. Each is a plain function: what it is given is shown as text, whatever it holds. */
-export type Phrases = { [Name in LetterName]: (parameters: LetterParameters[Name] & Sender) => Letter };
+export type Phrases = { [Name in LetterName]: (parameters: Written<Name>) => Letter };
 
 /** A moment as a letter says it: the reader's time zone is not known, so that it is said which one it is. */
 export function moment(at: number, language: string): string {

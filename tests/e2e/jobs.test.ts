@@ -151,7 +151,7 @@ test('what is old is swept, and each node knows when that was done last', async 
   const [gone, kept] = [Bun.randomUUIDv7(), Bun.randomUUIDv7()];
   await runStored(server, job, gone, old, old, old);
   const link =
-    "insert into account_links (id, user_id, purpose, email, created_at, expires_at) select ?, id, 'reset', '', 0, ? from users";
+    "insert into account_links (id, user_id, purpose, email, created_at, expires_at) select ?, id, 'reset', '', 0, ? from users limit 1";
   await runStored(server, link, Bun.randomUUIDv7(), old);
   const event =
     "insert into conversation_events (conversation_id, rev, kind, actor_id, created_at) values (?, 1, 'message.updated', ?, ?)";

@@ -1861,7 +1861,7 @@ export interface operations {
           'application/json': components['schemas']['SignedIn'];
         };
       };
-      /** @description `invalid_request`, `invalid_json`, `validation_failed` */
+      /** @description `invalid_request`, `invalid_json`, `validation_failed`, `password_too_weak` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -1985,7 +1985,7 @@ export interface operations {
           'application/json': components['schemas']['SignedIn'];
         };
       };
-      /** @description `invalid_request`, `invalid_json`, `validation_failed` */
+      /** @description `invalid_request`, `invalid_json`, `validation_failed`, `password_too_weak` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -2463,7 +2463,7 @@ export interface operations {
           };
         };
       };
-      /** @description `invalid_request`, `invalid_json`, `validation_failed` */
+      /** @description `invalid_request`, `invalid_json`, `validation_failed`, `password_too_weak` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
@@ -3949,7 +3949,7 @@ export interface operations {
           'application/json': components['schemas']['SignedIn'];
         };
       };
-      /** @description `invalid_request`, `invalid_json`, `validation_failed` */
+      /** @description `invalid_request`, `invalid_json`, `validation_failed`, `password_too_weak` */
       400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];

@@ -93,7 +93,9 @@ export class PasswordService {
       const link = await links.byToken('reset', token, about);
       const account = await users.account(link.user_id);
       if (!fitsPassword(link, account)) throw new ParleyError('link_expired'); // before the hash, which is dear
-      const hash = await passwords.hash(password, { kind: 'stranger', key: arrival.address });
+      const asker = { kind: 'stranger', key: arrival.address } as const;
+      const names = { ...account, email: link.email };
+      const hash = await passwords.choose(password, asker, names, 'new_password');
       const { deviceToken } = arrival;
       const device = deviceToken === undefined ? undefined : await devices.read(deviceToken);
       const entered = await changes.run(async (change) => {

@@ -33,7 +33,7 @@ const resetPassword = publicRoute({
     'the password is the new one all the same.',
   request: { headers: authMode, body: ResetPasswordBody },
   answers: { 200: answer('The password is changed; signed in', SignedInAnswer) },
-  fails: ['link_expired', 'mfa_required'],
+  fails: ['password_too_weak', 'link_expired', 'mfa_required'],
   limit: 'links',
 });
 

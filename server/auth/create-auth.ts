@@ -11,6 +11,7 @@ import { DeviceTokens } from './device-tokens.ts';
 import { Entrance } from './entrance.ts';
 import { MfaTickets } from './mfa-tickets.ts';
 import { MfaTicketsRepository } from './mfa-tickets-repository.ts';
+import { PasswordStrength } from './password-strength.ts';
 import { PasswordTries } from './password-tries.ts';
 import { Passwords } from './passwords.ts';
 import { authRoutes } from './routes.ts';
@@ -54,7 +55,8 @@ export function createAuth(
   const tickets = new MfaTickets(new MfaTicketsRepository(database), seals);
   const entrance = new Entrance({ sessions, tickets, tokens, devices, mails, config: config.auth });
   const sessionChecks = new SessionChecks({ users, sessions, tokens, cache, config: config.auth });
-  const passwords = new Passwords(config.auth);
+  const host = config.server.public_url === '' ? '' : new URL(config.server.public_url).hostname;
+  const passwords = new Passwords(config.auth, new PasswordStrength(config.auth, host));
   const auth = new AuthService({
     users,
     sessions,

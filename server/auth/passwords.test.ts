@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'bun:test';
+import { PasswordStrength } from './password-strength.ts';
 import { Passwords } from './passwords.ts';
 
-const argon2id = new Passwords({ password_hash: 'argon2id', password_hash_concurrency: 2 });
-const bcrypt = new Passwords({ password_hash: 'bcrypt', password_hash_concurrency: 1 });
+const strength = new PasswordStrength({ password_strength: 'refuse' }, 'chat.example.com');
+const argon2id = new Passwords({ password_hash: 'argon2id', password_hash_concurrency: 2 }, strength);
+const bcrypt = new Passwords({ password_hash: 'bcrypt', password_hash_concurrency: 1 }, strength);
 
 const asker = { kind: 'stranger', key: '203.0.113.7' } as const;
 
@@ -50,7 +52,7 @@ describe('passwords', () => {
 
   test('that would wait behind a hundred others are refused', async () => {
     const hash = await Bun.password.hash('x', { algorithm: 'bcrypt', cost: 4 });
-    const busy = new Passwords({ password_hash: 'argon2id', password_hash_concurrency: 1 });
+    const busy = new Passwords({ password_hash: 'argon2id', password_hash_concurrency: 1 }, strength);
     const outcomes = await Promise.allSettled(Array.from({ length: 110 }, () => busy.verify('x', hash, asker)));
     const refused = outcomes.filter((outcome) => outcome.status === 'rejected');
     expect(refused.length).toBeGreaterThanOrEqual(9);

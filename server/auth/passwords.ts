@@ -1,5 +1,6 @@
 import type { Config } from '../config/config.ts';
 import { type Asker, HashQueue } from './hash-queue.ts';
+import type { Names, PasswordField, PasswordStrength } from './password-strength.ts';
 
 /** OWASP Password Storage Cheat Sheet: Argon2id with 19 MiB and two passes, bcrypt with a work factor of 10. */
 const ARGON2ID = { algorithm: 'argon2id', memoryCost: 19_456, timeCost: 2 } as const;
@@ -21,11 +22,20 @@ export class Passwords {
   /** Verified where there is no account, so that this takes as long as a wrong password (ASVS 6.3.8). */
   private readonly dummy: Promise<string>;
 
-  constructor(config: Pick<Config['auth'], 'password_hash' | 'password_hash_concurrency'>) {
+  constructor(
+    config: Pick<Config['auth'], 'password_hash' | 'password_hash_concurrency'>,
+    private readonly strength: PasswordStrength,
+  ) {
     this.kind = config.password_hash;
     const { password_hash_concurrency: atOnce } = config;
     this.queue = new HashQueue(atOnce, WAITING_PER_SLOT * atOnce);
     this.dummy = this.hash(crypto.randomUUID(), { kind: 'known', key: '' });
+  }
+
+  /** The hash of a password that somebody chose. Fails with `password_too_weak`. */
+  async choose(password: string, asker: Asker, names: Names, field: PasswordField): Promise<string> {
+    await this.strength.require(password, names, field);
+    return this.hash(password, asker);
   }
 
   /** A hash of the configured kind. */

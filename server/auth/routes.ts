@@ -22,7 +22,7 @@ const registration = {
   method: 'post',
   request: { headers: authMode, body: RegisterBody },
   answers: { 201: answer('The account is made and signed in', SignedInAnswer) },
-  fails: ['email_taken', 'username_taken', 'phone_taken'],
+  fails: ['password_too_weak', 'email_taken', 'username_taken', 'phone_taken'],
   limit: 'register',
 } as const;
 
@@ -106,7 +106,7 @@ const changePassword = signedInRoute({
   description: 'Ends every other session of yours.',
   request: { body: PasswordBody },
   answers: { 200: answer('Changed', Success) },
-  fails: ['invalid_credentials'],
+  fails: ['password_too_weak', 'invalid_credentials'],
 });
 
 const getMe = signedInRoute({

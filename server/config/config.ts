@@ -219,6 +219,7 @@ const SETTINGS = {
     max_sessions: setting('MAX_SESSIONS', 50, number(1, 10_000)),
     password_hash: setting('PASSWORD_HASH', 'argon2id', choice(['argon2id', 'bcrypt'])),
     password_hash_concurrency: setting('PASSWORD_HASH_CONCURRENCY', 2, number(1, 64)),
+    password_strength: setting('PASSWORD_STRENGTH', 'auto', choice(['auto', 'refuse', 'warn'])),
     require_verified_email: setting('REQUIRE_VERIFIED_EMAIL', false, flag),
     require_mfa: setting('REQUIRE_MFA', 'none', choice(['none', 'admins', 'all'])),
     audit_retention: setting('AUDIT_RETENTION', '400d', duration('1d', '3650d')),
@@ -310,6 +311,8 @@ export function loadConfig(env: Record<string, string | undefined> = process.env
   }
   if (config.server.host === 'auto') config.server.host = AUTO_HOST[config.env];
   checkWebhooks(config.webhooks);
+  if (config.auth.password_strength === 'auto')
+    config.auth.password_strength = config.env === 'prod' ? 'refuse' : 'warn';
   checkMail(config);
   const devOrigins = config.env === 'prod' ? [] : [WEB_DEV_SERVER];
   config.server.cors_origins = config.server.cors_origins.flatMap((one) => (one === 'auto' ? devOrigins : one));

@@ -545,7 +545,7 @@ describe('a lost password', () => {
     await runStored(server, 'update users set has_factor = 1 where id = ?', squatter.id);
     await runStored(
       server,
-      "insert into totp (user_id, secret, created_at, confirmed_at, last_step) values (?, 'x', 1, 1, 0)",
+      "insert into totp (user_id, secret, confirmed_at, last_step) values (?, 'x', 1, 0)",
       squatter.id,
     );
     const verifyToken = tokenIn(await box.next(email), 'verify');

@@ -323,6 +323,7 @@ test('frames of one socket stay in order, however many it sends at once', async 
   }
   await his.find((frame) => frame.content === ends.at(-1));
   expect(his.all('message').map(({ content }) => content)).toEqual(ends);
+  await socket.find((frame) => frame.event === 'ack' && frame.client_id === ends.at(-1));
   expect(socket.all('ack').map(({ client_id }) => client_id)).toEqual(ends);
   expect(socket.all('error')).toEqual([]);
   await Promise.all([socket.close(), his.close()]);

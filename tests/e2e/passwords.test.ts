@@ -140,3 +140,46 @@ test('a new password has 8 to 128 characters, as people count them, of well-form
     expect({ bad, status: await status(bad) }).toEqual({ bad, status: 400 });
   }
 });
+
+describe('a new password that guessers try first', () => {
+  const refused = (answer: Answer) => [answer.status, answer.body.code, answer.body.errors?.[0]?.path];
+
+  test('is refused at the sign-up, whatever hangs on it, and nothing is made', async () => {
+    const server = await startServer({ PASSWORD_STRENGTH: 'refuse', PUBLIC_URL: 'https://marmalade.example' });
+    const names = { username: 'adalovelace', display_name: 'Ada Byron Lovelace' };
+    const body = { email: 'countess@example.com', ...names };
+    const attempt = (password: string) => request(server, 'POST', '/auth/register', { body: { ...body, password } });
+    const weak = ['password', 'PassWord', 'password1!', '12345678', 'qwertyuiop', 'ｐａｓｓｗｏｒｄ', '!!iloveyou22'];
+    const own = ['adalovelace', 'Lovelace1815', 'countess', 'countess@example.com', 'Marmalade2026', 'parley!!!!'];
+    for (const password of [...weak, ...own]) {
+      expect({ password, answer: refused(await attempt(password)) }).toEqual({
+        password,
+        answer: [400, 'password_too_weak', 'password'],
+      });
+    }
+    // What merely holds such a word, or looks simple, is the person's own business.
+    const good = await attempt('lovelace writes programs');
+    expect(good.status).toBe(201);
+
+    const token = good.body.tokens.access_token;
+    const change = (new_password: string) =>
+      request(server, 'POST', '/auth/password', {
+        token,
+        body: { current_password: 'lovelace writes programs', new_password },
+      });
+    expect(refused(await change('lovelace99'))).toEqual([400, 'password_too_weak', 'new_password']);
+    expect((await change('another way to say it')).status).toBe(200);
+  });
+
+  test('is taken where it is only warned of, as outside prod', async () => {
+    const server = await startServer();
+    expect((await register(server, 'warned@example.com', '12345678')).status).toBe(201);
+  });
+
+  test('is refused in prod unless told otherwise', async () => {
+    const prod = { ENV: 'prod', JWT_SECRET: crypto.randomUUID() + crypto.randomUUID() };
+    expect((await register(await startServer(prod), 'prod@example.com', '12345678')).status).toBe(400);
+    const warned = await startServer({ ...prod, PASSWORD_STRENGTH: 'warn' });
+    expect((await register(warned, 'prod@example.com', '12345678')).status).toBe(201);
+  });
+});

@@ -37,7 +37,8 @@ export async function sqliteDatabase(
     database,
     async close() {
       await database.close();
-      if (!options.inMemory) rmSync(dir, { recursive: true });
+      // SQLite may be taking its own files away still: what is gone already is gone.
+      if (!options.inMemory) rmSync(dir, { recursive: true, force: true });
     },
   };
 }

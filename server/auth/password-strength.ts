@@ -1,0 +1,70 @@
+import type { Config } from '../config/config.ts';
+import { ParleyError } from '../shared/errors.ts';
+
+/** Whose password it is to be, by all that they are called. */
+export interface Names {
+  email?: string | null;
+  username?: string | null;
+  display_name?: string | null;
+}
+
+/** Which field of the request holds the password. */
+export type PasswordField = 'password' | 'new_password';
+
+/** Beginnings and endings that people hang on a word: digits, signs, a year. */
+const TRIMMINGS = /^[^\p{L}]{0,4}|[^\p{L}]{0,4}$/gu;
+/** A shorter word is no reason to refuse what holds it. */
+const MIN_WORD = 4;
+
+/**
+ * Refuses new passwords that guessers try first (ASVS 6.2.4, 6.2.11): the commonest, what the person is called, what the
+ * installation is called, and each of these with a few digits or signs around it. Nothing is asked of what a password is made of
+ * (6.2.5). With `warn` it is for the client to say that one is weak.
+ */
+export class PasswordStrength {
+  private common: Promise<ReadonlySet<string>> | undefined;
+
+  constructor(
+    private readonly config: Pick<Config['auth'], 'password_strength'>,
+    /** What the installation is called. */
+    private readonly host: string,
+  ) {}
+
+  /** Fails with `password_too_weak`. */
+  async require(password: string, names: Names, field: PasswordField): Promise<void> {
+    if (this.config.password_strength !== 'refuse') return;
+    const reason = await this.weaknessOf(password, names);
+    if (reason === undefined) return;
+    throw new ParleyError('password_too_weak', reason, { errors: [{ path: field, message: reason }] });
+  }
+
+  private async weaknessOf(password: string, names: Names): Promise<string | undefined> {
+    const whole = fold(password);
+    const word = whole.replaceAll(TRIMMINGS, '');
+    const common = await this.commonPasswords();
+    if (common.has(whole) || common.has(word)) return 'This is one of the passwords that are tried first';
+    const own = [...wordsOf(names), ...this.host.split('.').map(fold), 'parley'].filter(
+      (one) => one.length >= MIN_WORD,
+    );
+    if (own.some((one) => whole === one || word === one)) return 'This is made of a name that others know';
+    return undefined;
+  }
+
+  /** Loaded with the first new password: most nodes never need the list, and an idle one keeps it from nothing. */
+  private commonPasswords(): Promise<ReadonlySet<string>> {
+    this.common ??= import('@zxcvbn-ts/language-common').then(
+      ({ dictionary }) => new Set((dictionary['passwords-common'] as string[]).filter((one) => one.length >= MIN_WORD)),
+    );
+    return this.common;
+  }
+}
+
+function fold(text: string): string {
+  return text.normalize('NFKC').toLowerCase();
+}
+
+/** All that somebody is called, whole and in parts. */
+function wordsOf({ email, username, display_name }: Names): string[] {
+  const whole = [email, email?.split('@')[0], username, display_name].filter((one) => !!one).map((one) => fold(one!));
+  return [...whole, ...whole.flatMap((one) => one.split(/[^\p{L}\p{N}]+/u))];
+}

@@ -58,6 +58,18 @@ export class Api {
     return this.call('POST', '/auth/password', { body });
   }
 
+  // Links of letters: for whoever has them, signed in or not
+
+  /** Sends a letter with a link for another password to an address, if an account has it. `mail_unavailable`. */
+  async forgotPassword(body: { email: string }): Promise<void> {
+    await this.http.request('POST', '/auth/password/forgot', { body });
+  }
+
+  /** Confirms an address by the token of a link. `link_expired`. */
+  async verifyEmail(body: { token: string }): Promise<void> {
+    await this.http.request('POST', '/auth/email/verify', { body });
+  }
+
   /**
    * Changes what is given: a display name of 1 to 100 characters, a status of at most 200 (an empty one takes it away), a
    * username of 3 to 50 (`username_taken`).

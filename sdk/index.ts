@@ -13,7 +13,7 @@ export type { ClientOptions } from './options.ts';
 export type { Ack, Sending } from './outbox.ts';
 export type { Presence, UserPresence } from './presence.ts';
 export type * from './protocol.ts';
-export type { AuthMode, Credentials, Registration } from './session.ts';
+export type { AuthMode, Credentials, PasswordReset, Registration } from './session.ts';
 export type { ClientState } from './state.ts';
 export { IndexedDbStorage } from './storage/indexeddb.ts';
 export { MemoryStorage } from './storage/memory.ts';

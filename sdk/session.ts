@@ -30,6 +30,12 @@ interface Held {
   expires_at: number;
 }
 
+/** The secret of a letter's link, and the password to be. */
+export interface PasswordReset {
+  token: string;
+  new_password: string;
+}
+
 type Grant = { user: User; tokens?: Tokens; device_token?: string };
 
 export interface SessionOptions {
@@ -74,6 +80,10 @@ export class Session {
 
   login(body: Credentials): Promise<User> {
     return this.begin('/auth/login', body);
+  }
+
+  resetPassword(body: PasswordReset): Promise<User> {
+    return this.begin('/auth/password/reset', body);
   }
 
   /** The session of last time, without asking the server where one is stored; undefined where there is none. */
@@ -178,7 +188,7 @@ export class Session {
     this.options.onOver(reason);
   }
 
-  private async begin(path: string, credentials: Registration | Credentials): Promise<User> {
+  private async begin(path: string, credentials: Registration | Credentials | PasswordReset): Promise<User> {
     const { http, storage } = this.options;
     const body = { ...credentials, device_token: (await storage.get(DEVICE_KEY).catch(() => {})) ?? '' };
     const { user, tokens, device_token } = await http.request<Grant>('POST', path, {

@@ -1,6 +1,6 @@
 import type { Api } from '../api.ts';
 import type { User } from '../protocol.ts';
-import type { Credentials, Registration, Session } from '../session.ts';
+import type { Credentials, PasswordReset, Registration, Session } from '../session.ts';
 import type { Store } from '../store/store.ts';
 import type { UserLife } from '../user-life.ts';
 
@@ -25,6 +25,14 @@ export class Account {
   /** Signs in, by e-mail, username or phone number; whoever was signed in before is left. `invalid_credentials`. */
   login(body: Credentials): Promise<User> {
     return this.options.userLife.enter(() => this.options.session.login(body));
+  }
+
+  /**
+   * Sets another password by the token of a letter's link, and signs in; every other session ends. `link_expired`,
+   * `password_too_weak`; `mfa_required` where the account has a second factor: the password is changed all the same.
+   */
+  resetPassword(body: PasswordReset): Promise<User> {
+    return this.options.userLife.enter(() => this.options.session.resetPassword(body));
   }
 
   /** Signs in as who was signed in on this device last, with what was kept; undefined where nobody was. Works offline. */

@@ -19,7 +19,7 @@ const WEB_POLICY = [
 
 const PAGE = '/index.html';
 /** Screens of the client: each opens by its address, and the client shows what it says. */
-const SCREENS = ['/', '/login', '/signup', '/c/:id'];
+const SCREENS = ['/', '/login', '/signup', '/forgot', '/reset', '/verify', '/c/:id'];
 /** The bundler puts a hash of the content into these names: what one of them holds never changes. */
 const HASHED = /-[\w-]{8}\.\w+$/;
 

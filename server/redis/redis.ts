@@ -119,8 +119,9 @@ export class Redis {
     this.hearReturn.add(hear);
   }
 
-  /** Fails where Redis does not answer. */
+  /** Fails where Redis does not answer, or one of the connections is not there: news would come late. */
   async check(): Promise<void> {
+    if (!this.clients.every(({ isReady }) => isReady)) throw new Error('a connection to Redis is not there');
     await this.commands.ping();
   }
 

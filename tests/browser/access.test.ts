@@ -57,6 +57,11 @@ describe.skipIf(!canBrowse)('everybody', () => {
           .click();
         found[path] = await findings(stranger);
       }
+      for (const path of ['/forgot', '/reset#secret', '/verify#secret']) {
+        await stranger.go(path);
+        await stranger.page.getByRole('button', { name: 'Back' }).waitFor();
+        found[path] = await findings(stranger);
+      }
       await stranger.context.close();
 
       const one = await stage.enter(alice, { colorScheme, reducedMotion: 'reduce' });

@@ -33,6 +33,30 @@ export const strings = {
     unreachableLede: 'Nothing is kept on this device yet, so a connection is needed to begin.',
     retry: 'Try again',
     about: 'About this server',
+    forgot: 'Forgot your password?',
+  },
+
+  links: {
+    back: 'Back',
+    goOn: 'Go on',
+    forgot: {
+      title: 'A new password',
+      lede: 'Say which e-mail address your account has. A letter with a link comes there.',
+      act: 'Send the letter',
+      done: 'If an account has this address, a letter is on its way. Its link is good for an hour.',
+    },
+    reset: {
+      title: 'Choose a new password',
+      lede: 'All other devices are signed out, and this one is signed in.',
+      act: 'Change the password',
+      done: 'Your password is changed. Sign in with it.',
+    },
+    verify: {
+      title: 'Is this address yours?',
+      lede: 'You got this link by a letter. Press the button to say that the address is yours.',
+      act: 'Confirm this address',
+      done: 'Thank you. The address is confirmed.',
+    },
   },
 
   strength: {
@@ -260,6 +284,7 @@ export const strings = {
     validation_failed: 'This cannot be taken as it is. Change it, and try again.',
     rate_limited: 'That was a lot at once. Wait a little, and try again.',
     forbidden: 'You may not do this',
+    link_expired: 'This link is no longer good. Ask for another.',
     mail_unavailable: 'This server sends no mail. Ask whoever runs it.',
     mfa_required: 'This account has a second factor, which this page cannot ask for yet.',
     password_too_weak: 'This password is easy to guess. Choose another.',

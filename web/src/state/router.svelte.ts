@@ -1,3 +1,4 @@
+const LINK = /^\/(forgot|reset|verify)$/;
 const CONVERSATION = /^\/c\/([0-9a-f-]{36})$/;
 
 /** Where in the client one is: the address says it, so that reload, back and bookmarks work. */
@@ -6,6 +7,11 @@ class Router {
 
   get conversationId(): string | undefined {
     return CONVERSATION.exec(this.path)?.[1];
+  }
+
+  /** The screen for links of letters that the address is of. */
+  get link(): 'forgot' | 'reset' | 'verify' | undefined {
+    return LINK.exec(this.path)?.[1] as 'forgot' | 'reset' | 'verify' | undefined;
   }
 
   go(path: string, { replace = false } = {}): void {

@@ -1,4 +1,4 @@
-import type { Credentials, Registration, User } from '../sdk.ts';
+import { type Credentials, ParleyError, type Registration, type User } from '../sdk.ts';
 import { drafts } from './drafts.svelte.ts';
 import { Live } from './live.ts';
 import { parley } from './parley.ts';
@@ -46,6 +46,21 @@ class SessionState {
   async login(credentials: Credentials): Promise<void> {
     this.#entered(await parley.account.login(credentials));
     this.#tellTabs();
+  }
+
+  /**
+   * Sets another password by the secret of a letter's link, and comes in. False where it is set, and a second factor is
+   * needed to come in.
+   */
+  async resetPassword(token: string, new_password: string): Promise<boolean> {
+    try {
+      this.#entered(await parley.account.resetPassword({ token, new_password }));
+    } catch (error) {
+      if (ParleyError.from(error).code === 'mfa_required') return false;
+      throw error;
+    }
+    this.#tellTabs();
+    return true;
   }
 
   async logout(): Promise<void> {

@@ -49,13 +49,20 @@ export const parley = (program: string): Target => ({
   },
 });
 
-/** The same as it comes: with its limits. */
+/** Where whoever is not the attacker comes from: limits of an address are not theirs to share. */
+const ELSEWHERE = '192.0.2.1';
+
+/** The same as it comes: with its limits, behind a proxy that says where its users come from. */
 export function limited(target: Target): Target {
   return {
     ...target,
+    async connection(world, user) {
+      const { headers, ...connection } = await target.connection(world, user);
+      return { ...connection, headers: { ...headers, 'X-Forwarded-For': ELSEWHERE } };
+    },
     command(dir) {
       const made = target.command(dir);
-      return { ...made, env: { ...made.env, RATE_LIMITS: 'on' } };
+      return { ...made, env: { ...made.env, RATE_LIMITS: 'on', TRUST_PROXY: 'loopback' } };
     },
   };
 }

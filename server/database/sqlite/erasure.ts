@@ -36,6 +36,7 @@ export class Erasure {
 
 /** Tables whose rows hold nothing that anybody said or is called, and change all the time. */
 const WORDLESS = new Set([
+  'account_totals',
   'conversation_events',
   'duties',
   'job_cursors',

@@ -90,14 +90,16 @@ class Connection {
 
   query({ sql, parameters }: SqlQuery): QueryAnswer {
     const { statement, uuids, columns, erases } = this.prepare(sql);
-    if (erases) this.hasErased = true;
     const values = parameters.map(toSql);
     for (const place of uuids) values[place] = compact(values[place]!);
     if (columns) {
       const rows = statement.all(...values) as Record<string, unknown>[];
+      if (erases && rows.length > 0) this.hasErased = true;
       return { rows: fromSql(rows, columns), changes: rows.length };
     }
-    return { rows: [], changes: statement.run(...values).changes };
+    const { changes } = statement.run(...values);
+    if (erases && changes > 0) this.hasErased = true;
+    return { rows: [], changes };
   }
 
   /** The rows of each query, all as of one moment, as JSON. */

@@ -26,12 +26,13 @@ const REST_MS = 3000;
 /** What bystanders notice of attacks, and what these make the server hold. Its limits are on, as it comes. */
 export const abuse: Scenario = async (bench) => {
   const report: Report = { rows: [], cpu: [], notes: [] };
-  const target = bench.targets.find(({ name }) => name === 'parley');
-  if (!target) return report;
+  const parley = bench.targets.find(({ name }) => name === 'parley');
+  if (!parley) return report;
+  const target = limited(parley);
   const world = attackedWorld(PAIRS, CONVERSATIONS, HISTORY);
   const pairs = Array.from({ length: PAIRS }, (_, index) => index);
 
-  await withServer(limited(target), world, bench.workDir, async (server) => {
+  await withServer(target, world, bench.workDir, async (server) => {
     const field = {
       url: server.url,
       tokens: [await accessToken(world, 2 * PAIRS)],

@@ -49,7 +49,7 @@ export function createAuth(
   }: Sessions & { users: UsersService; mails: Mails; secrets: Secrets },
 ): AuthPart {
   const { config, limits, origins, database } = core;
-  const { secret, seals } = secrets;
+  const { current: secret, seals } = secrets;
   const tokens = new Tokens({ ...secrets, accessExpiryMs: config.auth.jwt_access_expiry });
   const devices = new DeviceTokens(secrets);
   const tickets = new MfaTickets(new MfaTicketsRepository(database), seals);

@@ -1,5 +1,6 @@
+import type { Secrets as KeySources } from '../config/secret.ts';
 import type { Core } from '../core.ts';
-import { derivedKeys, type Secrets as KeySources } from '../shared/derived-key.ts';
+import { derivedKeys } from '../shared/derived-key.ts';
 import { SealedIds } from '../shared/sealed-ids.ts';
 
 /** What signs tokens, and what is derived from it. */
@@ -9,7 +10,6 @@ export interface Secrets extends KeySources {
 }
 
 /** What signing in makes of the installation's secret. */
-export function createSecrets({ secrets: { current, previous } }: Pick<Core, 'secrets'>): Secrets {
-  const sources = { secret: current, previousSecret: previous };
-  return { ...sources, seals: new SealedIds(derivedKeys(sources, 'sealed ids')) };
+export function createSecrets({ secrets }: Pick<Core, 'secrets'>): Secrets {
+  return { ...secrets, seals: new SealedIds(derivedKeys(secrets, 'sealed ids')) };
 }

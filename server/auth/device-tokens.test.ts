@@ -7,7 +7,7 @@ const OTHER_SECRET = 'another-secret-of-more-than-thirty-two-chars';
 const NOW = 1_800_000_000_500;
 
 const at = (now: number, { secret = SECRET, previousSecret = '' } = {}) =>
-  new DeviceTokens({ secret, previousSecret, now: () => now });
+  new DeviceTokens({ current: secret, previous: previousSecret, now: () => now });
 const user = (n: number) => `0199a3f0-8c00-7a00-8000-${String(n).padStart(12, '0')}`;
 
 describe('the token of a device', () => {
@@ -35,7 +35,7 @@ describe('the token of a device', () => {
   });
 
   test('is no token of a session, and none of those is one', async () => {
-    const tokens = new Tokens({ secret: SECRET, previousSecret: '', accessExpiryMs: 900_000, now: () => NOW });
+    const tokens = new Tokens({ current: SECRET, previous: '', accessExpiryMs: 900_000, now: () => NOW });
     const token = await at(NOW).issue(user(1));
     await expect(tokens.readAccess(token)).rejects.toMatchObject({ code: 'invalid_token' });
     await expect(tokens.readRefresh(token)).rejects.toMatchObject({ code: 'invalid_token' });

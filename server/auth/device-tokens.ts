@@ -2,7 +2,8 @@ import type { KeyObject } from 'node:crypto';
 import { errors, jwtVerify, SignJWT } from 'jose';
 import { z } from 'zod';
 import { Id } from '../../protocol/schemas.ts';
-import { derivedKeys, type Secrets } from '../shared/derived-key.ts';
+import type { Secrets } from '../config/secret.ts';
+import { derivedKeys } from '../shared/derived-key.ts';
 
 /** How long a device is known after its last log-in, in milliseconds: as long as browsers keep a cookie (RFC 6265bis §5.5). */
 export const DEVICE_KNOWN_MS = 400 * 86_400_000;

@@ -26,7 +26,7 @@ const session: Session = {
 const owner = { userId: session.user_id, sessionId: session.id };
 
 function tokensAt(now: number, { secret = SECRET, previousSecret = '' } = {}): Tokens {
-  return new Tokens({ secret, previousSecret, accessExpiryMs: 15 * MINUTE, now: () => now });
+  return new Tokens({ current: secret, previous: previousSecret, accessExpiryMs: 15 * MINUTE, now: () => now });
 }
 
 function forge(claims: Record<string, unknown>, { alg = 'HS256', secret = SECRET } = {}): Promise<string> {
@@ -60,7 +60,7 @@ describe('tokens', () => {
 
   test('expire to the second also for who has seen them hold', async () => {
     let now = NOW;
-    const tokens = new Tokens({ secret: SECRET, previousSecret: '', accessExpiryMs: 15 * MINUTE, now: () => now });
+    const tokens = new Tokens({ current: SECRET, previous: '', accessExpiryMs: 15 * MINUTE, now: () => now });
     const { access_token, refresh_token } = await tokens.issue(session);
     for (now of [NOW, NOW + 14 * MINUTE]) expect(await tokens.readAccess(access_token)).toEqual(owner);
     now = NOW + 15 * MINUTE + 1000;

@@ -2,6 +2,7 @@ import { createSecretKey, type KeyObject } from 'node:crypto';
 import { errors, jwtVerify, SignJWT } from 'jose';
 import type { Tokens as TokensAnswer } from '../../protocol/resources.ts';
 import { Id } from '../../protocol/schemas.ts';
+import type { Secrets } from '../config/secret.ts';
 import type { Session, TokenClaims } from '../sessions/model.ts';
 import { ParleyError } from '../shared/errors.ts';
 import { VerifiedTokens } from './verified-tokens.ts';
@@ -13,10 +14,7 @@ const ALGORITHM = 'HS256';
 
 export type TokenType = 'access' | 'refresh';
 
-export interface TokenOptions {
-  secret: string;
-  /** The secret before it, which still verifies; empty for none. */
-  previousSecret: string;
+export interface TokenOptions extends Secrets {
   /** Life of an access token, in milliseconds. */
   accessExpiryMs: number;
   now?: () => number;
@@ -44,8 +42,8 @@ export class Tokens {
   private readonly verified: VerifiedTokens;
 
   constructor(options: TokenOptions) {
-    const previous = options.previousSecret === '' ? [] : [toKey(options.previousSecret)];
-    this.keys = [toKey(options.secret), ...previous];
+    const previous = options.previous === '' ? [] : [toKey(options.previous)];
+    this.keys = [toKey(options.current), ...previous];
     this.accessExpiryMs = options.accessExpiryMs;
     this.now = options.now ?? Date.now;
     this.verified = new VerifiedTokens(this.now);

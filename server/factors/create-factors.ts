@@ -1,10 +1,11 @@
 import type { AuthPart } from '../auth/create-auth.ts';
 import { PasswordTries } from '../auth/password-tries.ts';
+import type { Secrets } from '../config/secret.ts';
 import type { Core } from '../core.ts';
 import type { Mails } from '../mail/mails.ts';
 import type { Part } from '../part.ts';
 import type { Sessions } from '../sessions/create-sessions.ts';
-import { derivedKeys, type Secrets } from '../shared/derived-key.ts';
+import { derivedKeys } from '../shared/derived-key.ts';
 import { SealedTexts } from '../shared/sealed-text.ts';
 import type { UsersService } from '../users/service.ts';
 import { RecoveryCodes } from './recovery-codes.ts';
@@ -36,7 +37,7 @@ export function createFactors({ config, logger, database, limits }: Core, needs:
   const codes = new RecoveryCodes({ repository: new RecoveryCodesRepository(database), passwords, database });
   const tries = new PasswordTries(
     { login_account: limits.mfa, login_account_strangers: limits.mfa_strangers },
-    secrets.secret,
+    secrets.current,
   );
   const factors = new FactorsService({
     users,

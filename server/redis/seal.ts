@@ -1,5 +1,6 @@
-import { hkdfSync, timingSafeEqual } from 'node:crypto';
+import { type KeyObject, timingSafeEqual } from 'node:crypto';
 import type { Secrets } from '../config/secret.ts';
+import { derivedKeys } from '../shared/derived-key.ts';
 
 /** What nodes seal: each has a key of its own, so that nothing of one can be taken for another. */
 export type Sealed = 'publications' | 'sessions';
@@ -23,8 +24,9 @@ export class Seal {
   private readonly given = Buffer.alloc(LENGTH);
   private readonly right = Buffer.alloc(LENGTH);
 
-  constructor(what: Sealed, { current, previous }: Secrets) {
-    this.hashers = [hasherOf(current, what), ...(previous === '' ? [] : [hasherOf(previous, what)])];
+  constructor(what: Sealed, secrets: Secrets) {
+    const [newest, ...older] = derivedKeys(secrets, `redis ${what}`);
+    this.hashers = [hasherOf(newest), ...older.map(hasherOf)];
   }
 
   /** The seal of a text, which may come in parts, at a place. */
@@ -43,8 +45,8 @@ export class Seal {
   }
 }
 
-function hasherOf(secret: string, what: Sealed): Bun.CryptoHasher {
-  return new Bun.CryptoHasher('sha256', Buffer.from(hkdfSync('sha256', secret, '', `parley redis ${what}`, 32)));
+function hasherOf(key: KeyObject): Bun.CryptoHasher {
+  return new Bun.CryptoHasher('sha256', key.export());
 }
 
 function compute(hasher: Bun.CryptoHasher, place: string, text: string[]): string {

@@ -1,4 +1,5 @@
 import { createSecretKey, hkdfSync, type KeyObject } from 'node:crypto';
+import type { Secrets } from '../config/secret.ts';
 
 /**
  * A key for one purpose, made of the secret that signs tokens (RFC 5869): what is signed with it is worth nothing where
@@ -8,15 +9,8 @@ export function derivedKey(secret: string, purpose: string): KeyObject {
   return createSecretKey(Buffer.from(hkdfSync('sha256', secret, '', `parley ${purpose}`, 32)));
 }
 
-/** What keys are made of. */
-export interface Secrets {
-  secret: string;
-  /** The one before it, while it is being rotated out; empty for none. */
-  previousSecret: string;
-}
-
 /** The keys for one purpose: the first makes what is new, each of them reads. */
-export function derivedKeys({ secret, previousSecret }: Secrets, purpose: string): [KeyObject, ...KeyObject[]] {
-  const previous = previousSecret === '' ? [] : [derivedKey(previousSecret, purpose)];
-  return [derivedKey(secret, purpose), ...previous];
+export function derivedKeys({ current, previous }: Secrets, purpose: string): [KeyObject, ...KeyObject[]] {
+  const older = previous === '' ? [] : [derivedKey(previous, purpose)];
+  return [derivedKey(current, purpose), ...older];
 }

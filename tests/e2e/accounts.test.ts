@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
-import { type Person, request, signUp, signUpAll } from '../support/people.ts';
+import { type Person, refusalOf, request, signUp, signUpAll } from '../support/people.ts';
 import { endServers, startServer, type TestServer } from '../support/server.ts';
 import { runStored } from '../support/stored.ts';
 
@@ -341,7 +341,7 @@ describe('deleting an account', () => {
     expect(members.map((one: any) => one.id).sort()).toEqual([friend.id, heir.id].sort());
     expect(members.filter((one: any) => one.participant_role === 'admin')).toHaveLength(1);
 
-    expect((await leaver('GET', '/auth/me')).body.code).toBe('invalid_token');
+    expect(await refusalOf(server, tokens.access_token)).toBe('invalid_token');
     const refreshed = await request(server, 'POST', '/auth/refresh', { body: { refresh_token: tokens.refresh_token } });
     expect(refreshed.status).toBe(401);
     for (const handle of [{ email: given.email }, { username: given.username }, { phone_number: given.phone_number }]) {

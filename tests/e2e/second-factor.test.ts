@@ -339,7 +339,7 @@ describe('sessions from before the second factor', () => {
 
     for (const socket of sockets) expect((await socket.closed).code).toBe(4401);
     await own.settle();
-    await eventually('the old session is refused', async () => (await old.call('GET', '/auth/me')).status === 401);
+    await old.refusal();
     expect(failure(await old.call('GET', '/conversations'))).toEqual([401, 'token_expired']);
     const opening = TestSocket.open(server, { query: `?token=${plain.tokens.access_token}` });
     expect(await opening.catch((error) => error)).toBeInstanceOf(Error);

@@ -1,5 +1,6 @@
 import type { Entry, Message, Tokens, User } from '../../protocol/resources.ts';
 import { passBetweenNodes } from './between-nodes.ts';
+import { eventually } from './eventually.ts';
 import type { TestServer } from './server.ts';
 import { type SocketOptions, TestSocket } from './socket.ts';
 
@@ -31,6 +32,14 @@ export async function request<T = any>(
   return { status: response.status, body: isJson ? JSON.parse(text) : text, headers: response.headers };
 }
 
+/** By which code an access token is refused, once its session has ended on every node. */
+export function refusalOf(server: { url: string }, token: string): Promise<string> {
+  return eventually('the session is refused', async () => {
+    const { status, body } = await request(server, 'GET', '/auth/me', { token });
+    return status === 401 && body.code;
+  });
+}
+
 /** Somebody with an account, signed in. */
 export class Person {
   constructor(
@@ -51,6 +60,11 @@ export class Person {
 
   call<T = any>(method: string, path: string, body?: unknown): Promise<Answer<T>> {
     return request<T>(this.server, method, path, { body, token: this.tokens.access_token });
+  }
+
+  /** By which code the session is refused once it has ended: other nodes hear of the end a moment after the answer. */
+  refusal(): Promise<string> {
+    return refusalOf(this.server, this.tokens.access_token);
   }
 
   /** A socket of `parley.v1` that is ready. */

@@ -71,11 +71,13 @@ function build() {
     const socket = {
       subscribe: (topic: string) => topics.set(topic, (topics.get(topic) ?? new Map()).set(own, heard)),
       unsubscribe: (topic: string) => topics.get(topic)?.delete(own),
+      isSubscribed: (topic: string) => topics.get(topic)?.has(own) === true,
     };
+    const hears = (id: string) => user.conversations.has(id);
     const sendText = (text: string) => heard.push(text);
     const send = (frame: ServerFrame) => sendText(JSON.stringify(frame));
     const options = { mode: 'v1', sessionId: 's' };
-    const connection = { key: own, user, isPlain: false, options, socket, send, sendText };
+    const connection = { key: own, user, isPlain: false, options, socket, hears, send, sendText };
     hub.open(connection as never);
     return Object.assign(() => heard.map((text) => JSON.parse(text)), { close: () => hub.close(connection as never) });
   };

@@ -12,7 +12,7 @@ import { LocalConversation, type LocalConversationHooks } from './local-conversa
 import { type LocalSocket, LocalUser } from './local-user.ts';
 import { Receipts } from './receipts.ts';
 import { Repair, type ToldChanges } from './repair.ts';
-import { Subscriptions } from './subscriptions.ts';
+import { type Mode, Subscriptions } from './subscriptions.ts';
 import type { Turns } from './turns.ts';
 
 /** How long a handshake waits, at most, until other nodes are heard: without Redis they are heard through the outbox. */
@@ -60,8 +60,8 @@ export class Hub {
     this.receipts = new Receipts({
       log,
       marksSince,
-      publish: (id, text) => this.publishTo(id, text),
-      countListeners: (id) => this.subscriptions.count(id),
+      publish: (id, text) => this.publishTo(id, 'v1', text),
+      countListeners: (id) => this.subscriptions.count(id, 'v1'),
       listeners: (id) => this.listenersOf(id),
       sendTo: (user, { id }, frame) => user.conversations.has(id) && this.sendTo(user, frame),
     });
@@ -79,7 +79,7 @@ export class Hub {
     return count;
   }
 
-  countByMode(mode: 'v1' | 'plain'): number {
+  countByMode(mode: Mode): number {
     let count = 0;
     for (const connection of this.connections.values()) if (connection.options.mode === mode) count++;
     return count;
@@ -140,11 +140,7 @@ export class Hub {
       return;
     }
     connection.user.sockets.set(connection.key, connection);
-    const conversations = connection.user.conversations.values();
-    this.subscriptions.open(
-      connection,
-      conversations.map((conversation) => conversation.topicFor(connection)),
-    );
+    this.subscriptions.open(connection, connection.user.conversations);
   }
 
   close(connection: Connection): void {
@@ -255,7 +251,7 @@ export class Hub {
     for (const change of changes) conversation.take(change);
     for (const frame of signals) {
       if (frame.event === 'receipts') this.receipts.tell(conversation, frame);
-      else this.publishTo(conversation.topic, JSON.stringify(frame));
+      else this.publishTo(conversation.id, 'v1', JSON.stringify(frame));
     }
   };
 
@@ -275,15 +271,15 @@ export class Hub {
   }
 
   private publish(conversation: LocalConversation, { frame, plain, origin }: Change): void {
-    this.publishTo(conversation.topic, this.textOf(conversation, frame));
+    this.publishTo(conversation.id, 'v1', this.textOf(conversation, frame));
     // Plain mode gets each message once, also where a repair told it before.
     if (!plain || plain.seq <= (conversation.seq ?? 0)) return;
-    if (this.subscriptions.count(conversation.plainTopic) === 0) return;
+    if (this.subscriptions.count(conversation.id, 'plain') === 0) return;
     const text = JSON.stringify(plain);
     const sender = origin === undefined ? undefined : this.connections.get(origin);
     // Publishing from a socket leaves that socket out.
-    if (sender?.isPlain && !sender.options.echo) this.subscriptions.publish(conversation.plainTopic, text, sender);
-    else this.publishTo(conversation.plainTopic, text);
+    if (sender?.isPlain && !sender.options.echo) this.subscriptions.publish(conversation.id, 'plain', text, sender);
+    else this.publishTo(conversation.id, 'plain', text);
   }
 
   /** A frame as JSON; of one that would cut all who read it a little late, only that the conversation is to be loaded anew. */
@@ -311,8 +307,8 @@ export class Hub {
         if (user.conversations.has(id)) this.expel(user, id, { rev: one.rev, participant: one });
       });
     }
-    this.publishTo(conversation.topic, JSON.stringify(frame));
-    for (const message of plain) this.publishTo(conversation.plainTopic, JSON.stringify(message));
+    this.publishTo(id, 'v1', JSON.stringify(frame));
+    for (const message of plain) this.publishTo(id, 'plain', JSON.stringify(message));
     void this.receipts.tellNewcomers(conversation, admitted);
   }
 
@@ -342,9 +338,9 @@ export class Hub {
     return found;
   }
 
-  private publishTo(topic: string, text: string): void {
-    this.deliveries += this.subscriptions.count(topic);
-    this.subscriptions.publish(topic, text);
+  private publishTo(id: string, mode: Mode, text: string): void {
+    this.deliveries += this.subscriptions.count(id, mode);
+    this.subscriptions.publish(id, mode, text);
   }
 
   /**
@@ -375,15 +371,12 @@ export class Hub {
     if (user.conversations.has(conversation.id)) return;
     user.conversations.set(conversation.id, conversation);
     conversation.users++;
-    for (const connection of user.sockets.values())
-      this.subscriptions.add(connection, conversation.topicFor(connection));
+    for (const connection of user.sockets.values()) this.subscriptions.add(connection, conversation.id);
   }
 
   private unlink(user: LocalUser, conversation: LocalConversation): void {
     if (!user.conversations.delete(conversation.id)) return;
-    for (const connection of user.sockets.values()) {
-      this.subscriptions.remove(connection, conversation.topicFor(connection));
-    }
+    for (const connection of user.sockets.values()) this.subscriptions.remove(connection, conversation.id);
     conversation.users--;
     if (conversation.users > 0) return;
     this.forget(conversation);

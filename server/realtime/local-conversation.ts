@@ -67,18 +67,6 @@ export class LocalConversation {
     return this.early !== undefined || this.currentRev < this.knownRev;
   }
 
-  get topic(): string {
-    return this.id;
-  }
-
-  get plainTopic(): string {
-    return `${this.id}/plain`;
-  }
-
-  topicFor(connection: { readonly isPlain: boolean }): string {
-    return connection.isPlain ? this.plainTopic : this.topic;
-  }
-
   /** Next in order: published. Ahead: waits for what is missing. Behind: was told before. */
   take(change: Change): void {
     if (change.rev <= this.currentRev) return;

@@ -10,7 +10,7 @@ export interface LocalSocket {
   /** Whether it hears flat messages only. */
   readonly isPlain: boolean;
   readonly sessionId: string;
-  readonly socket: Pick<ServerWebSocket<unknown>, 'subscribe' | 'unsubscribe' | 'publish'>;
+  readonly socket: Pick<ServerWebSocket<unknown>, 'subscribe' | 'unsubscribe' | 'isSubscribed' | 'publish'>;
   hears(conversationId: string): boolean;
   send(frame: ServerFrame): void;
   /** Sends a frame that was written as JSON already, for more than one. */

@@ -3,81 +3,111 @@ import type { LocalSocket } from './local-user.ts';
 import { Subscriptions } from './subscriptions.ts';
 import { Turns } from './turns.ts';
 
-const TOPICS = Array.from({ length: 2000 }, (_, index) => `topic ${index}`);
-const LAST = TOPICS.at(-1)!;
+const MANY = Array.from({ length: 2000 }, (_, index) => `conversation ${index}`);
+const LAST = MANY.at(-1)!;
 
 /** Topics as the runtime has them, and sockets that note what they hear. */
 function build() {
   const topics = new Map<string, Set<{ heard: string[] }>>();
-  const subscriptions = new Subscriptions(new Turns());
+  const subscriptions = new Subscriptions(new Turns(), 0);
   const tell = (topic: string, text: string, but?: { heard: string[] }) => {
     for (const one of topics.get(topic) ?? []) if (one !== but) one.heard.push(text);
   };
   subscriptions.serveOn({ subscriberCount: (topic: string) => topics.get(topic)?.size ?? 0, publish: tell } as never);
-  const connect = () => {
+  const connect = (ids = MANY, isPlain = false) => {
+    const conversations = new Set(ids);
     const one = { heard: [] as string[] };
     const socket = {
       subscribe: (topic: string) => topics.set(topic, (topics.get(topic) ?? new Set()).add(one)),
       unsubscribe: (topic: string) => topics.get(topic)?.delete(one),
+      isSubscribed: (topic: string) => topics.get(topic)?.has(one) === true,
       publish: (topic: string, text: string) => tell(topic, text, one),
     };
-    return {
-      ...one,
-      connection: { socket, sendText: (text: string) => one.heard.push(text) } as unknown as LocalSocket,
-    };
+    const connection = {
+      socket,
+      isPlain,
+      hears: (id: string) => conversations.has(id),
+      sendText: (text: string) => one.heard.push(text),
+    } as unknown as LocalSocket;
+    subscriptions.open(connection, conversations);
+    return { ...one, connection, conversations };
   };
   const subscribed = (topic: string) => topics.get(topic)?.size ?? 0;
   return { subscriptions, connect, subscribed };
 }
 
 async function until(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await new Promise((resolve) => setImmediate(resolve));
+  while (!isSo()) await Bun.sleep(1);
 }
 
-test('a socket hears every topic once, from its first moment, also those that it is not given to yet', async () => {
+test('a socket hears few conversations by their topics at once', () => {
   const { subscriptions, connect, subscribed } = build();
-  const { connection, heard } = connect();
-  subscriptions.open(connection, TOPICS);
-  expect([subscribed(TOPICS[0]!), subscribed(LAST)]).toEqual([1, 0]);
-  for (const topic of [TOPICS[0]!, LAST]) {
-    expect(subscriptions.count(topic)).toBe(1);
-    subscriptions.publish(topic, `early in ${topic}`);
+  const { heard } = connect(MANY.slice(0, 500));
+  expect(MANY.slice(0, 500).every((id) => subscribed(id) === 1)).toBe(true);
+  subscriptions.publish(MANY[0]!, 'v1', 'hello');
+  expect(heard).toEqual(['hello']);
+});
+
+test('a socket hears every conversation once, from its first moment, also those that it is not given to yet', async () => {
+  const { subscriptions, connect, subscribed } = build();
+  const { heard } = connect();
+  const ids = [MANY[0]!, LAST];
+  expect(ids.map(subscribed)).toEqual([0, 0]);
+  for (const id of ids) {
+    expect(subscriptions.count(id, 'v1')).toBe(1);
+    expect(subscriptions.count(id, 'plain')).toBe(0);
+    subscriptions.publish(id, 'v1', `early in ${id}`);
+    subscriptions.publish(id, 'plain', 'for others');
   }
   await until(() => subscribed(LAST) === 1);
-  subscriptions.publish(LAST, 'late');
-  expect(subscriptions.count(LAST)).toBe(1);
-  expect(heard).toEqual([`early in ${TOPICS[0]}`, `early in ${LAST}`, 'late']);
+  for (const id of ids) subscriptions.publish(id, 'v1', `late in ${id}`);
+  expect(subscriptions.count(LAST, 'v1')).toBe(1);
+  expect(heard).toEqual([...ids.map((id) => `early in ${id}`), ...ids.map((id) => `late in ${id}`)]);
+});
+
+test('a socket of plain mode hears what is published for its mode', async () => {
+  const { subscriptions, connect, subscribed } = build();
+  const { heard } = connect(MANY, true);
+  const publish = () => {
+    subscriptions.publish(LAST, 'v1', 'a frame');
+    subscriptions.publish(LAST, 'plain', 'flat');
+  };
+  publish();
+  await until(() => subscribed(`${LAST}/plain`) === 1);
+  publish();
+  expect(heard).toEqual(['flat', 'flat']);
 });
 
 test('what a socket says itself comes to those that are being opened, and not back to it', () => {
   const { subscriptions, connect } = build();
   const [one, other] = [connect(), connect()];
-  for (const { connection } of [one, other]) subscriptions.open(connection, TOPICS);
-  subscriptions.publish(LAST, 'hello', one.connection);
+  subscriptions.publish(LAST, 'v1', 'hello', one.connection);
   expect([one.heard, other.heard]).toEqual([[], ['hello']]);
 });
 
-test('a topic that it is taken from meanwhile it hears no more, and one that it is given to once', async () => {
+test('a conversation that its user leaves meanwhile it hears no more, and one that they come into once', async () => {
   const { subscriptions, connect, subscribed } = build();
-  const { connection, heard } = connect();
-  subscriptions.open(connection, TOPICS);
-  const [gone, given] = TOPICS.slice(-2) as [string, string];
-  subscriptions.remove(connection, gone);
-  subscriptions.add(connection, given);
-  for (const topic of [gone, given]) subscriptions.publish(topic, topic);
-  await until(() => subscribed(TOPICS.at(-3)!) === 1);
-  await new Promise((resolve) => setImmediate(resolve));
-  for (const topic of [gone, given]) subscriptions.publish(topic, topic);
-  expect(heard).toEqual([given, given]);
+  const { connection, conversations, heard } = connect();
+  conversations.delete(LAST);
+  subscriptions.remove(connection, LAST);
+  conversations.add('new');
+  subscriptions.add(connection, 'new');
+  const publish = () => {
+    for (const id of [LAST, 'new']) subscriptions.publish(id, 'v1', id);
+  };
+  publish();
+  await until(() => subscribed(MANY.at(-2)!) === 1);
+  publish();
+  expect(heard).toEqual(['new', 'new']);
+  expect(subscribed(LAST)).toBe(0);
 });
 
 test('a socket that is gone is given to nothing more', async () => {
   const { subscriptions, connect, subscribed } = build();
-  const [{ connection, heard }, other] = [connect(), connect()];
-  subscriptions.open(connection, TOPICS);
-  subscriptions.close(connection);
-  subscriptions.publish(LAST, 'nobody');
-  subscriptions.open(other.connection, TOPICS);
+  const gone = connect();
+  connect();
+  subscriptions.close(gone.connection);
+  subscriptions.publish(LAST, 'v1', 'for who is there');
   await until(() => subscribed(LAST) > 0);
-  expect([subscribed(LAST), heard]).toEqual([1, []]);
+  expect([subscribed(LAST), gone.heard]).toEqual([1, []]);
 });

@@ -17,14 +17,9 @@ import { createRateLimits, type RateLimits } from './limits/rate-limits.ts';
 import { Metrics } from './monitoring/metrics.ts';
 import { Redis } from './redis/redis.ts';
 import type { Logger } from './shared/logger.ts';
+import { THREADS } from './threads.ts';
 
 export { version };
-
-/** Relative to this file, which an executable has at its root. */
-export const THREADS = {
-  writerEntry: new URL('./writer-thread.ts', import.meta.url),
-  readerEntry: new URL('./database/sqlite/reader-thread.ts', import.meta.url),
-};
 
 /** What every service stands on. A service takes of it what it needs. */
 export interface Core {

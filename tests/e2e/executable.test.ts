@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
-import { existsSync, readdirSync, renameSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { Subprocess } from 'bun';
 import { request, signUpAll } from '../support/people.ts';
 import { fixedPort } from '../support/ports.ts';
@@ -9,6 +9,8 @@ import { endServers, type TestServer, temporaryFolder } from '../support/server.
 setDefaultTimeout(120_000);
 
 const ROOT = join(import.meta.dir, '../..');
+/** All that it is built from. */
+const SOURCES = ['server', 'protocol', 'scripts', 'web/dist', 'package.json', 'tsconfig.json', 'node_modules'];
 const home = temporaryFolder();
 /** With nothing else beside it. */
 const executable = join(temporaryFolder(), 'parley');
@@ -19,15 +21,11 @@ let child: Subprocess<'ignore', 'pipe', 'pipe'>;
 let server: TestServer;
 
 beforeAll(async () => {
-  const built = join(temporaryFolder(), 'parley');
-  const build = Bun.spawn([process.execPath, 'scripts/build.ts', built], {
-    cwd: ROOT,
-    stdout: 'ignore',
-    stderr: 'pipe',
-  });
-  const [code, errors] = await Promise.all([build.exited, new Response(build.stderr).text()]);
-  expect({ code, errors }).toEqual({ code: 0, errors: '' });
-  renameSync(built, executable);
+  // Of sources that are gone before it starts, as they are wherever it is taken.
+  const sources = temporaryFolder();
+  for (const name of SOURCES) copy(join(ROOT, name), join(sources, name));
+  await build(sources, executable);
+  rmSync(sources, { recursive: true });
   child = Bun.spawn([executable], { cwd: home, env, stdin: 'ignore', stdout: 'pipe', stderr: 'pipe' });
   const url = (await listening(child)).replace('localhost', '127.0.0.1');
   server = { url, socketUrl: `${url.replace('http', 'ws')}/ws`, nodes: [] as TestServer['nodes'] } as TestServer;
@@ -37,6 +35,29 @@ afterAll(async () => {
   await child?.exited;
   await endServers();
 });
+
+/** By links where that is possible: packages are large. */
+function copy(from: string, to: string): void {
+  mkdirSync(dirname(to), { recursive: true });
+  const isCopied = (options: string) => Bun.spawnSync(['cp', options, from, to]).exitCode === 0;
+  if (isCopied('-al')) return;
+  rmSync(to, { recursive: true, force: true }); // as much as it came to
+  if (!isCopied('-a')) throw new Error(`could not copy ${from}`);
+}
+
+async function build(folder: string, outfile: string): Promise<void> {
+  const made = Bun.spawn([process.execPath, 'scripts/build.ts', outfile], {
+    cwd: folder,
+    stdout: 'ignore',
+    stderr: 'pipe',
+  });
+  const [code, errors] = await Promise.all([made.exited, new Response(made.stderr).text()]);
+  expect({ code, errors }).toEqual({ code: 0, errors: '' });
+}
+
+async function sha256(path: string): Promise<string> {
+  return new Bun.CryptoHasher('sha256').update(await Bun.file(path).arrayBuffer()).digest('hex');
+}
 
 /** Resolves with the address, when it listens. */
 async function listening({ stdout, stderr }: Subprocess<'ignore', 'pipe', 'pipe'>): Promise<string> {
@@ -60,6 +81,12 @@ describe('the one file, in an empty folder and an empty environment,', () => {
   test('needs nothing but itself, and makes nothing but its data', () => {
     expect(readdirSync(home)).toEqual(['data']);
     expect(existsSync(join(home, 'data', 'parley.db'))).toBe(true);
+  });
+
+  test('is the same to the last byte from whichever folder it is built', async () => {
+    const other = join(temporaryFolder(), 'parley');
+    await build(ROOT, other);
+    expect(await sha256(other)).toBe(await sha256(executable));
   });
 
   test('serves its pages, and all that they load', async () => {

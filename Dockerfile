@@ -11,6 +11,7 @@ FROM node:22-bookworm AS build
 WORKDIR /src
 # First what is pinned alone: it is fetched again only where it changed.
 COPY Makefile package.json package-lock.json .npmrc ./
+COPY scripts/require-node.cjs scripts/
 RUN make setup
 COPY . .
 RUN make build && mkdir /data

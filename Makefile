@@ -1,4 +1,4 @@
-# Parley needs Node 20+, npm and make; everything else comes from the npm registry, pinned in package-lock.json.
+# Parley needs Node 20.19 or newer, npm and make; everything else comes from the npm registry, pinned in package-lock.json.
 SHELL := /bin/bash
 BIN := node_modules/.bin
 BUN := $(BIN)/bun
@@ -8,7 +8,7 @@ WEB_SOURCES := $(shell find web/src web/public web/index.html web/vite.config.ts
 	-not -path '*/dist/*' -not -name '*.test.ts' 2> /dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: all run dev setup web sdk build test test-unit test-e2e test-cluster chaos bench lint lint-fix fmt types audit sbom \
+.PHONY: all run dev setup web sdk build test test-quick test-unit test-e2e test-cluster chaos bench lint lint-fix fmt types hooks release release-files audit sbom \
         api chat cluster migrate-up migrate-down migrate-status docker-build docker-up docker-down docker-logs help
 
 all: lint test-unit test-e2e build ## lint, test and build
@@ -22,6 +22,8 @@ dev: setup web ## server and web client with hot reload; the client is on http:/
 setup: $(INSTALLED) ## install what is pinned
 
 $(INSTALLED): package.json package-lock.json
+	@command -v node > /dev/null || { echo "Parley needs Node 20.19 or newer, with npm: https://nodejs.org"; exit 1; }
+	@node scripts/require-node.cjs
 	npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
@@ -38,6 +40,10 @@ build: setup web ## one executable file with everything in it: dist/parley
 
 test: setup lint web ## install, lint, check types and run every test
 	@scripts/test.sh
+
+test-quick: setup types ## types, style, and the tests that need nothing but Node: in a minute
+	$(BIN)/biome check --error-on-warnings .
+	@scripts/test.sh quick
 
 test-unit: setup ## the tests that stand beside their code
 	@scripts/test.sh unit
@@ -62,6 +68,16 @@ lint: setup types ## check style, types, which way dependencies point, and their
 	$(BIN)/depcruise --config .dependency-cruiser.cjs server protocol sdk terminal bench tests web/src
 	$(BIN)/depcruise --config .dependency-cruiser-folders.cjs server protocol sdk terminal web/src
 	$(BUN) scripts/licences.ts
+	$(BUN) scripts/workflows.ts
+
+hooks: setup ## check style and types before each commit (git config core.hooksPath undoes it)
+	$(BIN)/simple-git-hooks
+
+release: setup ## make release VERSION=1.2.3: the changelog, the version, a commit and its tag
+	$(BUN) scripts/release.ts version "$(VERSION)"
+
+release-files: setup web ## what users download: executables, the SDK, what is in them, checksums: dist/release
+	$(BUN) scripts/release.ts files $(SYSTEMS)
 
 audit: ## ask the registry what holes are known in the packages; SECURITY.md says how soon they are mended
 	npm audit --audit-level=moderate

@@ -75,12 +75,21 @@ suite() {
 # Files beside each other, each on servers of its own: much of the time passes in waiting.
 beside=(--parallel=3 --no-isolate)
 
-# What asks nodes for something: not what is of one process or SQLite's files, of the executable or the package, of the containers, of the walk,
+# What needs no engine beside it and takes no long rounds, of the tests that stand beside their code.
+quick=()
+while IFS= read -r file; do
+  case $file in
+    *postgres* | *redis* | */worker/* | */jobs/* | */feed.test.ts | */bench/*) ;;
+    *) quick+=("$file") ;;
+  esac
+done < <(find ./server ./protocol ./sdk ./web/src -name '*.test.ts' | sort)
+
+# What asks nodes for something: not what is of one process or SQLite's files, of the executable, the package or a release, of the containers, of the walk,
 # or of a browser's storage.
 on_nodes=()
 for file in ./tests/e2e/*.test.ts; do
   case ${file##*/} in
-    configuration.* | containers.* | copy.* | erasure.* | executable.* | postgres.* | sdk-browser.* | sdk-package.* | threads.* | walk.*) ;;
+    configuration.* | containers.* | copy.* | erasure.* | executable.* | postgres.* | release.* | sdk-browser.* | sdk-package.* | threads.* | walk.*) ;;
     *) on_nodes+=("$file") ;;
   esac
 done
@@ -104,6 +113,10 @@ built() {
 run() {
   case $1 in
     unit) suite unit 6 30000 --parallel=2 --no-isolate ./server ./protocol ./bench ./sdk ./web/src ;;
+    quick)
+      suite quick 2 30000 --parallel=2 --no-isolate "${quick[@]}" \
+        ./tests/e2e/{walk,talking,sending}.test.ts
+      ;;
     # Through the front door of the executable, on one node with SQLite, and on three with PostgreSQL and Redis.
     e2e) built && TEST_PROGRAM=$scratch/parley suite e2e 12 60000 "${beside[@]}" ./tests/e2e ;;
     e2e-nodes)

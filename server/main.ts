@@ -20,6 +20,7 @@ import { Lifecycle } from './lifecycle.ts';
 import { runMail } from './mail/commands.ts';
 import { createMail } from './mail/create-mail.ts';
 import { probeReadiness } from './monitoring/probe.ts';
+import { notices } from './notices.ts';
 import { createSessions } from './sessions/create-sessions.ts';
 import { StartRefused } from './shared/errors.ts';
 import { createLogger } from './shared/logger.ts';
@@ -40,6 +41,7 @@ Usage: parley [command]
   admin …               accounts: create-user, set-role, reset-password, deactivate (admin --help)
   jobs …                what was given up of the work that may wait: list, show, retry, discard (jobs --help)
   mail …                whether letters can be sent: test (mail --help)
+  licences              what the licences of others, whose work is in it, ask to be said
   help, version
 
 Settings: configs/config.yaml documents them; the environment overrides each.
@@ -64,6 +66,7 @@ async function main(argv: string[]): Promise<number> {
   const [command = 'serve', ...rest] = positionals;
   if (values.help || command === 'help') return say(USAGE);
   if (values.version || command === 'version') return say(`${version}\n`);
+  if (command === 'licences') return say(notices());
   const config = loadConfig();
   if (command === 'serve') return serve(config);
   if (command === 'health') return health(config);

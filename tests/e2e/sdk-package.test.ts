@@ -61,7 +61,7 @@ test('it holds what it needs and nothing else', async () => {
     dependencies: undefined,
   });
   const folder = join(project, 'node_modules/@parley/sdk');
-  expect(readdirSync(folder).sort()).toEqual(['README.md', 'dist', 'package.json']);
+  expect(readdirSync(folder).sort()).toEqual(['LICENSE', 'README.md', 'dist', 'package.json']);
   expect(readdirSync(join(project, 'node_modules'))).not.toContain('zod');
   const bundle = await Bun.file(join(folder, 'dist/index.js')).text();
   expect(bundle).not.toMatch(/zod|node:|process\./i);

@@ -125,6 +125,8 @@ describe.skipIf(!canTestRedis('the Redis of compose.yaml'))('the Redis of compos
       cwd: ROOT,
       env: { PATH: process.env.PATH, REDIS_PASSWORD },
       stdout: 'ignore',
+      // A group of its own: the shell is not all that has to end.
+      detached: true,
     });
     try {
       const cli = (...args: string[]) => {
@@ -146,7 +148,7 @@ describe.skipIf(!canTestRedis('the Redis of compose.yaml'))('the Redis of compos
       expect(cli('--user', 'parley', 'config', 'get', '*')).toContain('NOPERM');
       expect(cli('get', 'parley:key')).toContain('NOAUTH');
     } finally {
-      server.kill();
+      process.kill(-server.pid);
       await server.exited;
     }
   });

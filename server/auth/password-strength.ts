@@ -1,3 +1,4 @@
+import { normalPassword } from '../../protocol/text.ts';
 import type { Config } from '../config/config.ts';
 import { ParleyError } from '../shared/errors.ts';
 
@@ -60,7 +61,7 @@ export class PasswordStrength {
 }
 
 function fold(text: string): string {
-  return text.normalize('NFKC').toLowerCase();
+  return normalPassword(text).toLowerCase();
 }
 
 /** All that somebody is called, whole and in parts. */

@@ -27,7 +27,7 @@ describe('a list of breached passwords', () => {
     ['with line feeds', sorted.map((hash, n) => `${hash}:${10 ** (n % 9)}\n`).join('')],
     ['without counts, and without an end to its last line', sorted.join('\n')],
     ['in small letters', sorted.map((hash) => `${hash.toLowerCase()}:1\n`).join('')],
-    ['with padded lines', sorted.map((hash, n) => `${hash}:${n}`.padEnd(63) + '\r\n').join('')],
+    ['with padded lines', sorted.map((hash, n) => `${hash}:${n}`.padEnd(63).concat('\r\n')).join('')],
   ])('has each of them and no other: %s', async (_, text) => {
     const list = await BreachedPasswords.open(write(text));
     for (const password of known) expect({ password, has: await list.has(password) }).toEqual({ password, has: true });

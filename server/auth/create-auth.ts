@@ -15,6 +15,7 @@ import { MfaTicketsRepository } from './mfa-tickets-repository.ts';
 import { PasswordStrength } from './password-strength.ts';
 import { PasswordTries } from './password-tries.ts';
 import { Passwords } from './passwords.ts';
+import { profileRoutes } from './profile-routes.ts';
 import { authRoutes } from './routes.ts';
 import { AuthService } from './service.ts';
 import { SessionChecks } from './session-checks.ts';
@@ -90,7 +91,11 @@ export function createAuth(
     arrivals,
     passwords,
     devices,
-    routes: [authRoutes({ auth, users, tokens, arrivals, cookies, origins }), sessionRoutes({ sessions, changes })],
+    routes: [
+      authRoutes({ auth, users, tokens, arrivals, cookies, origins }),
+      profileRoutes({ users, changes, mails }),
+      sessionRoutes({ sessions, changes }),
+    ],
     duties: [
       {
         name: 'mfa-tickets',

@@ -14,7 +14,7 @@ import type { Device } from './device-tokens.ts';
 import type { Arrived, Entered, Entrance } from './entrance.ts';
 import type { Asker } from './hash-queue.ts';
 import { type MfaTickets, mfaRequired } from './mfa-tickets.ts';
-import { notify } from './notices.ts';
+import { notify, notifyByOperator } from './notices.ts';
 import type { PasswordTries, Try } from './password-tries.ts';
 import type { Fit, Passwords } from './passwords.ts';
 import type { Tokens } from './tokens.ts';
@@ -163,8 +163,9 @@ export class AuthService {
   async resetPassword(userId: string, password: string): Promise<void> {
     const hash = await this.deps.passwords.hash(password, OPERATOR);
     await this.deps.changes.run(async (change) => {
-      await this.deps.users.setHash(change, userId, hash, { mustChange: true });
+      const account = await this.deps.users.setHash(change, userId, hash, { mustChange: true });
       await this.deps.sessions.endAll(change, userId);
+      await notifyByOperator(this.deps.mails, change.tx, account, 'passwordGiven');
       change.record({ kind: 'password.reset', subjectId: userId, whence: {}, detail: { by: 'operator' } });
     });
   }

@@ -14,7 +14,7 @@ import {
 import { cleanGroupName, cleanName, faultOfDisplayName, faultOfGroupName } from './names.ts';
 import { ParticipantRole } from './resources.ts';
 import { Counter, content, eachRequires, Id, text } from './schemas.ts';
-import { characterCount, isStorableText } from './text.ts';
+import { characterCount, isStorableText, normalPassword } from './text.ts';
 
 /** The bodies that clients send over REST. Unknown fields are ignored: that is also what stops mass assignment. */
 
@@ -26,21 +26,28 @@ export const Email = z
   .pipe(z.email({ error: 'Email must be a valid address' }))
   .meta({ example: 'alice@example.com' });
 
-/** A password that is being chosen. Counted in characters, never trimmed (NIST SP 800-63B §5.1.1.2; ASVS 6.2.1, 6.2.9). */
+/** A password in UTF-16 units as it comes, at most: enough for the longest one however it is written. */
+const MAX_TYPED_PASSWORD = 1024;
+
+/**
+ * A password that is being chosen. Counted in characters of its normal form, so that it is as long on every keyboard, and never
+ * trimmed (NIST SP 800-63B §5.1.1.2; ASVS 6.2.1, 6.2.9).
+ */
 export const NewPassword = z
   .string({ error: 'Password must be a string' })
+  .max(MAX_TYPED_PASSWORD, { error: `Password must be at most ${PASSWORD_LENGTH.max} characters`, abort: true })
   // Ill-formed text has no UTF-8 of its own: hashed, one lone surrogate would be as good as any other.
   .refine(isStorableText, { error: 'Password must be well-formed Unicode without NUL', abort: true })
-  .refine((value) => characterCount(value) >= PASSWORD_LENGTH.min, {
+  .refine((value) => characterCount(normalPassword(value)) >= PASSWORD_LENGTH.min, {
     error: `Password must be at least ${PASSWORD_LENGTH.min} characters`,
   })
-  .refine((value) => characterCount(value) <= PASSWORD_LENGTH.max, {
+  .refine((value) => characterCount(normalPassword(value)) <= PASSWORD_LENGTH.max, {
     error: `Password must be at most ${PASSWORD_LENGTH.max} characters`,
   })
   .meta({ minLength: PASSWORD_LENGTH.min, maxLength: PASSWORD_LENGTH.max });
 
 /** A password that is being checked: any string up to a size that is safe to hash. */
-export const GivenPassword = z.string({ error: 'Password must be a string' }).max(1024);
+export const GivenPassword = z.string({ error: 'Password must be a string' }).max(MAX_TYPED_PASSWORD);
 
 const LOOKS_LIKE_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 

@@ -8,6 +8,14 @@ export function isStorableText(text: string): boolean {
   return text.isWellFormed() && !text.includes('\0');
 }
 
+/**
+ * A password as it is counted, judged and hashed: keyboards write one text in several ways, composed or not, in full width or
+ * half, and whoever types it means the same (NFKC; NIST SP 800-63B §5.1.1.2). Neither case, spaces nor what nobody sees is touched.
+ */
+export function normalPassword(password: string): string {
+  return password.normalize('NFKC');
+}
+
 /** Controls (C0, DEL, C1), ends of lines and paragraphs, and what turns the direction of writing. */
 const ACTIVE = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu;
 

@@ -1,6 +1,6 @@
 import { createAccountLinks } from './account-links/create-account-links.ts';
 import { createAudit } from './audit/create-audit.ts';
-import { createAuth } from './auth/create-auth.ts';
+import { createAuth, openBreachedPasswords } from './auth/create-auth.ts';
 import { createSecrets } from './auth/create-secrets.ts';
 import { createChat } from './chat/create-chat.ts';
 import type { Config } from './config/config.ts';
@@ -48,7 +48,8 @@ export async function startApp(
     const mail = createMail(core, secrets);
     const sessions = createSessions(core, audit);
     const users = createUsers(core, sessions);
-    const auth = createAuth(core, { ...sessions, ...users, ...mail, secrets });
+    const breached = await openBreachedPasswords(core);
+    const auth = createAuth(core, { ...sessions, ...users, ...mail, secrets, breached });
     const factors = createFactors(core, { ...sessions, ...users, ...mail, ...auth, secrets });
     const accountLinks = createAccountLinks(core, { ...sessions, ...users, ...mail, ...auth });
     const chat = createChat(core, users);

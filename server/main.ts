@@ -1,10 +1,12 @@
 import { parseArgs } from 'node:util';
 import { disarmed } from '../protocol/text.ts';
 import { createAccountLinks } from './account-links/create-account-links.ts';
+import { runAudit } from './admin/audit/commands.ts';
 import { runAdmin } from './admin/commands.ts';
 import { runJobs } from './admin/jobs/commands.ts';
 import { startApp } from './app.ts';
 import { createAudit } from './audit/create-audit.ts';
+import { AuditRepository } from './audit/repository.ts';
 import { createAuth } from './auth/create-auth.ts';
 import { createSecrets } from './auth/create-secrets.ts';
 import { type Config, ConfigError, loadConfig, showsDocuments } from './config/config.ts';
@@ -25,6 +27,7 @@ import { createSessions } from './sessions/create-sessions.ts';
 import { StartRefused } from './shared/errors.ts';
 import { createLogger } from './shared/logger.ts';
 import { createUsers } from './users/create-users.ts';
+import { UsersRepository } from './users/repository.ts';
 import { ParkedJobsRepository } from './worker/parked-jobs-repository.ts';
 
 const USAGE = `Parley ${version}, a messenger back end
@@ -39,6 +42,7 @@ Usage: parley [command]
   copy --to <url>       move an installation of one machine into an empty PostgreSQL, while no server runs on it
   epoch new             name the history anew, after a backup was restored: clients drop their copies
   admin …               accounts: create-user, set-role, reset-password, deactivate (admin --help)
+  audit …               what happened to accounts and sessions, and what was refused (audit --help)
   jobs …                what was given up of the work that may wait: list, show, retry, discard (jobs --help)
   mail …                whether letters can be sent: test (mail --help)
   licences              what the licences of others, whose work is in it, ask to be said
@@ -51,7 +55,7 @@ Settings: configs/config.yaml documents them; the environment overrides each.
 const LINGER_MS = 500;
 
 /** They read the rest of the line themselves. */
-const HAVE_COMMANDS = ['admin', 'jobs', 'mail'];
+const HAVE_COMMANDS = ['admin', 'audit', 'jobs', 'mail'];
 
 async function main(argv: string[]): Promise<number> {
   const { positionals, values } = parseArgs({
@@ -74,6 +78,7 @@ async function main(argv: string[]): Promise<number> {
   if (command === 'copy') return copy(config, (values as { to?: string }).to ?? config.data.url);
   if (command === 'epoch') return epoch(config, rest[0]);
   if (command === 'admin') return admin(config, argv.slice(1));
+  if (command === 'audit') return audit(config, argv.slice(1));
   if (command === 'jobs') return jobs(config, argv.slice(1));
   if (command === 'mail') return mail(config, argv.slice(1));
   process.stderr.write(`There is no command "${command}".\n\n${USAGE}`);
@@ -222,6 +227,18 @@ async function admin(config: Config, args: string[]): Promise<number> {
     } finally {
       core.metrics.stop();
     }
+  });
+}
+
+async function audit(config: Config, args: string[]): Promise<number> {
+  return withDatabase(config, async (database) => {
+    await new SchemaMigrator(database).up();
+    return runAudit(args, {
+      trail: new AuditRepository(database),
+      users: new UsersRepository(database),
+      print,
+      complain,
+    });
   });
 }
 

@@ -1,4 +1,6 @@
+import { notifyByOperator } from '../auth/notices.ts';
 import type { Link, LinkAddresses } from '../mail/link-addresses.ts';
+import type { Mails } from '../mail/mails.ts';
 import type { AccountChanges } from '../sessions/account-changes.ts';
 import { ParleyError } from '../shared/errors.ts';
 import type { Addresses } from '../users/addresses.ts';
@@ -11,6 +13,7 @@ export interface ByHandDeps {
   linkAddresses: LinkAddresses;
   addresses: Addresses;
   changes: AccountChanges;
+  mails: Mails;
 }
 
 /** Links that whoever runs the installation makes and hands over by other ways than mail. */
@@ -39,6 +42,10 @@ export class LinksByHand {
         losers.map(({ id }) => id),
         email,
       );
+      for (const loser of losers) {
+        // Who merely asked for it has another, or none: there is nobody to tell at this one.
+        if (loser.email === email) await notifyByOperator(this.deps.mails, change.tx, loser, 'addressReleased');
+      }
       return losers;
     });
   }

@@ -36,7 +36,7 @@ export function createAccountLinks(core: Core, needs: Needs): AccountLinksPart {
   const passwords = new PasswordService({ ...needs, repository, links, emails, database, queue, limits });
   auth.onSignUp((change, account, visit) => emails.signedUp(change, account, visit));
   return {
-    byHand: new LinksByHand({ links, linkAddresses, addresses, changes }),
+    byHand: new LinksByHand({ links, linkAddresses, addresses, changes, mails }),
     routes: [accountLinksRoutes({ emails, passwords, arrivals })],
     jobs: mails.reachesSomebody ? jobsOf({ [FORGOT]: passwords.handler }) : undefined,
     duties: [

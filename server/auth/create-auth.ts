@@ -5,6 +5,7 @@ import type { Sessions } from '../sessions/create-sessions.ts';
 import { sweep } from '../shared/sweep.ts';
 import type { UsersService } from '../users/service.ts';
 import { Arrivals } from './arrivals.ts';
+import { BreachedPasswords } from './breached-passwords.ts';
 import { SessionCookies } from './cookies.ts';
 import type { Secrets } from './create-secrets.ts';
 import { DeviceTokens } from './device-tokens.ts';
@@ -14,6 +15,7 @@ import { MfaTicketsRepository } from './mfa-tickets-repository.ts';
 import { PasswordStrength } from './password-strength.ts';
 import { PasswordTries } from './password-tries.ts';
 import { Passwords } from './passwords.ts';
+import { profileRoutes } from './profile-routes.ts';
 import { authRoutes } from './routes.ts';
 import { AuthService } from './service.ts';
 import { SessionChecks } from './session-checks.ts';
@@ -36,6 +38,14 @@ export interface AuthPart extends Part {
   arrivals: Arrivals;
 }
 
+/** The list of `PASSWORD_BLOCKLIST`, where a server has one. Commands of the machine need none: what an operator gives is not judged. */
+export async function openBreachedPasswords({ config, lifecycle }: Core): Promise<BreachedPasswords | undefined> {
+  if (config.auth.password_blocklist === '') return undefined;
+  const breached = await BreachedPasswords.open(config.auth.password_blocklist);
+  lifecycle.onStop('close', 'breached-passwords', () => breached.close());
+  return breached;
+}
+
 /** Signing in: passwords, tokens and cookies. */
 export function createAuth(
   core: Core,
@@ -46,7 +56,8 @@ export function createAuth(
     cache,
     mails,
     secrets,
-  }: Sessions & { users: UsersService; mails: Mails; secrets: Secrets },
+    breached,
+  }: Sessions & { users: UsersService; mails: Mails; secrets: Secrets; breached?: BreachedPasswords },
 ): AuthPart {
   const { config, limits, origins, database } = core;
   const { current: secret, seals } = secrets;
@@ -56,7 +67,7 @@ export function createAuth(
   const entrance = new Entrance({ sessions, tickets, tokens, devices, mails, config: config.auth });
   const sessionChecks = new SessionChecks({ users, sessions, tokens, cache, config: config.auth });
   const host = config.server.public_url === '' ? '' : new URL(config.server.public_url).hostname;
-  const passwords = new Passwords(config.auth, new PasswordStrength(config.auth, host));
+  const passwords = new Passwords(config.auth, new PasswordStrength(config.auth, host, breached));
   const auth = new AuthService({
     users,
     sessions,
@@ -80,7 +91,11 @@ export function createAuth(
     arrivals,
     passwords,
     devices,
-    routes: [authRoutes({ auth, users, tokens, arrivals, cookies, origins }), sessionRoutes({ sessions, changes })],
+    routes: [
+      authRoutes({ auth, users, tokens, arrivals, cookies, origins }),
+      profileRoutes({ users, changes, mails }),
+      sessionRoutes({ sessions, changes }),
+    ],
     duties: [
       {
         name: 'mfa-tickets',

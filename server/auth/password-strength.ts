@@ -1,5 +1,7 @@
+import { normalPassword } from '../../protocol/text.ts';
 import type { Config } from '../config/config.ts';
 import { ParleyError } from '../shared/errors.ts';
+import type { BreachedPasswords } from './breached-passwords.ts';
 
 /** Whose password it is to be, by all that they are called. */
 export interface Names {
@@ -19,7 +21,8 @@ const MIN_WORD = 4;
 /**
  * Refuses new passwords that guessers try first (ASVS 6.2.4, 6.2.11): the commonest, what the person is called, what the
  * installation is called, and each of these with a few digits or signs around it. Nothing is asked of what a password is made of
- * (6.2.5). With `warn` it is for the client to say that one is weak.
+ * (6.2.5). With `warn` it is for the client to say that one is weak. What is known from breaches is refused in any case, where
+ * the installation has a list (6.2.12).
  */
 export class PasswordStrength {
   private common: Promise<ReadonlySet<string>> | undefined;
@@ -28,12 +31,16 @@ export class PasswordStrength {
     private readonly config: Pick<Config['auth'], 'password_strength'>,
     /** What the installation is called. */
     private readonly host: string,
+    private readonly breached?: Pick<BreachedPasswords, 'has'>,
   ) {}
 
-  /** Fails with `password_too_weak`. */
+  /** Fails with `password_too_weak`; with `unavailable` where the list of breaches cannot be read. */
   async require(password: string, names: Names, field: PasswordField): Promise<void> {
-    if (this.config.password_strength !== 'refuse') return;
-    const reason = await this.weaknessOf(password, names);
+    const isJudged = this.config.password_strength === 'refuse';
+    let reason = isJudged ? await this.weaknessOf(password, names) : undefined;
+    if (reason === undefined && (await this.breached?.has(password))) {
+      reason = 'This password is known from a breach elsewhere: choose another';
+    }
     if (reason === undefined) return;
     throw new ParleyError('password_too_weak', reason, { errors: [{ path: field, message: reason }] });
   }
@@ -60,7 +67,7 @@ export class PasswordStrength {
 }
 
 function fold(text: string): string {
-  return text.normalize('NFKC').toLowerCase();
+  return normalPassword(text).toLowerCase();
 }
 
 /** All that somebody is called, whole and in parts. */

@@ -15,39 +15,45 @@ describe('passwords', () => {
     expect(hashes[1]).toStartWith('$2b$10$');
     for (const hash of hashes) {
       for (const passwords of [argon2id, bcrypt]) {
-        expect(await passwords.verify('correct horse', hash, asker)).toBe(true);
-        expect(await passwords.verify('wrong horse', hash, asker)).toBe(false);
+        expect(await passwords.verify('correct horse', hash, asker)).toMatchObject({ hash });
+        expect(await passwords.verify('wrong horse', hash, asker)).toBeUndefined();
       }
     }
   });
 
   test('never fit where there is no hash, or one that is no hash', async () => {
-    expect(await argon2id.verify('anything', undefined, asker)).toBe(false);
-    expect(await argon2id.verify('anything', null, asker)).toBe(false);
-    expect(await argon2id.verify('anything', 'plain text', asker)).toBe(false);
+    expect(await argon2id.verify('anything', undefined, asker)).toBeUndefined();
+    expect(await argon2id.verify('anything', null, asker)).toBeUndefined();
+    expect(await argon2id.verify('anything', 'plain text', asker)).toBeUndefined();
   });
 
   test('of more than 72 bytes count to their end with bcrypt too', async () => {
     const hash = await bcrypt.hash(`${'x'.repeat(80)}a`, asker);
-    expect(await bcrypt.verify(`${'x'.repeat(80)}b`, hash, asker)).toBe(false);
+    expect(await bcrypt.verify(`${'x'.repeat(80)}b`, hash, asker)).toBeUndefined();
   });
 
   test('are hashed again when their kind is the other, or their cost an older one', async () => {
     const older = await Bun.password.hash('x', { algorithm: 'argon2id', memoryCost: 8192, timeCost: 2 });
     const cheaper = await Bun.password.hash('x', { algorithm: 'bcrypt', cost: 4 });
     const [new2id, newBcrypt] = [await argon2id.hash('x', asker), await bcrypt.hash('x', asker)];
-    expect([new2id, newBcrypt, older, cheaper].map((hash) => argon2id.needsRehash(hash))).toEqual([
-      false,
-      true,
-      true,
-      true,
-    ]);
-    expect([new2id, newBcrypt, older, cheaper].map((hash) => bcrypt.needsRehash(hash))).toEqual([
-      true,
-      false,
-      true,
-      true,
-    ]);
+    for (const [passwords, expected] of [
+      [argon2id, [false, true, true, true]],
+      [bcrypt, [true, false, true, true]],
+    ] as const) {
+      const fits = [new2id, newBcrypt, older, cheaper].map((hash) => passwords.verify('x', hash, asker));
+      expect((await Promise.all(fits)).map((fit) => fit!.isOld)).toEqual([...expected]);
+    }
+  });
+
+  test('are one however they are written, and hashes of what was typed fit who types that, as old ones', async () => {
+    const [composed, decomposed] = ['Gr\u00f6\u00dfe', 'Gro\u0308\u00dfe'];
+    const hash = await argon2id.hash(decomposed, asker);
+    for (const form of [composed, decomposed]) {
+      expect(await argon2id.verify(form, hash, asker)).toEqual({ hash, isOld: false });
+    }
+    const before = await Bun.password.hash(decomposed, { algorithm: 'argon2id', memoryCost: 19_456, timeCost: 2 });
+    expect(await argon2id.verify(decomposed, before, asker)).toEqual({ hash: before, isOld: true });
+    expect(await argon2id.verify(composed, before, asker)).toBeUndefined();
   });
 
   test('that would wait behind a hundred others are refused', async () => {

@@ -1,3 +1,4 @@
+import { normalPassword } from '../../protocol/text.ts';
 import type { Config } from '../config/config.ts';
 import { type Asker, HashQueue } from './hash-queue.ts';
 import type { Names, PasswordField, PasswordStrength } from './password-strength.ts';
@@ -12,9 +13,16 @@ const BCRYPT_HASH = /^\$2[aby]\$(\d\d)\$/;
 /** Passwords of strangers that may wait for each slot before some are refused as `unavailable`, and as many of those who are known. */
 const WAITING_PER_SLOT = 100;
 
+/** A hash that a password fits. */
+export interface Fit {
+  hash: string;
+  /** Whether it is no hash as new ones are: of the kind that is not configured, cheaper, or of a password as it was typed. */
+  isOld: boolean;
+}
+
 /**
- * Hashes and verifies passwords (ASVS 11.4.2), a few at once: each takes tens of milliseconds of a core and, with
- * Argon2id, 19 MiB. Never called while a transaction is open.
+ * Hashes and verifies passwords in their normal form (ASVS 11.4.2), a few at once: each takes tens of milliseconds of a core
+ * and, with Argon2id, 19 MiB. Never called while a transaction is open.
  */
 export class Passwords {
   private readonly kind: Config['auth']['password_hash'];
@@ -40,19 +48,27 @@ export class Passwords {
 
   /** A hash of the configured kind. */
   hash(password: string, asker: Asker): Promise<string> {
-    return this.queue.run(asker, () => Bun.password.hash(password, this.kind === 'bcrypt' ? BCRYPT : ARGON2ID));
+    const normal = normalPassword(password);
+    return this.queue.run(asker, () => Bun.password.hash(normal, this.kind === 'bcrypt' ? BCRYPT : ARGON2ID));
   }
 
-  /** Whether `password` is the one behind `hash`, of either kind. Without a hash: false, after the same time. */
-  async verify(password: string, hash: string | null | undefined, asker: Asker): Promise<boolean> {
+  /**
+   * Whether `password` is the one behind `hash`, of either kind. Hashes from before passwords were normalised are of what was
+   * typed: a password that is not in its normal form is tried as it is, too. Without a hash: nothing, after the same time.
+   */
+  async verify(password: string, hash: string | null | undefined, asker: Asker): Promise<Fit | undefined> {
     const known = hash && (ARGON2ID_HASH.test(hash) || BCRYPT_HASH.test(hash)) ? hash : undefined;
     const compared = known ?? (await this.dummy);
-    const matches = await this.queue.run(asker, () => Bun.password.verify(password, compared));
-    return matches && known !== undefined;
+    const normal = normalPassword(password);
+    for (const form of new Set([normal, password])) {
+      const matches = await this.queue.run(asker, () => Bun.password.verify(form, compared));
+      if (matches && known !== undefined) return { hash: known, isOld: form !== normal || this.isOld(known) };
+    }
+    return undefined;
   }
 
   /** Whether `hash` is of the kind that is not configured, or cheaper than new ones are. */
-  needsRehash(hash: string): boolean {
+  private isOld(hash: string): boolean {
     if (this.kind === 'bcrypt') return Number(BCRYPT_HASH.exec(hash)?.[1] ?? 0) < BCRYPT.cost;
     const [, memory, passes] = ARGON2ID_HASH.exec(hash) ?? [];
     return Number(memory ?? 0) < ARGON2ID.memoryCost || Number(passes ?? 0) < ARGON2ID.timeCost;

@@ -14,9 +14,9 @@ import type { Device } from './device-tokens.ts';
 import type { Arrived, Entered, Entrance } from './entrance.ts';
 import type { Asker } from './hash-queue.ts';
 import { type MfaTickets, mfaRequired } from './mfa-tickets.ts';
-import { notify } from './notices.ts';
+import { notify, notifyByOperator } from './notices.ts';
 import type { PasswordTries, Try } from './password-tries.ts';
-import type { Passwords } from './passwords.ts';
+import type { Fit, Passwords } from './passwords.ts';
 import type { Tokens } from './tokens.ts';
 import type { Arrival, Visit } from './visit.ts';
 
@@ -96,10 +96,10 @@ export class AuthService {
     const { users, changes, entrance } = this.deps;
     const device = await entrance.deviceOf(arrival);
     const { account, how, about } = await this.announce(handle, device, arrival);
-    const hash = await this.checkPassword(account, how, password, about);
-    const next = await this.renewed(hash, password, account!.id);
+    const fit = await this.checkPassword(account, how, password, about);
+    const next = await this.renewed(fit, password, account!.id);
     const entered = await changes.run(async (change) => {
-      const found = await users.replaceHash(change.tx, account!.id, hash, next);
+      const found = await users.replaceHash(change.tx, account!.id, fit.hash, next);
       return entrance.enter(change, { account: found, proofs: ['password'], arrival, device, kind: 'login' });
     });
     return entrance.arrive(entered);
@@ -163,8 +163,9 @@ export class AuthService {
   async resetPassword(userId: string, password: string): Promise<void> {
     const hash = await this.deps.passwords.hash(password, OPERATOR);
     await this.deps.changes.run(async (change) => {
-      await this.deps.users.setHash(change, userId, hash, { mustChange: true });
+      const account = await this.deps.users.setHash(change, userId, hash, { mustChange: true });
       await this.deps.sessions.endAll(change, userId);
+      await notifyByOperator(this.deps.mails, change.tx, account, 'passwordGiven');
       change.record({ kind: 'password.reset', subjectId: userId, whence: {}, detail: { by: 'operator' } });
     });
   }
@@ -172,10 +173,12 @@ export class AuthService {
   /** Asks who is signed in for the password again. Answers the hash that it fits. */
   async confirmPassword({ userId, sessionId }: TokenClaims, password: string, { whence }: Visit): Promise<string> {
     const account = await this.deps.users.account(userId);
-    return this.checkPassword(account, this.deps.tries.bySession(userId, sessionId), password, (code) => {
+    const how = this.deps.tries.bySession(userId, sessionId);
+    const { hash } = await this.checkPassword(account, how, password, (code) => {
       const who = { actorId: userId, subjectId: userId, sessionId };
       this.deps.changes.audit.refused({ kind: 'password.checked', ...who, whence, detail: { code } });
     });
+    return hash;
   }
 
   /** Fails with `mfa_required` for a session that lacks the second factor that its account has. */
@@ -246,21 +249,17 @@ export class AuthService {
   }
 
   /** The hash that a password fits. Fails with `invalid_credentials`, or where it may not be tried; `refused` is told why. */
-  private async checkPassword(
-    account: Account | undefined,
-    how: Try,
-    password: string,
-    refused: About,
-  ): Promise<string> {
+  private async checkPassword(account: Account | undefined, how: Try, password: string, refused: About): Promise<Fit> {
     const { tries, passwords } = this.deps;
     const hash = account?.password_hash;
+    let fit: Fit | undefined;
     try {
       const isRight = await tries.judge(how, async () => {
-        const matches = await passwords.verify(password, hash, how.asker);
-        return matches && account?.is_active === 1;
+        fit = await passwords.verify(password, hash, how.asker);
+        return fit !== undefined && account?.is_active === 1;
       });
       if (!isRight) throw new ParleyError('invalid_credentials');
-      return hash!;
+      return fit!;
     } catch (error) {
       if (error instanceof ParleyError) refused(error.code);
       throw error;
@@ -268,8 +267,8 @@ export class AuthService {
   }
 
   /** The hash to keep from now on. Too busy to renew it is no reason to refuse who has the right password. */
-  private async renewed(hash: string, password: string, userId: string): Promise<string> {
-    if (!this.deps.passwords.needsRehash(hash)) return hash;
+  private async renewed({ hash, isOld }: Fit, password: string, userId: string): Promise<string> {
+    if (!isOld) return hash;
     try {
       return await this.deps.passwords.hash(password, { kind: 'known', key: userId });
     } catch (error) {

@@ -220,6 +220,7 @@ const SETTINGS = {
     password_hash: setting('PASSWORD_HASH', 'argon2id', choice(['argon2id', 'bcrypt'])),
     password_hash_concurrency: setting('PASSWORD_HASH_CONCURRENCY', 2, number(1, 64)),
     password_strength: setting('PASSWORD_STRENGTH', 'auto', choice(['auto', 'refuse', 'warn'])),
+    password_blocklist: setting('PASSWORD_BLOCKLIST', '', z.string()),
     require_verified_email: setting('REQUIRE_VERIFIED_EMAIL', false, flag),
     require_mfa: setting('REQUIRE_MFA', 'none', choice(['none', 'admins', 'all'])),
     audit_retention: setting('AUDIT_RETENTION', '400d', duration('1d', '3650d')),

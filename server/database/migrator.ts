@@ -12,6 +12,7 @@ import { names } from './migrations/0008-names.ts';
 import { bounds } from './migrations/0010-bounds.ts';
 import { audit } from './migrations/0011-audit.ts';
 import { signIn } from './migrations/0012-sign-in.ts';
+import { auditOrder } from './migrations/0013-audit-order.ts';
 import { type ColumnTypes, POSTGRES_TYPES, SQLITE_TYPES } from './migrations/column-types.ts';
 import type { Schema } from './schema.ts';
 
@@ -29,6 +30,7 @@ function migrations(types: ColumnTypes): Record<string, Migration> {
     '0010-bounds': bounds(types),
     '0011-audit': audit(types),
     '0012-sign-in': signIn(types),
+    '0013-audit-order': auditOrder(),
   };
 }
 

@@ -54,8 +54,8 @@ export class RecoveryCodes {
   async find(userId: string, typed: string): Promise<string | undefined> {
     const code = read(typed);
     const hash = code === undefined ? undefined : await this.deps.repository.hashOf(userId, hintOf(code));
-    const isRight = await this.deps.passwords.verify(code ?? typed, hash, { kind: 'known', key: userId });
-    return isRight ? hash : undefined;
+    const fit = await this.deps.passwords.verify(code ?? typed, hash, { kind: 'known', key: userId });
+    return fit?.hash;
   }
 
   use(tx: Executor, userId: string, code: { hash: string; now: number }): Promise<boolean> {

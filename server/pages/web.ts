@@ -20,6 +20,10 @@ const WEB_POLICY = [
 const PAGE = '/index.html';
 /** Screens of the client: each opens by its address, and the client shows what it says. */
 const SCREENS = ['/', '/login', '/signup', '/forgot', '/reset', '/verify', '/c/:id'];
+/** Where whoever keeps passwords for people finds the page to change one, on any site (W3C, A Well-Known URL for Changing Passwords). */
+const WELL_KNOWN = '/.well-known/change-password';
+/** The screen of the client for it. */
+const CHANGE_PASSWORD = '/settings/security';
 /** The bundler puts a hash of the content into these names: what one of them holds never changes. */
 const HASHED = /-[\w-]{8}\.\w+$/;
 
@@ -28,6 +32,7 @@ export function serveWeb(app: Router): boolean {
   const { [PAGE]: page, ...files } = webFiles();
   if (page === undefined) return false;
   for (const screen of SCREENS) app.use(screen, withPolicy);
+  app.get(WELL_KNOWN, (c) => c.redirect(CHANGE_PASSWORD));
   // A worker runs under the policy that it came with.
   app.use('/sw.js', withPolicy);
   serveFiles(app, Object.fromEntries(SCREENS.map((screen) => [screen, page])));

@@ -9,57 +9,95 @@ export interface Output {
   complain(line: string): void;
 }
 
-export type Options<Name extends string> = Partial<Record<Name, string>>;
+export type Options<Name extends string, Flag extends string = never> = Partial<Record<Name, string>> &
+  Partial<Record<Flag, boolean>>;
 
-/** One command of a family: how many arguments it takes, and which options, each with a value. */
-export interface Command<Deps, Name extends string> {
-  run(deps: Deps, args: string[], options: Options<Name>): Promise<void>;
+/** One command: how many arguments it takes, which options, each with a value, and which flags, that have none. */
+export interface Command<Deps, Name extends string, Flag extends string = never> {
+  run(deps: Deps, args: string[], options: Options<Name, Flag>): Promise<void>;
   options: readonly Name[];
+  flags?: readonly Flag[];
   args: number;
 }
 
-/** A family of commands, such as `parley admin …`. */
-export interface Commands<Deps, Name extends string> {
+/** What is the same for a family of commands and for one that has no family. */
+interface Manners {
   usage: string;
-  commands: Record<string, Command<Deps, Name>>;
   /** Whether a failure is an answer to the operator, and not a fault of the program. */
   isRefusal(error: unknown): error is Error;
 }
 
+/** A family of commands, such as `parley admin …`. */
+export interface Commands<Deps, Name extends string> extends Manners {
+  commands: Record<string, Command<Deps, Name>>;
+}
+
 /** Runs a command of a family. Answers the exit code: 0 done, 1 refused, 2 not understood. */
-export async function runCommand<Deps extends Output, Name extends string>(
+export function runCommand<Deps extends Output, Name extends string>(
   argv: string[],
   deps: Deps,
-  { usage, commands, isRefusal }: Commands<Deps, Name>,
+  { commands, ...manners }: Commands<Deps, Name>,
 ): Promise<number> {
-  try {
+  return runPolitely(argv, deps, manners, async () => {
     const [name = '', ...rest] = argv;
-    if (name === 'help' || argv.includes('--help')) {
-      deps.print(usage);
-      return 0;
-    }
     const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
     if (!command) throw new UsageError(name === '' ? 'a command is missing' : `there is no command ${name}`);
-    const { positionals, values } = parse(rest, command.options);
-    if (positionals.length !== command.args) throw new UsageError(`${name} takes ${command.args} arguments`);
-    await command.run(deps, positionals, values);
+    await run(name, command, rest, deps);
+  });
+}
+
+/** Runs a command that has no family, such as `parley audit`. Answers the exit code as `runCommand` does. */
+export function runAlone<Deps extends Output, Name extends string, Flag extends string>(
+  argv: string[],
+  deps: Deps,
+  { name, command, ...manners }: Manners & { name: string; command: Command<Deps, Name, Flag> },
+): Promise<number> {
+  return runPolitely(argv, deps, manners, () => run(name, command, argv, deps));
+}
+
+async function runPolitely(
+  argv: string[],
+  { print, complain }: Output,
+  { usage, isRefusal }: Manners,
+  work: () => Promise<void>,
+): Promise<number> {
+  try {
+    if (argv[0] === 'help' || argv.includes('--help')) print(usage);
+    else await work();
     return 0;
   } catch (error) {
     if (error instanceof UsageError) {
-      deps.complain(`${error.message}\n\n${usage}`);
+      complain(`${error.message}\n\n${usage}`);
       return 2;
     }
     if (!isRefusal(error)) throw error;
-    deps.complain(error.message);
+    complain(error.message);
     return 1;
   }
 }
 
-function parse<Name extends string>(args: string[], names: readonly Name[]) {
-  const options = Object.fromEntries(names.map((name) => [name, { type: 'string' as const }]));
+async function run<Deps, Name extends string, Flag extends string>(
+  name: string,
+  command: Command<Deps, Name, Flag>,
+  argv: string[],
+  deps: Deps,
+): Promise<void> {
+  const { positionals, values } = parse(argv, command);
+  if (positionals.length !== command.args) throw new UsageError(`${name} takes ${command.args} arguments`);
+  await command.run(deps, positionals, values);
+}
+
+function parse<Name extends string, Flag extends string>(
+  args: string[],
+  { options: names, flags = [] }: Pick<Command<never, Name, Flag>, 'options' | 'flags'>,
+) {
+  const options = Object.fromEntries([
+    ...names.map((name) => [name, { type: 'string' as const }] as const),
+    ...flags.map((name) => [name, { type: 'boolean' as const }] as const),
+  ]);
   try {
     const { positionals, values } = parseArgs({ args, options, allowPositionals: true, strict: true });
-    return { positionals, values: values as Options<Name> };
+    return { positionals, values: values as Options<Name, Flag> };
   } catch (error) {
     throw new UsageError((error as Error).message);
   }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { PAGE_SIZES } from '../../protocol/limits.ts';
-import { Cursor, pageLimit, UpdateUserBody } from '../../protocol/requests.ts';
+import { Cursor, pageLimit } from '../../protocol/requests.ts';
 import { PublicUser, User } from '../../protocol/resources.ts';
 import { Id } from '../../protocol/schemas.ts';
 import { isStorableText } from '../../protocol/text.ts';
@@ -44,24 +44,9 @@ const getUser = signedInRoute({
   fails: ['user_not_found'],
 });
 
-const updateMe = signedInRoute({
-  method: 'patch',
-  path: '/api/v1/users/me',
-  operationId: 'updateMe',
-  tag: 'Users',
-  summary: 'Change your own name or status',
-  request: { body: UpdateUserBody },
-  answers: { 200: answer('You, as you now are', User) },
-  fails: ['username_taken', 'reauthentication_required'],
-});
-
 export function usersRoutes(users: UsersService): Router {
   const router = createRouter();
   mount(router, findUsers, (c) => users.search(c.var.caller.userId, c.req.valid('query')));
-  mount(router, updateMe, (c) => {
-    const { userId, sessionId } = c.var.caller;
-    return users.updateProfile(userId, c.req.valid('json'), () => c.var.requireFreshProof(sessionId));
-  });
   mount(router, getUser, (c) => users.seenBy(c.var.caller.userId, c.req.valid('param').id));
   return router;
 }

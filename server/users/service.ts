@@ -37,6 +37,14 @@ export interface UsersDeps {
 /** Who deleted an account is told to these, once the account has become nobody's. */
 type OnDeleted = (userId: string) => Promise<void>;
 
+/** What belongs to another username: one signs in by it. */
+export interface Renaming {
+  /** Asked before another one is looked at. */
+  requireProof(): Promise<void>;
+  /** What is done in the change that gives another one. */
+  onRename(change: Change, account: Account): Promise<void>;
+}
+
 /** Accounts, as people see and change them, and as the other services ask for them. */
 export class UsersService {
   private readonly publics: PublicUsers;
@@ -121,14 +129,11 @@ export class UsersService {
     return found;
   }
 
-  /**
-   * Changes what a user says of themselves. An empty status takes it away. `requireProof` is asked before another username is
-   * taken: one signs in by it.
-   */
+  /** Changes what a user says of themselves. An empty status takes it away. */
   async updateProfile(
     id: string,
     { display_name, status, username }: ProfileChanges,
-    requireProof: () => Promise<void>,
+    renaming: Renaming,
   ): Promise<User> {
     const changes = {
       ...(display_name !== undefined && { display_name, display_name_key: nameKey(display_name) }),
@@ -140,11 +145,15 @@ export class UsersService {
     const isAnother = username !== undefined && changes.username_key !== (await this.account(id)).username_key;
     // Whatever it is, everybody may keep the name that they have.
     if (isAnother) {
-      await requireProof();
+      await renaming.requireProof();
       this.requireChoosable(username);
     }
     try {
-      return await this.change(id, changes, isAnother ? ({ tx }) => this.goBy(tx, id, username) : undefined);
+      return await this.change(id, changes, async (change, account) => {
+        if (!isAnother) return;
+        await this.goBy(change.tx, id, username);
+        await renaming.onRename(change, account);
+      });
     } catch (error) {
       throw takenOr(error);
     }
@@ -284,12 +293,12 @@ export class UsersService {
   private change(
     id: string,
     changes: Parameters<UsersRepository['update']>[2],
-    also?: (change: Change) => Promise<void> | void,
+    also?: (change: Change, account: Account) => Promise<void> | void,
   ): Promise<User> {
     return this.deps.changes.run(async (change) => {
       const account = await this.deps.repository.update(change.tx, id, changes);
       if (!account) throw new ParleyError('user_not_found');
-      await also?.(change);
+      await also?.(change, account);
       change.tell({ kind: 'user_changed', user_id: id });
       return presentUser(account);
     });

@@ -83,6 +83,24 @@ async function tour(server: TestServer): Promise<void> {
   await request(server, 'GET', '/health/ready');
 }
 
+/** All that the audit trail is asked for. */
+async function readTrail({ server, run }: NotingServer): Promise<void> {
+  const { id } = await signUp(server, 'erin');
+  const read = async (...options: string[]) => {
+    const { code, stdout } = await run(['audit', '--json', '--limit', '1', ...options]);
+    expect([options, code]).toEqual([options, 0]);
+    return JSON.parse(stdout).id as string;
+  };
+  const newest = await read();
+  const times = ['--since', '1d', '--until', '2999-01-01'];
+  for (const whose of [[], ['--account', id]]) {
+    for (const which of [[], ['--kind', 'account.created'], ['--result', 'done']]) {
+      for (const place of [[], times]) await read(...whose, ...which, ...place);
+    }
+  }
+  await read('--before', newest, '--kind', 'login');
+}
+
 const encoded = (place: unknown) => Buffer.from(JSON.stringify(place)).toString('base64url');
 const [LOWEST, HIGHEST] = ['00000000-0000-0000-0000-000000000000', 'ffffffff-ffff-ffff-ffff-ffffffffffff'];
 const MOST = Number.MAX_SAFE_INTEGER;
@@ -173,6 +191,7 @@ describe('what a server asks its database', () => {
       WEBHOOK_EVENTS: 'message.created,message.updated,participant.joined',
     });
     await tour(noting.server);
+    await readTrail(noting);
     // What comes by the clock.
     const asked = (...words: string[]) =>
       eventually(`a statement of ${words}`, async () =>
@@ -311,6 +330,11 @@ const BOUNDED: [what: 'scan' | 'sort', words: RegExp, bound: string, engine?: 's
     'sort',
     /select "name_hash" from "username_claims" where "user_id" = .* order by "held_until" desc/,
     'ten names that somebody gave up, and the one that they give up now',
+  ],
+  [
+    'scan',
+    /select \* from "audit" (where "outcome" = \S+ )?order by "at" desc/,
+    'an operator reads back from now, to a limit',
   ],
   [
     'scan',

@@ -99,7 +99,9 @@ describe.each(['argon2id', 'bcrypt'])('with %s', (PASSWORD_HASH) => {
     const cases: [string, string[]][] = [
       [`${'a'.repeat(100)}b`, [`${'a'.repeat(100)}c`, 'a'.repeat(100), 'a'.repeat(72)]],
       ['  spaces around  ', ['spaces around', '  spaces around']],
-      ['Größe-Ⅷ-🐎🔋', ['große-Ⅷ-🐎🔋', 'Größe-VIII-🐎🔋', 'Größe-Ⅷ-🐎']],
+      ['Größe-Ⅷ-🐎🔋', ['große-Ⅷ-🐎🔋', 'Grosse-Ⅷ-🐎🔋', 'Größe-Ⅷ-🐎']],
+      ['eleven\u200b rivers', ['eleven rivers', 'eleven\u200b\u200b rivers', 'eleven\u200d rivers']],
+      ['eleven\t\u0007 rivers', ['eleven rivers', 'eleven \u0007 rivers', 'eleven\t rivers']],
     ];
     for (const [index, [password, others]] of cases.entries()) {
       const email = `exact-${index}@example.com`;
@@ -109,6 +111,85 @@ describe.each(['argon2id', 'bcrypt'])('with %s', (PASSWORD_HASH) => {
         expect({ other, status: (await login(server, email, other)).status }).toEqual({ other, status: 401 });
       }
     }
+  });
+});
+
+describe('however a keyboard writes it', () => {
+  /** One password in several ways, the first of them as no other. */
+  const WAYS: Record<string, string[]> = {
+    'composed or not': [
+      'Gr\u00f6\u00dfe-\u1ec7-\u00e9\u00e8',
+      'Gro\u0308\u00dfe-e\u0323\u0302-e\u0301e\u0300',
+      'Gr\u00f6\u00dfe-\u1eb9\u0302-\u00e9\u00e8',
+    ],
+    'in full width or half': ['\uff30\uff41\uff53\uff53\uff0d\uff11\uff12\uff13', 'Pass-123'],
+    'of compatible forms': ['\ufb01ne-\u2167-\u00bd-\u2126', 'fine-VIII-1\u20442-\u03a9'],
+    'in Hangul': [
+      '\ud55c\uad6d\uc5b4\ube44\ubc00\ubc88\ud638\uc785',
+      '\ud55c\uad6d\uc5b4\ube44\ubc00\ubc88\ud638\uc785'.normalize('NFD'),
+    ],
+  };
+
+  test.each(Object.entries(WAYS))('a password is one at every door: %s', async (name, ways) => {
+    const server = await startServer();
+    const email = `${name.replaceAll(' ', '-')}@example.com`;
+    for (const [n, way] of ways.entries()) {
+      const own = `${n}-${email}`;
+      const { status, body } = await register(server, own, way);
+      expect(status).toBe(201);
+      const token = body.tokens.access_token;
+      for (const other of ways) {
+        expect({ other, status: (await login(server, own, other)).status }).toEqual({ other, status: 200 });
+        const again = { token, body: { password: other } };
+        expect((await request(server, 'POST', '/auth/reauthenticate', again)).status).toBe(200);
+        const change = { token, body: { current_password: other, new_password: other } };
+        expect((await request(server, 'POST', '/auth/password', change)).status).toBe(200);
+      }
+      const gone = { token, body: { password: ways.at(-1)! } };
+      expect((await request(server, 'DELETE', '/users/me', gone)).status).toBe(200);
+    }
+  });
+
+  test.each(['argon2id', 'bcrypt'] as const)(
+    'hashes from before fit what was typed then, and are renewed at a log-in: %s',
+    async (algorithm) => {
+      const server = await startServer({ PASSWORD_HASH: algorithm });
+      const email = 'before@example.com';
+      const [typed, normal] = ['Gro\u0308\u00dfe mit Pferd', 'Gr\u00f6\u00dfe mit Pferd'];
+      await register(server, email, 'another horse battery');
+      const options = { argon2id: { memoryCost: 19_456, timeCost: 2 }, bcrypt: { cost: 10 } }[algorithm];
+      const before = await Bun.password.hash(typed, { algorithm, ...options } as Parameters<
+        typeof Bun.password.hash
+      >[1]);
+      await runStored(server, 'update users set password_hash = ? where email = ?', before, email);
+      expect((await login(server, email, normal)).status).toBe(401);
+      expect((await login(server, email, `${typed}!`)).status).toBe(401);
+      expect(await hashOf(server, email)).toBe(before);
+      expect((await login(server, email, typed)).status).toBe(200);
+      expect(await hashOf(server, email)).not.toBe(before);
+      for (const form of [normal, typed]) expect((await login(server, email, form)).status).toBe(200);
+      // What was normal already is as good as new: nothing is written for it.
+      const plain = await hashOf(server, email);
+      expect((await login(server, email, typed)).status).toBe(200);
+      expect(await hashOf(server, email)).toBe(plain);
+    },
+  );
+
+  test('it is counted as it is hashed', async () => {
+    const server = await startServer();
+    const status = async (password: string) =>
+      (await register(server, `counted-${crypto.randomUUID()}@example.com`, password)).status;
+    // Seven letters, whether a keyboard writes them with seven characters or with fourteen.
+    expect(await status('\u00e9\u00e8\u00ea\u00eb\u0117\u0113\u011b')).toBe(400);
+    expect(await status('\u00e9\u00e8\u00ea\u00eb\u0117\u0113\u011b'.normalize('NFD'))).toBe(400);
+    expect(await status('\u00e9'.repeat(128))).toBe(201);
+    expect(await status('e\u0301'.repeat(128))).toBe(201);
+    expect(await status('\u1ec7'.repeat(128).normalize('NFD'))).toBe(201);
+    expect(await status('e\u0301'.repeat(129))).toBe(400);
+    // A few signs stand for many: what they stand for counts.
+    expect(await status('\ufdfa'.repeat(8))).toBe(400);
+    expect(await status('\ufdfa'.repeat(7))).toBe(201);
+    expect(await status('e\u0301'.repeat(4000))).toBe(400);
   });
 });
 

@@ -48,9 +48,9 @@ export async function endServers(): Promise<void> {
 }
 
 /** Runs the program to its end with other arguments than `serve`. */
-export async function runParley(args: string[], env: Environment = {}) {
+export async function runParley(args: string[], env: Environment = {}, command: string[] = PARLEY) {
   const settings = env.DATA_DIR === undefined ? {} : await settingsOf(env.DATA_DIR);
-  const child = Bun.spawn([...PARLEY, ...args], {
+  const child = Bun.spawn([...command, ...args], {
     cwd: ROOT,
     env: environment({ ...settings, ...env }),
     stdout: 'pipe',

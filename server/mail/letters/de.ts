@@ -93,6 +93,27 @@ export const de: Phrases = {
     footer: `Du bekommst das, weil das Konto auf ${host} diese Adresse hat.`,
   }),
 
+  passwordGiven: ({ host, at }) => ({
+    subject: 'Dein Konto hat ein anderes Passwort bekommen',
+    paragraphs: [
+      `Jemand, der ${host} verwaltet, hat deinem Konto am ${moment(at, 'de')} (UTC) ein anderes Passwort gegeben und dich überall abgemeldet.`,
+      'Wie es lautet, erfährst du auf anderem Weg als per E-Mail. Wenn du dich damit anmeldest, wählst du ein eigenes.',
+      `Wenn du nicht darum gebeten hast, frag die Leute, die ${host} verwalten, warum das geschehen ist.`,
+    ],
+    footer: `Du bekommst das, weil das Konto auf ${host} diese Adresse hat.`,
+  }),
+
+  usernameChanged: ({ host, device, address, at }) => ({
+    subject: 'Dein Benutzername wurde geändert',
+    paragraphs: [
+      `Dein Konto auf ${host} hat ab jetzt einen anderen Benutzernamen. Mit dem bisherigen kann man sich nicht mehr anmelden, mit dieser E-Mail-Adresse schon.`,
+      `Gerät: ${device}\nAdresse: ${address}\nZeit: ${moment(at, 'de')} (UTC)`,
+      'Wenn du das warst, ist nichts zu tun.',
+      'Wenn nicht, melde dich mit dieser Adresse an, ändere dein Passwort und beende unter „Sicherheit“ die Sitzungen, die nicht deine sind.',
+    ],
+    footer: `Du bekommst das, weil das Konto auf ${host} diese Adresse hat.`,
+  }),
+
   addressChanged: ({ host, device, address, at }) => ({
     subject: 'Dein Konto hat jetzt eine andere Adresse',
     paragraphs: [
@@ -102,6 +123,16 @@ export const de: Phrases = {
       'Wenn nicht, sag es sofort denen, die den Server betreiben.',
     ],
     footer: `Du bekommst das, weil das Konto auf ${host} bis jetzt diese Adresse hatte.`,
+  }),
+
+  addressReleased: ({ host, at }) => ({
+    subject: 'Dein Konto hat diese Adresse nicht mehr',
+    paragraphs: [
+      `Jemand, der ${host} verwaltet, hat dem Konto, das diese E-Mail-Adresse hatte, die Adresse am ${moment(at, 'de')} (UTC) genommen und seine Sitzungen beendet.`,
+      'Briefe über dieses Konto kommen hier nicht mehr an. Mit seinem Benutzernamen kann man sich weiter anmelden.',
+      `Wenn das nicht so sein soll, sag es denen, die ${host} verwalten.`,
+    ],
+    footer: `Du bekommst das, weil ein Konto auf ${host} bis jetzt diese Adresse hatte.`,
   }),
 
   addressTaken: ({ host, home }) => ({

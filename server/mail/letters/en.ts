@@ -90,6 +90,27 @@ export const en: Phrases = {
     footer: `You get this because the account at ${host} has this address.`,
   }),
 
+  passwordGiven: ({ host, at }) => ({
+    subject: 'Your account was given another password',
+    paragraphs: [
+      `An administrator of ${host} gave your account another password, on ${moment(at, 'en')} (UTC), and signed you out everywhere.`,
+      'They tell you what it is by other ways than mail. When you sign in with it, you choose one of your own.',
+      `If you did not ask for it, ask whoever runs ${host} why it was done.`,
+    ],
+    footer: `You get this because the account at ${host} has this address.`,
+  }),
+
+  usernameChanged: ({ host, device, address, at }) => ({
+    subject: 'Your username was changed',
+    paragraphs: [
+      `Your account at ${host} has another username from now on. The one before signs in no more; this e-mail address does.`,
+      `Device: ${device}\nAddress: ${address}\nTime: ${moment(at, 'en')} (UTC)`,
+      'If it was you, there is nothing to do.',
+      'If it was not, sign in with this address, change your password, and end the sessions that are not yours under "Security".',
+    ],
+    footer: `You get this because the account at ${host} has this address.`,
+  }),
+
   addressChanged: ({ host, device, address, at }) => ({
     subject: 'Your account has another address now',
     paragraphs: [
@@ -99,6 +120,16 @@ export const en: Phrases = {
       'If it was not, tell whoever runs the server at once.',
     ],
     footer: `You get this because the account at ${host} had this address until now.`,
+  }),
+
+  addressReleased: ({ host, at }) => ({
+    subject: 'Your account no longer has this address',
+    paragraphs: [
+      `An administrator of ${host} took this e-mail address from the account that had it, on ${moment(at, 'en')} (UTC), and ended its sessions.`,
+      'Letters about that account come here no more. Its username still signs in.',
+      `If this was not meant to be, tell whoever runs ${host}.`,
+    ],
+    footer: `You get this because an account at ${host} had this address until now.`,
   }),
 
   addressTaken: ({ host, home }) => ({

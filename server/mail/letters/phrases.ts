@@ -35,6 +35,12 @@ export type RecoveryUsed = FactorChange & {
   left: number;
 };
 
+/** What those did who run the installation. */
+export type DoneByOperator = {
+  /** Milliseconds since the Unix epoch. */
+  at: number;
+};
+
 /** A letter with a link: the queue holds the id of the link's row, and what it leads to is computed when it is written. */
 export type Linked = { link: string };
 
@@ -47,8 +53,14 @@ export interface LetterParameters {
   /** A new password. */
   reset: Linked;
   passwordChanged: Doing;
+  /** Those who run the installation gave an account another password. */
+  passwordGiven: DoneByOperator;
+  /** Which name it was and is stands in no letter: the new one is whatever somebody wants to be read there. */
+  usernameChanged: Doing;
   /** To the address that an account had before. */
   addressChanged: Doing;
+  /** To the address that those who run the installation took from an account. */
+  addressReleased: DoneByOperator;
   /** To who has an account with the address that somebody gave for another. */
   addressTaken: Record<string, never>;
   factorAdded: FactorChange;

@@ -9,6 +9,8 @@ export interface NotingServer {
   server: TestServer;
   /** All so far, each once. */
   statements(): string[];
+  /** Runs another command of the program on the same data, whose statements are noted too. */
+  run(args: string[]): ReturnType<typeof runParley>;
 }
 
 export async function startNotingServer(env: Environment = {}): Promise<NotingServer> {
@@ -20,7 +22,11 @@ export async function startNotingServer(env: Environment = {}): Promise<NotingSe
   const command = [process.execPath, join(import.meta.dir, 'main.ts')];
   const server = await startServer({ ...env, DATA_DIR, TEST_STATEMENTS: file }, command);
   const lines = () => readFileSync(file, 'utf8').split('\n').filter(Boolean);
-  return { server, statements: () => [...new Set(lines().map((line) => JSON.parse(line) as string))] };
+  return {
+    server,
+    statements: () => [...new Set(lines().map((line) => JSON.parse(line) as string))],
+    run: (args) => runParley(args, { ...env, DATA_DIR, TEST_STATEMENTS: file }, command),
+  };
 }
 
 /** What of a plan visits rows beyond those that an index leads to, in the engine's own words. */

@@ -3,6 +3,7 @@ import { Email } from '../../protocol/requests.ts';
 import type { DeviceTokens } from '../auth/device-tokens.ts';
 import type { Arrived, Entrance } from '../auth/entrance.ts';
 import { notify } from '../auth/notices.ts';
+import { IS_GIVEN, tooWeak } from '../auth/password-strength.ts';
 import type { Passwords } from '../auth/passwords.ts';
 import { hasProvenEmail } from '../auth/restrictions.ts';
 import type { Arrival, Visit } from '../auth/visit.ts';
@@ -94,6 +95,9 @@ export class PasswordService {
       const account = await users.account(link.user_id);
       if (!fitsPassword(link, account)) throw new ParleyError('link_expired'); // before the hash, which is dear
       const asker = { kind: 'stranger', key: arrival.address } as const;
+      const isGiven =
+        account.must_change_password === 1 && (await passwords.verify(password, account.password_hash, asker));
+      if (isGiven) throw tooWeak('new_password', IS_GIVEN);
       const names = { ...account, email: link.email };
       const hash = await passwords.choose(password, asker, names, 'new_password');
       const { deviceToken } = arrival;

@@ -41,8 +41,7 @@ export class PasswordStrength {
     if (reason === undefined && (await this.breached?.has(password))) {
       reason = 'This password is known from a breach elsewhere: choose another';
     }
-    if (reason === undefined) return;
-    throw new ParleyError('password_too_weak', reason, { errors: [{ path: field, message: reason }] });
+    if (reason !== undefined) throw tooWeak(field, reason);
   }
 
   private async weaknessOf(password: string, names: Names): Promise<string | undefined> {
@@ -64,6 +63,14 @@ export class PasswordStrength {
     );
     return this.common;
   }
+}
+
+/** Why a password that somebody else made is not to be kept (ASVS 6.4.1). */
+export const IS_GIVEN = 'This is the password that you were given: choose one that nobody else knows';
+
+/** A new password that is not taken, and why. */
+export function tooWeak(field: PasswordField, reason: string): ParleyError {
+  return new ParleyError('password_too_weak', reason, { errors: [{ path: field, message: reason }] });
 }
 
 function fold(text: string): string {

@@ -1,4 +1,5 @@
 import type { User, UserRole } from '../../protocol/resources.ts';
+import { normalPassword } from '../../protocol/text.ts';
 import type { AuditKind } from '../audit/events.ts';
 import type { Config } from '../config/config.ts';
 import type { RateLimits } from '../limits/rate-limits.ts';
@@ -15,6 +16,7 @@ import type { Arrived, Entered, Entrance } from './entrance.ts';
 import type { Asker } from './hash-queue.ts';
 import { type MfaTickets, mfaRequired } from './mfa-tickets.ts';
 import { notify, notifyByOperator } from './notices.ts';
+import { IS_GIVEN, tooWeak } from './password-strength.ts';
 import type { PasswordTries, Try } from './password-tries.ts';
 import type { Fit, Passwords } from './passwords.ts';
 import type { Tokens } from './tokens.ts';
@@ -41,7 +43,7 @@ type OnSignUp = (change: Change, account: Account, visit: Visit) => Promise<void
 const OPERATOR: Asker = { kind: 'known', key: 'operator' };
 
 /** What somebody signs up with; its shape has been checked, its phone number not yet. */
-export interface SignUp extends Omit<NewAccount, 'role' | 'standing'> {
+export interface SignUp extends Omit<NewAccount, 'role' | 'standing' | 'must_change_password'> {
   password: string;
 }
 
@@ -76,11 +78,14 @@ export class AuthService {
     return this.deps.entrance.arrive(entered!);
   }
 
-  /** Makes an account without signing anybody in: for those who run the installation. */
+  /**
+   * Makes an account without signing anybody in: for those who run the installation. Whoever gets it has to choose a password of
+   * their own at once (ASVS 6.4.1).
+   */
   async createUser(signUp: SignUp, role: UserRole): Promise<User> {
     const { account, hash } = await this.prepare(
       { ...signUp, may_be_reserved: true },
-      { role, standing: 'vouched' },
+      { role, standing: 'vouched', must_change_password: true },
       OPERATOR,
     );
     return this.deps.users.create(account, hash, async ({ record }, { id }) => {
@@ -145,7 +150,10 @@ export class AuthService {
     const { userId, sessionId } = caller;
     const known = await this.confirmPassword(caller, passwords.current, visit);
     const asker = { kind: 'known', key: userId } as const;
-    const hash = await this.deps.passwords.choose(passwords.next, asker, await users.account(userId), 'new_password');
+    const owner = await users.account(userId);
+    const isSame = normalPassword(passwords.current) === normalPassword(passwords.next);
+    if (isSame && owner.must_change_password === 1) throw tooWeak('new_password', IS_GIVEN);
+    const hash = await this.deps.passwords.choose(passwords.next, asker, owner, 'new_password');
     await changes.run(async (change) => {
       const account = await users.replaceHash(change.tx, userId, known, hash);
       await notify(this.deps.mails, change.tx, account, { letter: 'passwordChanged', visit });
@@ -233,7 +241,7 @@ export class AuthService {
 
   private async prepare(
     { password, ...given }: SignUp,
-    made: { role: UserRole; standing: AddressStanding },
+    made: Pick<NewAccount, 'role' | 'standing' | 'must_change_password'>,
     asker: Asker,
   ) {
     const phone_number = given.phone_number === undefined ? undefined : toE164(given.phone_number);

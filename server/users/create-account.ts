@@ -114,6 +114,6 @@ function newRow({ account, passwordHash, now }: Creation, username: string): Acc
     email_proven: standing === 'vouched' ? 1 : 0,
     has_factor: 0,
     phone_signs_in: isClaimed ? 0 : 1,
-    must_change_password: 0,
+    must_change_password: account.must_change_password ? 1 : 0,
   };
 }

@@ -31,6 +31,8 @@ export interface NewAccount {
   role: UserRole;
   /** Whether it may have a reserved username: for those who run the installation. */
   may_be_reserved?: boolean;
+  /** Whether its owner has to choose another password before anything else: somebody else made this one. */
+  must_change_password?: boolean;
   standing: AddressStanding;
 }
 

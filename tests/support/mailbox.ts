@@ -13,8 +13,13 @@ export interface Mail extends Email {
   encrypted: boolean;
 }
 
-/** What the mail server says of a letter once it has all of it; undefined takes it. */
-type Verdict = { code: number; text: string } | 'hang up' | undefined;
+interface Refusal {
+  code: number;
+  text: string;
+}
+
+/** What the mail server says of a letter once it has all of it; undefined takes it. `take and die`: it says 250, and hangs up. */
+type Verdict = Refusal | 'hang up' | 'take and die' | undefined;
 
 export interface MailboxOptions extends Pick<SMTPServerOptions, 'key' | 'cert'> {
   /** Whose password it asks for. */
@@ -27,6 +32,10 @@ export class Mailbox {
   readonly mails: Mail[] = [];
   /** What is said of the next letters. */
   answer: (mail: Mail) => Verdict | Promise<Verdict> = () => undefined;
+  /** What is said of the next recipients, before there is a letter. */
+  judge: (address: string) => Refusal | undefined = () => undefined;
+  /** Waited for before whoever connects is greeted. */
+  greet: () => Promise<void> = async () => {};
 
   private constructor(private readonly server: SMTPServer) {}
 
@@ -39,6 +48,12 @@ export class Mailbox {
         onAuth({ username, password }, _session, done) {
           const isRight = username === login?.user && password === login?.password;
           done(isRight ? null : new Error('wrong'), { user: username });
+        },
+        onConnect(_session, done) {
+          void box.greet().then(() => done());
+        },
+        onRcptTo({ address }, _session, done) {
+          done(toError(box.judge(address)));
         },
         onData(stream, { envelope, secure }, done) {
           const recipients = envelope.rcptTo.map(({ address }) => address);
@@ -87,8 +102,11 @@ export class Mailbox {
     const mail = { ...(await PostalMime.parse(source)), recipients, source, encrypted };
     this.mails.push(mail);
     const verdict = await this.answer(mail);
-    if (verdict === undefined) return done();
-    if (verdict !== 'hang up') return done(Object.assign(new Error(verdict.text), { responseCode: verdict.code }));
-    for (const connection of this.server.connections) connection.close();
+    if (verdict !== 'hang up') done(typeof verdict === 'object' ? toError(verdict) : null);
+    if (typeof verdict === 'string') for (const connection of this.server.connections) connection.close();
   }
+}
+
+function toError(refusal: Refusal | undefined): Error | null {
+  return refusal ? Object.assign(new Error(refusal.text), { responseCode: refusal.code }) : null;
 }

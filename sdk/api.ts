@@ -9,6 +9,7 @@ import type {
   Participant,
   ParticipantRole,
   PublicUser,
+  ServerInfo,
   Sync,
   User,
 } from './protocol.ts';
@@ -44,6 +45,11 @@ export class Api {
     private readonly http: Http,
     private readonly session: Session,
   ) {}
+
+  /** Whose server this is, and what it asks of accounts; for everybody, signed in or not. */
+  serverInfo(): Promise<ServerInfo> {
+    return this.http.request('GET', '/server');
+  }
 
   // Users
 

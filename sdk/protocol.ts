@@ -22,6 +22,7 @@ export type {
   Reaction,
   RecoveryCodes,
   ReplyTo,
+  ServerInfo,
   SessionInfo,
   Sync,
   SystemNote,

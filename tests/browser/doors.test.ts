@@ -327,7 +327,7 @@ for (const [size, options] of Object.entries(SIZES)) {
       expect(pathOf(one)).toBe(link);
       const tab = await one.tab(`/verify#${tokenIn(await box.next(one.email), 'verify')}`);
       await button(tab, 'Confirm this address').click();
-      await tab.page.getByText('The address is confirmed').first().waitFor();
+      await tab.page.getByText('The address is confirmed').waitFor();
       await button(tab, 'Go on').click();
       for (const each of [tab, one]) {
         await each.page.getByText('There is no such conversation').waitFor();
@@ -442,7 +442,7 @@ for (const [size, options] of Object.entries(SIZES)) {
       const phone = await strict.visitor('other-browser', options);
       await phone.go(`/verify#${tokenIn(await box.next(one.email), 'verify')}`);
       await button(phone, 'Confirm this address').click();
-      await phone.page.getByText('The address is confirmed').first().waitFor();
+      await phone.page.getByText('The address is confirmed').waitFor();
       await one.list.waitFor();
       // Nobody is signed in by a link that confirms an address.
       await button(phone, 'Go on').click();
@@ -502,6 +502,26 @@ for (const [size, options] of Object.entries(SIZES)) {
     });
   });
 }
+
+describe.skipIf(!canBrowse)('a server that somebody started by hand to try it', () => {
+  test('prints the link for a new password, and the screen says where', async () => {
+    const local = await Stage.open({ ENV: 'local' });
+    const one = await local.visitor('tries');
+    await one.signUp();
+    await button(one, 'Profile and settings').click();
+    await button(one, 'Log out').click();
+    await button(one, 'Forgot your password?').click();
+    await field(one, 'E-mail').fill(one.email);
+    await button(one, 'Send the letter').click();
+    await one.page.getByText('its link is shown where the server was started').waitFor();
+    const link = await eventually('it is printed', async () => /\/reset#\S+/.exec(local.server.errors)?.[0]);
+    await one.go(link);
+    await field(one, 'New password').fill('quite another horse');
+    await button(one, 'Change the password').click();
+    await one.list.waitFor();
+    await local.close();
+  });
+});
 
 describe.skipIf(!canBrowse)('a letter too many', () => {
   test('is refused, and it is said when there can be another', async () => {

@@ -52,7 +52,7 @@ export const strings = {
       title: 'A new password',
       lede: 'Say which e-mail address your account has. A letter with a link comes there.',
       act: 'Send the letter',
-      done: 'Look into your mail',
+      doneTitle: 'Look into your mail',
       sent: (email: string) =>
         `If an account has the address ${email}, a letter is on its way there. Its link is good for an hour.`,
       nothing: 'Nothing came? Look among what was sorted out as spam, and at the address above.',
@@ -67,13 +67,15 @@ export const strings = {
       title: 'Choose a new password',
       lede: 'All other devices are signed out, and this one is signed in.',
       act: 'Change the password',
-      done: 'Your password is changed. Log in with it.',
+      doneTitle: 'Your password is changed',
+      done: 'Log in with it.',
     },
     verify: {
       title: 'Is this address yours?',
       lede: 'You got this link by a letter. Press the button to say that the address is yours.',
       act: 'Confirm this address',
-      done: 'Thank you. The address is confirmed.',
+      doneTitle: 'Thank you',
+      done: 'The address is confirmed.',
     },
   },
 

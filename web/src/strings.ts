@@ -333,7 +333,7 @@ export const strings = {
     validation_failed: 'This cannot be taken as it is. Change it, and try again.',
     rate_limited: 'That was a lot at once. Wait a little, and try again.',
     forbidden: 'You may not do this',
-    link_expired: 'This link is no longer good. Ask for another.',
+    link_expired: 'This link or code is no longer good. Ask for another.',
     mail_unavailable: 'This server sends no mail. Ask whoever runs it.',
     mfa_required: 'This account has a second factor, which this page cannot ask for yet.',
     password_too_weak: 'This password is easy to guess. Choose another.',

@@ -660,6 +660,9 @@ describe.skipIf(!canBrowse)('the word lists for passwords', () => {
     await one.page.getByText('Strong.').waitFor();
     expect(lists()).toHaveLength(1);
     expect(one.page.workers()).toHaveLength(1);
+    // What was typed is there: it may go nowhere from there either.
+    const worker = await fetch(stage.server.url + lists()[0]);
+    expect(worker.headers.get('content-security-policy')).toContain("default-src 'none'");
     await button(one, 'Log in').click();
     await eventually('its memory is given back', async () => one.page.workers().length === 0);
     await one.context.close();

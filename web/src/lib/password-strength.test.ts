@@ -9,6 +9,7 @@ const of = (password: string, names: string[] = [], host = 'chat.example.com') =
 test('what is too short for the server has no strength, counted as people count', () => {
   expect(of('1234567').level).toBe(0);
   expect(of('🦊🦊🦊🦊🦊🦊🦊').level).toBe(0);
+  expect(of('e\u0301'.repeat(7)).level).toBe(0); // seven letters, in the form that the server counts
 });
 
 test('what the server would refuse is weak, and said to be so', () => {

@@ -1,6 +1,7 @@
 import { type OptionsType, ZxcvbnFactory } from '@zxcvbn-ts/core';
 import { PASSWORD_LENGTH } from '../../../protocol/limits.ts';
 import { type PasswordWeakness, passwordWeakness } from '../../../protocol/password-weakness.ts';
+import { characterCount, normalPassword } from '../../../protocol/text.ts';
 
 /** A password that is being chosen, and whose it is to be. */
 export interface Question {
@@ -54,7 +55,7 @@ export class PasswordStrength {
   }
 
   of({ password, names, host }: Question): Strength {
-    if ([...password].length < PASSWORD_LENGTH.min) return { level: 0, advice: 'longer' };
+    if (characterCount(normalPassword(password)) < PASSWORD_LENGTH.min) return { level: 0, advice: 'longer' };
     const weakness = passwordWeakness(password, { common: this.common, names, host });
     if (weakness) return { level: 1, advice: weakness, weakness };
     const parts = names.flatMap((name) => [name, ...name.split(/[^\p{L}\p{N}]+/u)]).filter(({ length }) => length > 2);

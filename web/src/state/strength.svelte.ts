@@ -1,5 +1,22 @@
+import { PASSWORD_LENGTH } from '../../../protocol/limits.ts';
+import type { PasswordWeakness } from '../../../protocol/password-weakness.ts';
+import { characterCount, normalPassword } from '../../../protocol/text.ts';
 import type { Question, Strength } from '../lib/password-strength.ts';
+import { strings } from '../strings.ts';
 import { installation } from './installation.svelte.ts';
+
+/** Whether a new password is long enough, counted as the server counts. */
+export function isLongEnough(password: string): boolean {
+  return characterCount(normalPassword(password)) >= PASSWORD_LENGTH.min;
+}
+
+/** Why the server would refuse a new password, as far as that can be seen here; undefined where nothing is seen. */
+export function newPasswordError(password: string, weakness: PasswordWeakness | undefined): string | undefined {
+  if (password === '') return strings.auth.required;
+  const isTooLong = characterCount(normalPassword(password)) > PASSWORD_LENGTH.max;
+  if (isTooLong || !isLongEnough(password)) return strings.fields.password;
+  return weakness && installation.refusesWeakPasswords ? strings.strength[weakness] : undefined;
+}
 
 /**
  * The strength of a password while it is typed. What judges it is loaded when somebody comes to the field and not before: its

@@ -237,6 +237,26 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/api/v1/server': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * What to know before signing in
+     * @description The same for everybody: whose server this is, and what it asks of accounts.
+     */
+    get: operations['getServerInfo'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/api/v1/auth/totp': {
     parameters: {
       query?: never;
@@ -1176,6 +1196,31 @@ export interface components {
        * @example 0199a3f0-7c1e-7d44-8a5b-5f0c6f3b2a10
        */
       reply_to?: string;
+    };
+    ServerInfo: {
+      /**
+       * @description Whose server it is: the host of `PUBLIC_URL`. Left out where that is not set
+       * @example chat.example.com
+       */
+      name?: string;
+      /**
+       * @description What becomes of letters with links: `sent`; `printed` where the server was started, and to nobody else; or `none`, and what needs one is `mail_unavailable`
+       * @enum {string}
+       */
+      mail: 'sent' | 'printed' | 'none';
+      /** @description Whether an account can do nothing before its address is confirmed */
+      verified_email_required: boolean;
+      password: {
+        /** @example 8 */
+        min_length: number;
+        /** @example 128 */
+        max_length: number;
+        /**
+         * @description What becomes of one that guessers try first
+         * @enum {string}
+         */
+        strength: 'refuse' | 'warn';
+      };
     };
     SessionInfo: {
       /**
@@ -2916,6 +2961,83 @@ export interface operations {
       };
       /** @description `not_found` */
       404: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `method_not_allowed` */
+      405: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          Allow: components['headers']['Allow'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `rate_limited` */
+      429: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          'Retry-After': components['headers']['Retry-After'];
+          'RateLimit-Limit': components['headers']['RateLimit-Limit'];
+          'RateLimit-Remaining': components['headers']['RateLimit-Remaining'];
+          'RateLimit-Reset': components['headers']['RateLimit-Reset'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `internal` */
+      500: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+      /** @description `unavailable` */
+      503: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          'Retry-After': components['headers']['Retry-After'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Error'];
+        };
+      };
+    };
+  };
+  getServerInfo: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The installation */
+      200: {
+        headers: {
+          'X-Request-Id': components['headers']['X-Request-Id'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ServerInfo'];
+        };
+      };
+      /** @description `invalid_request` */
+      400: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];
           [name: string]: unknown;

@@ -72,8 +72,10 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
+export const MFA_METHODS = ['totp', 'recovery'] as const;
+
 /** A second factor. */
-export type MfaMethod = 'totp' | 'recovery';
+export type MfaMethod = (typeof MFA_METHODS)[number];
 
 /** One field that was wrong: `path` as the client wrote it, dots between levels. */
 export interface FieldError {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MFA_METHODS } from './errors.ts';
 import { ClientId, SendableType } from './events.ts';
 import {
   DISPLAY_NAME_LENGTH,
@@ -149,7 +150,7 @@ export const ReauthenticateBody = z
 
 export const MfaBody = z.object({
   ticket: z.string({ error: 'Ticket must be a string' }).max(200).meta({ description: 'Of `mfa_required`' }),
-  method: z.enum(['totp', 'recovery']),
+  method: z.enum(MFA_METHODS),
   code: z.string({ error: 'Code must be a string' }).max(64).meta({ example: '123456' }),
   device_token: z.string().max(2000).optional(),
 });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { PASSWORD_LENGTH } from './limits.ts';
 import { Counter, Id, Milliseconds } from './schemas.ts';
 
 /** The resources as clients see them, over REST and WebSocket alike. */
@@ -63,10 +64,23 @@ export type RecoveryCodes = z.infer<typeof RecoveryCodes>;
 /** What everybody may know of an installation before they sign in. */
 export const ServerInfo = z
   .object({
-    name: z.string().meta({ description: 'Whose server it is', example: 'chat.example.com' }),
-    mail: z.boolean().meta({ description: 'Whether it sends mail: a lost password can be replaced by a letter' }),
-    verified_email_required: z.boolean(),
-    password: z.object({ min_length: z.int(), max_length: z.int(), strength: z.enum(['refuse', 'warn']) }),
+    name: z.string().optional().meta({
+      description: 'Whose server it is: the host of `PUBLIC_URL`. Left out where that is not set',
+      example: 'chat.example.com',
+    }),
+    mail: z.enum(['sent', 'printed', 'none']).meta({
+      description:
+        'What becomes of letters with links: `sent`; `printed` where the server was started, and to nobody else; or `none`, ' +
+        'and what needs one is `mail_unavailable`',
+    }),
+    verified_email_required: z.boolean().meta({
+      description: 'Whether an account can do nothing before its address is confirmed',
+    }),
+    password: z.object({
+      min_length: z.int().meta({ example: PASSWORD_LENGTH.min }),
+      max_length: z.int().meta({ example: PASSWORD_LENGTH.max }),
+      strength: z.enum(['refuse', 'warn']).meta({ description: 'What becomes of one that guessers try first' }),
+    }),
   })
   .meta({ id: 'ServerInfo' });
 export type ServerInfo = z.infer<typeof ServerInfo>;

@@ -9,6 +9,7 @@ import type {
   Participant,
   ParticipantRole,
   PublicUser,
+  ServerInfo,
   Sync,
   User,
 } from './protocol.ts';
@@ -33,7 +34,8 @@ export interface PageOptions {
 }
 
 /**
- * The REST interface, call by call, as the signed-in user. What it answers is not kept: the client's `store` is.
+ * The REST interface, call by call, as the signed-in user. What it answers is not kept: the client's `store` is. Calls about
+ * one's own account are in `client.account`, which keeps what they change.
  *
  * Every call fails with a `ParleyError`; besides the codes that stand beside it, each may fail with `signed_out`, `network`,
  * `timeout`, `rate_limited` or `unavailable`. Whoever is not in a conversation gets `conversation_not_found` for all of it.
@@ -44,9 +46,14 @@ export class Api {
     private readonly session: Session,
   ) {}
 
+  /** Whose server this is, and what it asks of accounts; for everybody, signed in or not. */
+  serverInfo(): Promise<ServerInfo> {
+    return this.http.request('GET', '/server');
+  }
+
   // Users
 
-  /** Oneself, with all fields. */
+  /** Oneself, with all fields. `account.refresh` keeps them too. */
   me(): Promise<User> {
     return this.call('GET', '/auth/me');
   }
@@ -65,9 +72,16 @@ export class Api {
     await this.http.request('POST', '/auth/password/forgot', { body });
   }
 
-  /** Confirms an address by the token of a link. `link_expired`. */
+  /** Confirms an address by the token of a link. `link_expired`. `account.verifyEmail` takes a code too. */
   async verifyEmail(body: { token: string }): Promise<void> {
     await this.http.request('POST', '/auth/email/verify', { body });
+  }
+
+  /** Oneself, as the client shows it from now on. @internal */
+  async refresh(): Promise<User> {
+    const user = await this.me();
+    await this.session.changeUser(user);
+    return user;
   }
 
   /**
@@ -227,14 +241,19 @@ export class Api {
     return this.call('POST', '/sync', { body, signal });
   }
 
-  /** Asks once more with a new token where the old one was refused. */
-  private async call<T>(method: string, path: string, options: RequestOptions = {}): Promise<T> {
+  /**
+   * Asks once more with a new token where the old one was refused. Where the account has something to do first, that is known
+   * from then on. @internal
+   */
+  async call<T>(method: string, path: string, options: RequestOptions = {}): Promise<T> {
     const { headers, by } = await this.session.authorize();
     try {
       return await this.http.request<T>(method, path, { ...options, headers });
     } catch (error) {
       const failure = ParleyError.from(error);
-      if (failure.status !== 401 || failure.code === 'invalid_credentials') throw failure;
+      if (failure.action === 'complete' && !this.session.user?.restriction) await this.refresh().catch(() => {});
+      // A wrong password or code is 401, too: it says nothing of the token.
+      if (failure.status !== 401 || failure.action === 'fix') throw failure;
       await this.session.renew(by);
       const renewed = await this.session.authorize();
       return this.http.request<T>(method, path, { ...options, headers: renewed.headers });

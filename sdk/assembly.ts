@@ -59,7 +59,14 @@ export function assemble(options: ClientOptions): Assembly {
   const send = (frame: ClientFrame) => connection.send(frame);
   const onError = (error: ParleyError) => emitter.emit('error', error);
 
-  const session = new Session({ http, storage, locks, mode: auth, onOver: (reason) => userLife.ended(reason) });
+  const session = new Session({
+    http,
+    storage,
+    locks,
+    mode: auth,
+    onChange: (user) => tabTalk.changed(user),
+    onOver: (reason) => userLife.ended(reason),
+  });
   const api = new Api(http, session);
   const store: Store = new Store({
     outgoing: (id) => outbox.of(id),
@@ -99,7 +106,7 @@ export function assemble(options: ClientOptions): Assembly {
     WebSocket: (options.WebSocket ?? globalThis.WebSocket) as SocketConstructor,
     backoff,
     token: () => session.token(),
-    checkSession: () => connectionLife.checkSession(),
+    checkSession: (code) => connectionLife.checkSession(code),
     onConnecting: () => state.set('connecting'),
     onReady: (frame) => connectionLife.ready(frame),
     onFrame: (frame) => live.hear(frame),
@@ -113,7 +120,7 @@ export function assemble(options: ClientOptions): Assembly {
   const connectionLife = new ConnectionLife({ ...life, connection, api, synchronizer, typing, marks });
   const userLife = new UserLife({ ...life, connection: connectionLife, store });
   const tabTalk = new TabTalk({ tabs, session, store, outbox, connection, userLife });
-  const account = new Account({ api, session, store, userLife });
+  const account = new Account({ api, session, userLife, onError });
   const conversations = new Conversations({ api, session, store, synchronizer, marks, tabs, typing });
   const messages = new Messages({ session, store, outbox, changes, typing });
   return { api, session, store, presence, state, emitter, connectionLife, account, conversations, messages };

@@ -1,4 +1,4 @@
-import { CLOSE_CODES, type CloseCode } from '../protocol/close-codes.ts';
+import { CLOSE } from '../protocol/close-codes.ts';
 import type { Api } from './api.ts';
 import type { Connection } from './connection.ts';
 import { ParleyError } from './errors.ts';
@@ -6,7 +6,7 @@ import type { Emitter } from './events.ts';
 import type { MarkSender } from './marks.ts';
 import type { Outbox } from './outbox.ts';
 import type { Presence } from './presence.ts';
-import type { FrameOf } from './protocol.ts';
+import type { ErrorCode, FrameOf, User } from './protocol.ts';
 import type { Session } from './session.ts';
 import type { ClientState } from './state.ts';
 import type { StateTeller } from './state-teller.ts';
@@ -33,14 +33,24 @@ export interface ConnectionLifeOptions {
   emitter: Emitter;
 }
 
+/** What is refused until it is done. */
+const RESTRICTED: Record<NonNullable<User['restriction']>, ErrorCode> = {
+  password: 'password_change_required',
+  email: 'email_unverified',
+  factor: 'enrolment_required',
+};
+
 /** What begins and ends with the connection: who leads among the tabs, what is synchronized, what is on its way. */
 export class ConnectionLife {
   /** The most characters that a message may have, as the server last said; undefined until it was heard. */
   readonly maxMessageLength = new Value<number | undefined>(undefined);
   /** Counts sockets: what an earlier one began is over. */
   private turn = 0;
+  private isWanted = false;
 
-  constructor(private readonly options: ConnectionLifeOptions) {}
+  constructor(private readonly options: ConnectionLifeOptions) {
+    options.session.current.subscribe(this.look);
+  }
 
   /** Connects, and stays connected; resolves at the first time that everything is synchronized. */
   connect(): Promise<void> {
@@ -51,13 +61,16 @@ export class ConnectionLife {
         return;
       }
       tabs.open();
-      connection.start();
+      this.isWanted = true;
+      if (this.isHeldUp) state.set('restricted');
+      else connection.start();
       tabs.lead(() => void outbox.lead());
       session.keepFresh();
       let stop: (() => void) | undefined;
       const look = (now: ClientState) => {
         if (now === 'online') resolve();
         else if (now === 'signed_out') reject(new ParleyError('signed_out'));
+        else if (now === 'restricted') reject(new ParleyError(RESTRICTED[session.user?.restriction ?? 'email']));
         else if (now === 'stopped') reject(new ParleyError('aborted', 'The server wants no connection from here'));
         else return;
         queueMicrotask(() => stop?.());
@@ -87,6 +100,7 @@ export class ConnectionLife {
   /** Ends the connection, and lets another tab lead. */
   rest(): void {
     const { connection, session, tabs, outbox } = this.options;
+    this.isWanted = false;
     connection.stop();
     session.rest();
     tabs.rest();
@@ -123,18 +137,40 @@ export class ConnectionLife {
     synchronizer.stop();
     typing.forget();
     marks.forget();
-    if (!session.user) return;
-    if (CLOSE_CODES[code as CloseCode]?.name === 'session_over') void session.end('session_over');
-    else state.set(isFinal && code !== 1000 ? 'stopped' : 'offline');
+    if (session.user) state.set(this.isHeldUp ? 'restricted' : isFinal && code !== 1000 ? 'stopped' : 'offline');
   }
 
-  /** Whether the session holds; asked when a socket was refused. */
-  async checkSession(): Promise<boolean> {
+  /**
+   * Whether to come back with this session: it holds, and the account has nothing to do first. Where the server says that it
+   * is over, and cannot be asked what is the matter, it is over.
+   */
+  async checkSession(code: number): Promise<boolean> {
+    const { api, session } = this.options;
     try {
-      await this.options.api.me();
-      return true;
+      if (code === CLOSE.SESSION_OVER) await session.renew();
+    } catch {
+      await session.end('session_over'); // where the answer has not ended it yet
+      return false;
+    }
+    try {
+      return !(await api.refresh()).restriction;
     } catch (error) {
       return ParleyError.from(error).action !== 'sign_in';
     }
   }
+
+  /** Whether the connection is wanted, and the account has something to do before. */
+  private get isHeldUp(): boolean {
+    return this.isWanted && this.options.session.user?.restriction !== undefined;
+  }
+
+  /** What the account has to do first is done, or there is something now. */
+  private readonly look = (): void => {
+    const { connection, state } = this.options;
+    if (!this.isWanted) return;
+    if (this.isHeldUp) {
+      connection.stop();
+      state.set('restricted');
+    } else if (state.get() === 'restricted') connection.start();
+  };
 }

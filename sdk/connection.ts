@@ -1,4 +1,4 @@
-import { type AfterClose, CLOSE_CODES, type CloseCode } from '../protocol/close-codes.ts';
+import { type AfterClose, CLOSE, CLOSE_CODES, type CloseCode } from '../protocol/close-codes.ts';
 import { SUBPROTOCOL, TOKEN_SUBPROTOCOL_PREFIX } from '../protocol/limits.ts';
 import { type BackoffOptions, backoff } from './backoff.ts';
 import { ParleyError } from './errors.ts';
@@ -21,8 +21,11 @@ export interface ConnectionOptions {
   WebSocket: SocketConstructor;
   /** A token that holds, or undefined where cookies do it. Fails with `sign_in` where the session is over. */
   token(): Promise<string | undefined>;
-  /** Whether the session holds; asked when a socket was refused, for a browser does not say why. */
-  checkSession(): Promise<boolean>;
+  /**
+   * Whether to come back with this session; asked when a socket was refused, for a browser does not say why, and when one was
+   * closed with `session_over`, which a second factor or a restriction is told by too.
+   */
+  checkSession(code: number): Promise<boolean>;
   /** A socket is being opened. */
   onConnecting(): void;
   onReady(frame: FrameOf<'ready'>): void;
@@ -157,19 +160,20 @@ export class Connection {
     if (wasReady && Date.now() - this.readyAt >= STABLE_MS) this.failures = 0;
     this.letGo();
     const after: AfterClose = CLOSE_CODES[code as CloseCode]?.after ?? 'reconnect';
-    if (after === 'stop') {
+    const isOver = code === CLOSE.SESSION_OVER;
+    if (after === 'stop' && !isOver) {
       this.giveUp(code);
       return;
     }
     this.options.onDown(code, false);
-    if (wasReady) this.retryLater();
-    else void this.askWhy();
+    if (wasReady && !isOver) this.retryLater();
+    else void this.askWhy(code);
   }
 
   /** A socket that never opened: the network, or the session. */
-  private async askWhy(): Promise<void> {
+  private async askWhy(code: number): Promise<void> {
     const { turn } = this;
-    const holds = await this.options.checkSession().catch(() => true);
+    const holds = await this.options.checkSession(code).catch(() => true);
     if (turn !== this.turn || !this.isWanted) return;
     if (holds) this.retryLater();
     else this.giveUp(LOST);

@@ -1,14 +1,25 @@
 import { ERRORS } from '../protocol/errors.ts';
-import type { ErrorCode, FieldError } from './protocol.ts';
+import type { ErrorCode, FieldError, MfaMethod } from './protocol.ts';
 
 /**
- * What to do about an error: try the same again later; sign in; look at the newest state first; mend the request (and
- * tell the person which field); or let it be.
+ * What to do about an error: try the same again later; sign in; show who it is, with a second factor or once more; do first
+ * what the account's `restriction` says; look at the newest state first; mend the request (and tell the person which field);
+ * or let it be.
  */
-export type Action = 'retry' | 'sign_in' | 'resync' | 'fix' | 'give_up';
+export type Action = 'retry' | 'sign_in' | 'prove' | 'complete' | 'resync' | 'fix' | 'give_up';
 
 /** Failures that no server told: the network, a time-out, and the SDK's own limits. */
 export type LocalCode = 'network' | 'timeout' | 'aborted' | 'signed_out' | 'outbox_full' | 'storage';
+
+/** What `mfa_required` asks for: a code, for `account.enterCode`. */
+export interface Challenge {
+  /** Stands for the sign-in that lacks the code; it takes five of them. */
+  ticket: string;
+  /** Which second factors the account has. */
+  methods: readonly MfaMethod[];
+  /** When the ticket is worth nothing, by this device's clock, in milliseconds since the Unix epoch. */
+  expires_at: number;
+}
 
 export interface ErrorDetails {
   status?: number;
@@ -16,6 +27,7 @@ export interface ErrorDetails {
   retryAfterMs?: number;
   errors?: FieldError[];
   requestId?: string;
+  challenge?: Challenge;
   cause?: unknown;
 }
 
@@ -31,6 +43,12 @@ const LOCAL: Record<LocalCode, { message: string; action: Action }> = {
 /** Codes whose action does not follow from their status. */
 const ACTIONS: Partial<Record<string, Action>> = {
   invalid_credentials: 'fix',
+  mfa_failed: 'fix',
+  mfa_required: 'prove',
+  reauthentication_required: 'prove',
+  password_change_required: 'complete',
+  email_unverified: 'complete',
+  enrolment_required: 'complete',
   stale: 'resync',
   resync_required: 'resync',
   payload_too_large: 'fix',
@@ -49,6 +67,8 @@ export class ParleyError extends Error {
   readonly errors: readonly FieldError[];
   /** Finds the request in the server's log. */
   readonly requestId: string | undefined;
+  /** Of `mfa_required`: what to go on with. */
+  readonly challenge: Challenge | undefined;
   readonly action: Action;
 
   constructor(
@@ -64,6 +84,7 @@ export class ParleyError extends Error {
     this.retryAfterMs = details.retryAfterMs;
     this.errors = details.errors ?? [];
     this.requestId = details.requestId;
+    this.challenge = details.challenge;
     this.action = local?.action ?? (this.retryable ? 'retry' : (ACTIONS[code] ?? actionOf(this.status)));
   }
 

@@ -1,6 +1,6 @@
-import { ERRORS } from '../protocol/errors.ts';
-import { ParleyError } from './errors.ts';
-import type { ErrorCode, FieldError } from './protocol.ts';
+import { ERRORS, type ErrorBody } from '../protocol/errors.ts';
+import { type Challenge, ParleyError } from './errors.ts';
+import type { ErrorCode } from './protocol.ts';
 
 /** What of `fetch` the SDK uses. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
@@ -79,15 +79,20 @@ async function readJson(response: Response): Promise<unknown> {
 }
 
 function failureOf(response: Response, answer: unknown): ParleyError {
-  const body = (answer ?? {}) as { code?: ErrorCode; message?: string; errors?: FieldError[]; request_id?: string };
+  const body = (answer ?? {}) as Partial<ErrorBody>;
   const { status, headers } = response;
   const seconds = Number(headers.get('retry-after') ?? Number.NaN);
   return new ParleyError(body.code ?? codeOf(status), body.message, {
     status,
     errors: body.errors,
     requestId: body.request_id ?? headers.get('x-request-id') ?? undefined,
+    challenge: challengeOf(body),
     retryAfterMs: Number.isFinite(seconds) ? seconds * 1000 : undefined,
   });
+}
+
+function challengeOf({ ticket, methods = [], expires_in = 0 }: Partial<ErrorBody>): Challenge | undefined {
+  return ticket === undefined ? undefined : { ticket, methods, expires_at: Date.now() + expires_in * 1000 };
 }
 
 /** The code for an answer that did not come from Parley itself. */

@@ -2,7 +2,7 @@
 export { Api, type MessagePage, type PageOptions } from './api.ts';
 export { type BackoffOptions, backoff } from './backoff.ts';
 export { createClient, ParleyClient } from './client.ts';
-export { type Action, type LocalCode, ParleyError } from './errors.ts';
+export { type Action, type Challenge, type LocalCode, ParleyError } from './errors.ts';
 export type { EventName, Lagged, ParleyEvent, ParleyEvents } from './events.ts';
 export type { Account } from './facets/account.ts';
 export type { Conversations } from './facets/conversations.ts';
@@ -13,7 +13,7 @@ export type { ClientOptions } from './options.ts';
 export type { Ack, Sending } from './outbox.ts';
 export type { Presence, UserPresence } from './presence.ts';
 export type * from './protocol.ts';
-export type { AuthMode, Credentials, PasswordReset, Registration } from './session.ts';
+export type { AuthMode, Credentials, FactorCode, PasswordReset, Registration } from './session.ts';
 export type { ClientState } from './state.ts';
 export { IndexedDbStorage } from './storage/indexeddb.ts';
 export { MemoryStorage } from './storage/memory.ts';

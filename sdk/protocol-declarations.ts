@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ERRORS } from '../protocol/errors.ts';
+import { ERRORS, MFA_METHODS } from '../protocol/errors.ts';
 import { CLIENT_FRAMES, ServerFrame } from '../protocol/events.ts';
 import * as resources from '../protocol/resources.ts';
 
@@ -33,6 +33,8 @@ export function protocolDeclarations(): string {
     `export type ErrorCode = ${codes.join(' | ')};`,
     '/** One field that was wrong: `path` as the client wrote it, dots between levels. */',
     'export interface FieldError { path: string; message: string }',
+    '/** A second factor. */',
+    `export type MfaMethod = ${MFA_METHODS.map((method) => `'${method}'`).join(' | ')};`,
     '',
   ].join('\n');
 }

@@ -1,9 +1,10 @@
 import { backoff } from './backoff.ts';
-import { ParleyError } from './errors.ts';
+import { type Challenge, ParleyError } from './errors.ts';
 import type { Http } from './http.ts';
 import type { Locks } from './locks.ts';
-import type { Tokens, User } from './protocol.ts';
+import type { MfaMethod, Tokens, User } from './protocol.ts';
 import type { Batch, Storage } from './storage/storage.ts';
+import { Value } from './store/observable.ts';
 
 /** `token`: the SDK keeps the tokens. `cookie`: the browser does, and no script sees them. */
 export type AuthMode = 'token' | 'cookie';
@@ -36,6 +37,15 @@ export interface PasswordReset {
   new_password: string;
 }
 
+/** A second factor as it is shown. */
+export interface FactorCode {
+  method: MfaMethod;
+  /** Six digits of the authenticator app, or a recovery code; case, spaces and dashes do not matter. */
+  code: string;
+  /** Of which `mfa_required`; left out: of the last one. */
+  ticket?: string;
+}
+
 type Grant = { user: User; tokens?: Tokens; device_token?: string };
 
 export interface SessionOptions {
@@ -43,6 +53,8 @@ export interface SessionOptions {
   storage: Storage;
   locks: Locks;
   mode: AuthMode;
+  /** The user changed, by what this client did or was told. */
+  onChange(user: User): void;
   /** The session is over, for this reason; not called by `logout`. */
   onOver(reason: string): void;
 }
@@ -64,7 +76,11 @@ const MAX_TIMER_MS = 60_000;
 
 /** Who is signed in, with tokens that are exchanged before they expire: once, however many ask, also in several tabs. */
 export class Session {
-  private held: Held | undefined;
+  /** Who is signed in, as the server last said. */
+  readonly current = new Value<User | undefined>(undefined);
+  /** The second factor that was asked for last, and has not been shown. */
+  readonly challenge = new Value<Challenge | undefined>(undefined);
+  private heldNow: Held | undefined;
   private exchanging: Promise<void> | undefined;
   private timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -72,6 +88,16 @@ export class Session {
 
   get user(): User | undefined {
     return this.held?.user;
+  }
+
+  private get held(): Held | undefined {
+    return this.heldNow;
+  }
+
+  private set held(held: Held | undefined) {
+    this.heldNow = held;
+    this.current.set(held?.user);
+    if (held) this.challenge.set(undefined);
   }
 
   register(body: Registration): Promise<User> {
@@ -84,6 +110,17 @@ export class Session {
 
   resetPassword(body: PasswordReset): Promise<User> {
     return this.begin('/auth/password/reset', body);
+  }
+
+  /** Goes on where `mfa_required` was answered, for a log-in or for a session that began before there was a second factor. */
+  async enterCode({ ticket = this.challenge.get()?.ticket, method, code }: FactorCode): Promise<User> {
+    if (ticket === undefined) throw new ParleyError('link_expired');
+    try {
+      return await this.begin('/auth/mfa', { ticket, method, code });
+    } catch (error) {
+      if (ParleyError.from(error).code === 'link_expired') this.challenge.set(undefined);
+      throw error;
+    }
   }
 
   /** The session of last time, without asking the server where one is stored; undefined where there is none. */
@@ -108,8 +145,8 @@ export class Session {
     await this.tellLogout(headers);
   }
 
-  /** Headers that authorize a request, with a token that holds, and the session that they are of. */
-  async authorize(): Promise<{ headers: Record<string, string>; by: object }> {
+  /** Headers that authorize a request, with a token that holds, and when that one expires, which tells it from others. */
+  async authorize(): Promise<{ headers: Record<string, string>; by: number }> {
     if (!this.held) throw new ParleyError('signed_out');
     if (Date.now() >= this.held.refresh_at) {
       try {
@@ -119,7 +156,7 @@ export class Session {
         if (!this.held?.tokens || Date.now() >= this.held.expires_at) throw error;
       }
     }
-    return { headers: authorizationOf(this.held), by: this.held };
+    return { headers: authorizationOf(this.held), by: this.held.expires_at };
   }
 
   /** A token that holds, to open a socket with; undefined in cookie mode. */
@@ -128,15 +165,31 @@ export class Session {
     return this.held?.tokens?.access_token;
   }
 
-  /** To be called when the server refused what `authorize` gave. Fails where the session is over. */
-  async renew(by: object): Promise<void> {
-    if (this.held === by) await this.exchange();
-    else if (!this.held) throw new ParleyError('signed_out');
+  /**
+   * To be called when the server refused what `authorize` gave, or without it to hear whether the session holds. Fails where
+   * it is over.
+   */
+  async renew(by = this.held?.expires_at): Promise<void> {
+    if (!this.held) throw new ParleyError('signed_out');
+    if (this.held.expires_at === by) await this.exchange();
   }
 
-  /** The user as they now are. */
+  /** The user as they now are, kept on the device and told to the other tabs. */
   async changeUser(user: User): Promise<void> {
-    if (this.held) await this.keep({ ...this.held, user });
+    if (!this.hearUser(user)) return;
+    this.options.onChange(user);
+    // Another tab may have exchanged the tokens: the newest are those that are stored.
+    const stored = await this.stored();
+    if (stored?.user.id !== user.id) return;
+    // A device that cannot store it asks the server again next time.
+    await this.options.storage.write({ [SESSION_KEY]: { ...stored, user } }).catch(() => {});
+  }
+
+  /** The same, as another tab has kept it. Returns whether it is the user of this session. */
+  hearUser(user: User): boolean {
+    if (this.held?.user.id !== user.id) return false;
+    this.held = { ...this.held, user };
+    return true;
   }
 
   /** Exchanges tokens as they come of age, also while nothing is asked. */
@@ -182,19 +235,25 @@ export class Session {
     const { held } = this;
     if (!held) return;
     const stored = await this.stored();
-    if (this.held !== held) return;
+    if (this.held?.expires_at !== held.expires_at) return;
     // A session that another tab began since is not this one's to forget.
     await this.forget(stored?.expires_at === held.expires_at ? {} : { [SESSION_KEY]: stored }).catch(() => {});
     this.options.onOver(reason);
   }
 
-  private async begin(path: string, credentials: Registration | Credentials | PasswordReset): Promise<User> {
+  /** The same, as another tab found it; unless there is a session by now that somebody began since. */
+  async hearEnd(reason: string): Promise<void> {
+    if (!(await this.stored())) await this.end(reason);
+  }
+
+  private async begin(path: string, shown: Registration | Credentials | PasswordReset | FactorCode): Promise<User> {
     const { http, storage } = this.options;
-    const body = { ...credentials, device_token: (await storage.get(DEVICE_KEY).catch(() => {})) ?? '' };
-    const { user, tokens, device_token } = await http.request<Grant>('POST', path, {
-      body,
-      headers: this.modeHeaders(),
-    });
+    const body = { ...shown, device_token: (await storage.get(DEVICE_KEY).catch(() => {})) ?? '' };
+    const { user, tokens, device_token } = await http
+      .request<Grant>('POST', path, { body, headers: this.modeHeaders() })
+      .catch((error) => {
+        throw this.noted(error);
+      });
     await storage.write({ [LEAVING_KEY]: undefined, [DEVICE_KEY]: device_token });
     await this.keep(heldOf(user, tokens));
     return user;
@@ -214,7 +273,8 @@ export class Session {
       void this.keep(heldOf(user));
       return user;
     } catch (error) {
-      if (ParleyError.from(error).status === 401) return undefined;
+      // A second factor may be all that is missing: who looks at `challenge` asks for it.
+      if (this.noted(error).status === 401) return undefined;
       throw error;
     }
   }
@@ -251,10 +311,17 @@ export class Session {
       // Who signed out meanwhile stays so.
       if (this.held?.user.id === held.user.id) await this.keep(heldOf(this.held.user, answer));
     } catch (error) {
-      const failure = ParleyError.from(error);
+      const failure = this.noted(error);
       if (failure.status === 401) await this.end(failure.code);
       throw failure;
     }
+  }
+
+  /** A failure; where it asks for a second factor, that is noted. */
+  private noted(error: unknown): ParleyError {
+    const failure = ParleyError.from(error);
+    if (failure.challenge) this.challenge.set(failure.challenge);
+    return failure;
   }
 
   /** The session as the device has it; where it cannot say, the one that is held. */

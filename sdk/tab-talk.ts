@@ -1,5 +1,6 @@
 import type { Connection } from './connection.ts';
 import type { Outbox, Outgoing } from './outbox.ts';
+import type { User } from './protocol.ts';
 import type { Session } from './session.ts';
 import type { Store } from './store/store.ts';
 import type { TabNews, Tabs } from './tabs.ts';
@@ -26,6 +27,12 @@ export class TabTalk {
     else tabs.tell({ kind, user_id, item });
   }
 
+  /** The user is another now: so the store shows them, and the others do. */
+  changed(user: User): void {
+    this.options.store.me = user;
+    this.options.tabs.tell({ kind: 'changed', user_id: user.id, user });
+  }
+
   /** Another tab told something: of this user it is taken over, of another it ends the session here. */
   hear(news: TabNews): void {
     const { session, userLife, connection, outbox, store } = this.options;
@@ -42,6 +49,9 @@ export class TabTalk {
       if (copy) outbox.forget(copy.id, copy.rev);
     } else if (news.kind === 'discarded') outbox.hearDiscarded(news.client_id);
     else if (news.kind === 'read') store.markRead(news.conversation_id, news.seq);
+    else if (news.kind === 'changed') {
+      if (session.hearUser(news.user)) store.me = news.user;
+    } else if (news.kind === 'ended') void session.hearEnd(news.reason);
     else if (news.kind === 'signed_out') userLife.leftElsewhere(user);
   }
 }

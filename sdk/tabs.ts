@@ -1,5 +1,6 @@
 import type { Locks } from './locks.ts';
 import type { Outgoing } from './outbox.ts';
+import type { User } from './protocol.ts';
 import { callSafely } from './store/observable.ts';
 
 /** What tabs of one user tell each other. */
@@ -8,7 +9,9 @@ export type TabNews = { user_id: string } & (
   | { kind: 'settled'; item: Outgoing }
   | { kind: 'discarded'; client_id: string }
   | { kind: 'read'; conversation_id: string; seq: number }
+  | { kind: 'changed'; user: User }
   | { kind: 'signed_in' }
+  | { kind: 'ended'; reason: string }
   | { kind: 'signed_out' }
 );
 

@@ -29,6 +29,9 @@ const USERS = 'user/';
 
 /** What begins and ends with a user: their copies, their outbox, and what is kept of them on the device. */
 export class UserLife {
+  /** Whether the account is being deleted: that the session is over is no surprise. */
+  private isRemoving = false;
+
   constructor(private readonly options: UserLifeOptions) {}
 
   /** Signs in; whoever was signed in before is left. */
@@ -79,19 +82,41 @@ export class UserLife {
     emitter.emit('signed_out', { reason: 'logout' });
   }
 
+  /** Deletes the account by a call, and wipes all that was kept of the user. Where the call fails nothing has changed. */
+  async remove(deletion: () => Promise<unknown>): Promise<void> {
+    const { session, storage } = this.options;
+    const { user } = session;
+    if (!user) throw new ParleyError('signed_out');
+    this.isRemoving = true;
+    try {
+      await deletion();
+      // That the session is over may have been heard before the answer: then the user is left already.
+      if (session.user) await this.logout();
+      else await storage.clear(prefixOf(user.id));
+    } finally {
+      this.isRemoving = false;
+    }
+  }
+
   /**
    * The session is over without this client having asked for it: the device may be in other hands. What came from the server
-   * goes; what the user wrote, and nobody else has, stays for when they are back.
+   * goes; what the user wrote, and nobody else has, stays for when they are back. Where somebody signed this very device out,
+   * on another one, nothing stays.
    */
   ended(reason: string): void {
-    const { store, emitter } = this.options;
-    const prefix = prefixOf(store.me.id);
+    const { store, tabs, storage, emitter } = this.options;
+    const { id } = store.me;
+    const prefix = prefixOf(id);
+    tabs.tell({ kind: 'ended', user_id: id, reason });
     this.leave();
-    const wiped = this.wipe(prefix, (key, kept) => {
-      return key.startsWith(`${prefix}outbox/`) ? withoutQuote(kept as Outgoing) : undefined;
-    });
+    const wiped =
+      reason === 'session_revoked'
+        ? storage.clear(prefix)
+        : this.wipe(prefix, (key, kept) => {
+            return key.startsWith(`${prefix}outbox/`) ? withoutQuote(kept as Outgoing) : undefined;
+          });
     wiped.catch((error) => this.storageFailed(error));
-    emitter.emit('signed_out', { reason });
+    emitter.emit('signed_out', { reason: this.isRemoving ? 'logout' : reason });
   }
 
   private async leaveUser(): Promise<void> {

@@ -33,7 +33,10 @@ export class Chat {
     const { client, terminal } = this;
     client.on('message', (message) => this.show(message));
     client.on('failed', ({ content, error }) => terminal.say(`! not sent (${error?.message}): ${content}`));
-    client.on('state', (state) => state !== 'connecting' && state !== 'syncing' && terminal.say(`* ${state}`));
+    client.on('state', (state) => {
+      if (state === 'restricted') terminal.say('* Your account has something to do first: open Parley in a browser');
+      else if (state !== 'connecting' && state !== 'syncing') terminal.say(`* ${state}`);
+    });
     client.on('signed_out', ({ reason }) => {
       this.isOver = true;
       terminal.say(`* signed out (${reason})`);

@@ -4,6 +4,8 @@ import { defineConfig, type Plugin } from 'vite';
 const SERVER = process.env.PARLEY_URL ?? 'http://localhost:8080';
 /** The service worker is the one script whose address must never change. */
 const WORKER = 'sw';
+/** What few people need, and is larger than all else: it is fetched when somebody does, and not kept with the shell. */
+const FETCHED_LATER = /^assets\/strength-worker-/;
 
 export default defineConfig({
   root: import.meta.dirname,
@@ -37,7 +39,9 @@ function precache(): Plugin {
     generateBundle(_, bundle) {
       const worker = bundle[`${WORKER}.js`];
       if (worker?.type !== 'chunk') throw new Error('The service worker was not built');
-      const files = Object.keys(bundle).filter((name) => name.startsWith('assets/') && !name.endsWith('.map'));
+      const files = Object.keys(bundle).filter((name) => {
+        return name.startsWith('assets/') && !name.endsWith('.map') && !FETCHED_LATER.test(name);
+      });
       const list = ['/', ...files.sort().map((name) => `/${name}`), ...PUBLIC_FILES];
       worker.code = worker.code.replace(/(["'`])__PRECACHE__\1/, () => JSON.stringify(JSON.stringify(list)));
     },

@@ -1,3 +1,5 @@
+import { PASSWORD_LENGTH } from '../../protocol/limits.ts';
+import type { ServerInfo } from '../../protocol/resources.ts';
 import type { Core } from '../core.ts';
 import type { Mails } from '../mail/mails.ts';
 import type { Part } from '../part.ts';
@@ -10,6 +12,7 @@ import { SessionCookies } from './cookies.ts';
 import type { Secrets } from './create-secrets.ts';
 import { DeviceTokens } from './device-tokens.ts';
 import { Entrance } from './entrance.ts';
+import { infoRoutes } from './info-routes.ts';
 import { MfaTickets } from './mfa-tickets.ts';
 import { MfaTicketsRepository } from './mfa-tickets-repository.ts';
 import { PasswordStrength } from './password-strength.ts';
@@ -95,6 +98,7 @@ export function createAuth(
       authRoutes({ auth, users, tokens, arrivals, cookies, origins }),
       profileRoutes({ users, changes, mails }),
       sessionRoutes({ sessions, changes }),
+      infoRoutes(infoOf(core, mails)),
     ],
     duties: [
       {
@@ -103,5 +107,16 @@ export function createAuth(
         run: (signal) => sweep(SWEEP_CHUNK, (limit) => tickets.sweep(limit), signal),
       },
     ],
+  };
+}
+
+function infoOf({ config: { server, auth } }: Pick<Core, 'config'>, mails: Mails): ServerInfo {
+  const { min, max } = PASSWORD_LENGTH;
+  return {
+    name: server.public_url === '' ? undefined : new URL(server.public_url).host,
+    mail: mails.isPossible ? 'sent' : mails.reachesSomebody ? 'printed' : 'none',
+    verified_email_required: auth.require_verified_email,
+    // The settings have made of "auto" one of the others.
+    password: { min_length: min, max_length: max, strength: auth.password_strength === 'refuse' ? 'refuse' : 'warn' },
   };
 }

@@ -1,4 +1,4 @@
-import type { MfaMethod } from '../../protocol/errors.ts';
+import { MFA_METHODS, type MfaMethod } from '../../protocol/errors.ts';
 import type { Executor } from '../database/database.ts';
 import type { Proof } from '../sessions/model.ts';
 import { ParleyError } from '../shared/errors.ts';
@@ -52,7 +52,7 @@ export class MfaTickets {
       tries: 0,
       used_at: null,
     });
-    return { ticket: this.seals.seal(PURPOSE, id), methods: ['totp', 'recovery'], expires_in: TICKET_MS / 1000 };
+    return { ticket: this.seals.seal(PURPOSE, id), methods: [...MFA_METHODS], expires_in: TICKET_MS / 1000 };
   }
 
   /**

@@ -1,4 +1,4 @@
-import { normalPassword } from '../../protocol/text.ts';
+import { type PasswordWeakness, passwordWeakness } from '../../protocol/password-weakness.ts';
 import type { Config } from '../config/config.ts';
 import { ParleyError } from '../shared/errors.ts';
 import type { BreachedPasswords } from './breached-passwords.ts';
@@ -13,16 +13,14 @@ export interface Names {
 /** Which field of the request holds the password. */
 export type PasswordField = 'password' | 'new_password';
 
-/** Beginnings and endings that people hang on a word: digits, signs, a year. */
-const TRIMMINGS = /^[^\p{L}]{0,4}|[^\p{L}]{0,4}$/gu;
-/** A shorter word is no reason to refuse what holds it. */
-const MIN_WORD = 4;
+const REASONS: Record<PasswordWeakness, string> = {
+  common: 'This is one of the passwords that are tried first',
+  name: 'This is made of a name that others know',
+};
 
 /**
- * Refuses new passwords that guessers try first (ASVS 6.2.4, 6.2.11): the commonest, what the person is called, what the
- * installation is called, and each of these with a few digits or signs around it. Nothing is asked of what a password is made of
- * (6.2.5). With `warn` it is for the client to say that one is weak. What is known from breaches is refused in any case, where
- * the installation has a list (6.2.12).
+ * Refuses new passwords that guessers try first (ASVS 6.2.4, 6.2.11). With `warn` it is for the client to say that one is weak.
+ * What is known from breaches is refused in any case, where the installation has a list (6.2.12).
  */
 export class PasswordStrength {
   private common: Promise<ReadonlySet<string>> | undefined;
@@ -37,29 +35,24 @@ export class PasswordStrength {
   /** Fails with `password_too_weak`; with `unavailable` where the list of breaches cannot be read. */
   async require(password: string, names: Names, field: PasswordField): Promise<void> {
     const isJudged = this.config.password_strength === 'refuse';
-    let reason = isJudged ? await this.weaknessOf(password, names) : undefined;
-    if (reason === undefined && (await this.breached?.has(password))) {
-      reason = 'This password is known from a breach elsewhere: choose another';
+    const weakness = isJudged ? await this.weaknessOf(password, names) : undefined;
+    let message = weakness && REASONS[weakness];
+    if (message === undefined && (await this.breached?.has(password))) {
+      message = 'This password is known from a breach elsewhere: choose another';
     }
-    if (reason !== undefined) throw tooWeak(field, reason);
+    if (message !== undefined) throw tooWeak(field, message);
   }
 
-  private async weaknessOf(password: string, names: Names): Promise<string | undefined> {
-    const whole = fold(password);
-    const word = whole.replaceAll(TRIMMINGS, '');
+  private async weaknessOf(password: string, { email, username, display_name }: Names) {
     const common = await this.commonPasswords();
-    if (common.has(whole) || common.has(word)) return 'This is one of the passwords that are tried first';
-    const own = [...wordsOf(names), ...this.host.split('.').map(fold), 'parley'].filter(
-      (one) => one.length >= MIN_WORD,
-    );
-    if (own.some((one) => whole === one || word === one)) return 'This is made of a name that others know';
-    return undefined;
+    const names = [email, username, display_name].filter((name) => typeof name === 'string');
+    return passwordWeakness(password, { common, names, host: this.host });
   }
 
   /** Loaded with the first new password: most nodes never need the list, and an idle one keeps it from nothing. */
   private commonPasswords(): Promise<ReadonlySet<string>> {
     this.common ??= import('@zxcvbn-ts/language-common').then(
-      ({ dictionary }) => new Set((dictionary['passwords-common'] as string[]).filter((one) => one.length >= MIN_WORD)),
+      ({ dictionary }) => new Set(dictionary['passwords-common'] as string[]),
     );
     return this.common;
   }
@@ -71,14 +64,4 @@ export const IS_GIVEN = 'This is the password that you were given: choose one th
 /** A new password that is not taken, and why. */
 export function tooWeak(field: PasswordField, reason: string): ParleyError {
   return new ParleyError('password_too_weak', reason, { errors: [{ path: field, message: reason }] });
-}
-
-function fold(text: string): string {
-  return normalPassword(text).toLowerCase();
-}
-
-/** All that somebody is called, whole and in parts. */
-function wordsOf({ email, username, display_name }: Names): string[] {
-  const whole = [email, email?.split('@')[0], username, display_name].filter((one) => !!one).map((one) => fold(one!));
-  return [...whole, ...whole.flatMap((one) => one.split(/[^\p{L}\p{N}]+/u))];
 }

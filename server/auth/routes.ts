@@ -205,7 +205,7 @@ export function authRoutes({ auth, users, tokens, cookies, origins, arrivals }: 
     return { success: true };
   });
 
-  mount(router, getMe, (c) => users.self(c.var.caller.userId, c.var.caller.restriction));
+  mount(router, getMe, (c) => auth.self(c.var.caller));
 
   return router;
 }

@@ -1,7 +1,6 @@
 import type { User, UserRole } from '../../protocol/resources.ts';
 import { normalPassword } from '../../protocol/text.ts';
 import type { AuditKind } from '../audit/events.ts';
-import type { Config } from '../config/config.ts';
 import type { RateLimits } from '../limits/rate-limits.ts';
 import type { Mails } from '../mail/mails.ts';
 import type { AccountChanges, Change } from '../sessions/account-changes.ts';
@@ -10,6 +9,7 @@ import type { SessionsService } from '../sessions/sessions.ts';
 import { invalidField, ParleyError } from '../shared/errors.ts';
 import type { Account, AddressStanding, Handle, NewAccount } from '../users/model.ts';
 import { toE164 } from '../users/phone.ts';
+import { presentUser } from '../users/presenter.ts';
 import type { UsersService } from '../users/service.ts';
 import type { Device } from './device-tokens.ts';
 import type { Arrived, Entered, Entrance } from './entrance.ts';
@@ -19,6 +19,7 @@ import { notify, notifyByOperator } from './notices.ts';
 import { IS_GIVEN, tooWeak } from './password-strength.ts';
 import type { PasswordTries, Try } from './password-tries.ts';
 import type { Fit, Passwords } from './passwords.ts';
+import { type RestrictionConfig, restrictionOf } from './restrictions.ts';
 import type { Tokens } from './tokens.ts';
 import type { Arrival, Visit } from './visit.ts';
 
@@ -33,7 +34,7 @@ export interface AuthDeps {
   changes: AccountChanges;
   limits: Pick<RateLimits, 'login' | 'refresh'>;
   mails: Mails;
-  config: Pick<Config['auth'], 'require_verified_email'>;
+  config: RestrictionConfig;
 }
 
 /** What belongs to a sign-up and happens in its transaction. */
@@ -108,6 +109,12 @@ export class AuthService {
       return entrance.enter(change, { account: found, proofs: ['password'], arrival, device, kind: 'login' });
     });
     return entrance.arrive(entered);
+  }
+
+  /** Oneself. What is to be done first is as of now, also where this node has not heard yet that it was done at another. */
+  async self({ userId }: TokenClaims): Promise<User> {
+    const account = await this.deps.users.account(userId);
+    return presentUser(account, restrictionOf(account, this.deps.config));
   }
 
   /**

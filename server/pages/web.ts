@@ -24,6 +24,8 @@ const SCREENS = ['/', '/login', '/signup', '/forgot', '/reset', '/verify', '/c/:
 const WELL_KNOWN = '/.well-known/change-password';
 /** The screen of the client for it. */
 const CHANGE_PASSWORD = '/settings/security';
+/** A worker runs under the policy that it came with: threads of the page, and what stands between it and the network. */
+const WORKER = /^\/(?:sw|assets\/strength-worker-[\w-]+)\.js$/;
 /** The bundler puts a hash of the content into these names: what one of them holds never changes. */
 const HASHED = /-[\w-]{8}\.\w+$/;
 
@@ -33,8 +35,7 @@ export function serveWeb(app: Router): boolean {
   if (page === undefined) return false;
   for (const screen of SCREENS) app.use(screen, withPolicy);
   app.get(WELL_KNOWN, (c) => c.redirect(CHANGE_PASSWORD));
-  // A worker runs under the policy that it came with.
-  app.use('/sw.js', withPolicy);
+  for (const url of Object.keys(files)) if (WORKER.test(url)) app.use(url, withPolicy);
   serveFiles(app, Object.fromEntries(SCREENS.map((screen) => [screen, page])));
   for (const [url, path] of Object.entries(files)) serveFiles(app, { [url]: path }, { isImmutable: HASHED.test(url) });
   return true;

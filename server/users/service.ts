@@ -10,7 +10,6 @@ import type { AccountChanges, Change } from '../sessions/account-changes.ts';
 import type { SessionsService } from '../sessions/sessions.ts';
 import { invalidField, ParleyError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
-import type { Restriction } from '../shared/restriction.ts';
 import { type Also, assertFree, createAccount, NameRefused, takenOr } from './create-account.ts';
 import { type Account, type Handle, type NewAccount, type ProfileChanges, uniqueName } from './model.ts';
 import { presentPublicUser, presentUser } from './presenter.ts';
@@ -107,8 +106,8 @@ export class UsersService {
   }
 
   /** A user as they see themselves. */
-  async self(id: string, restriction?: Restriction): Promise<User> {
-    return presentUser(await this.account(id), restriction);
+  async self(id: string): Promise<User> {
+    return presentUser(await this.account(id));
   }
 
   /** People by the beginning of a name, or one by the whole of an address. */

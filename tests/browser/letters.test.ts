@@ -60,6 +60,6 @@ describe.skipIf(!canBrowse)('a letter', () => {
     await alice.go(`/reset#${reset}`);
     await page.getByLabel('New password').fill(PASSWORD);
     await page.getByRole('button', { name: 'Change the password' }).click();
-    await page.getByText('This link is no longer good').waitFor();
+    await page.getByText('This link or code is no longer good').waitFor();
   });
 });

@@ -14,7 +14,7 @@ const NAMES = ['Mara Lindqvist', 'Tomás Rivera', 'Aiko Tanaka', 'Jonas Weber', 
 async function main(): Promise<void> {
   if (!canBrowse) return;
   mkdirSync(FOLDER, { recursive: true });
-  const stage = await Stage.open();
+  const stage = await Stage.open({ PUBLIC_URL: 'https://chat.example.com' });
   const { mara, weekend } = await tell(stage);
   for (const colorScheme of ['light', 'dark'] as const) {
     await shoot(
@@ -39,9 +39,10 @@ async function main(): Promise<void> {
   });
   const stranger = await stage.visitor('stranger', { ...WIDE, colorScheme: 'light' });
   await stranger.go('/signup');
+  await stranger.page.getByLabel('Name').fill('Mara Lindqvist');
   await stranger.page.getByLabel('E-mail').fill('mara@example.com');
-  await stranger.page.getByLabel('Username').fill('mara');
   await stranger.page.getByLabel('Password', { exact: true }).fill('four quiet herons');
+  await stranger.page.getByText('Strong.').waitFor();
   await stranger.page.waitForTimeout(500);
   await save(stranger, 'sign-up-light');
   await stage.close();

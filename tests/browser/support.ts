@@ -126,13 +126,27 @@ export class Visitor {
     await this.page.goto(this.url + path);
   }
 
+  get email(): string {
+    return `${this.username}@example.com`;
+  }
+
+  /** The list of conversations: whoever sees it is in. */
+  get list() {
+    return this.page.getByRole('navigation', { name: 'Conversations' });
+  }
+
   async signUp(): Promise<void> {
     await this.go('/signup');
-    await this.page.getByLabel('E-mail').fill(`${this.username}@example.com`);
-    await this.page.getByLabel('Username').fill(this.username);
+    await this.fillSignUp();
+    await this.list.waitFor();
+  }
+
+  /** Fills in and sends the form for a new account. The server makes the username of the address: it is the one that is expected. */
+  async fillSignUp(): Promise<void> {
+    await this.page.getByLabel('Name').fill(this.username);
+    await this.page.getByLabel('E-mail').fill(this.email);
     await this.page.getByLabel('Password', { exact: true }).fill(PASSWORD);
     await this.page.getByRole('button', { name: 'Sign up' }).click();
-    await this.page.getByRole('navigation', { name: 'Conversations' }).waitFor();
   }
 
   /** Finds somebody by name and opens the direct conversation with them. */

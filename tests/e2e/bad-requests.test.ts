@@ -570,6 +570,7 @@ describe('on every route of the document', () => {
     expect(open.map(({ method, path }) => `${method} ${path}`).sort()).toEqual([
       'GET /api/v1/health',
       'GET /api/v1/health/ready',
+      'GET /api/v1/server',
       'POST /api/signup',
       'POST /api/v1/auth/email/verify',
       'POST /api/v1/auth/login',

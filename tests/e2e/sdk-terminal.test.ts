@@ -98,14 +98,31 @@ test('a wrong password is told', async () => {
   expect(await screen.ends()).toBe(1);
 }, 60_000);
 
-test('an account with a second factor is told what is missing', async () => {
+test('an account with a second factor is asked for it, by the app or a recovery code, and gives up without', async () => {
   const person = await signUp(server, 'twofold');
-  await enrol(person);
-  const screen = new Screen(['--user', person.user.username, '--password', person.password, '--forget']);
-  await screen.shows('Show your second factor too');
+  const { app, codes } = await enrol(person);
+  const args = ['--user', person.user.username, '--password', person.password, '--forget'];
+  const screen = new Screen(args);
+  await screen.shows('This account has a second factor');
+  screen.type(app.wrong());
+  await screen.shows('not the right code');
   expect(screen.text).not.toContain('Hello,');
-  expect(await screen.ends()).toBe(1);
-}, 60_000);
+  screen.type(await app.next());
+  await screen.shows(`Hello, ${person.user.display_name}`);
+  expect(await screen.ends()).toBe(0);
+
+  const lost = new Screen(args);
+  await lost.shows('This account has a second factor');
+  lost.type(codes[0]!.toLowerCase());
+  await lost.shows(`Hello, ${person.user.display_name}`);
+  expect(await lost.ends()).toBe(0);
+
+  const none = new Screen(args);
+  await none.shows('This account has a second factor');
+  none.type('');
+  await none.shows('Show your second factor too');
+  expect(await none.ends()).toBe(1);
+}, 120_000);
 
 test('it says how it is used', async () => {
   const screen = new Screen(['--help']);

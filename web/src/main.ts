@@ -6,6 +6,7 @@ import App from './App.svelte';
 import { attention } from './state/attention.svelte.ts';
 import { dialogs } from './state/dialogs.svelte.ts';
 import { drafts } from './state/drafts.svelte.ts';
+import { email } from './state/email.svelte.ts';
 import { notifications } from './state/notifications.svelte.ts';
 import { router } from './state/router.svelte.ts';
 import { toasts } from './state/toasts.svelte.ts';
@@ -15,7 +16,7 @@ import { strings } from './strings.ts';
 document.documentElement.lang = strings.language;
 document.documentElement.dir = strings.direction;
 
-for (const part of [attention, dialogs, drafts, notifications, router, toasts]) part.watch();
+for (const part of [attention, dialogs, drafts, email, notifications, router, toasts]) part.watch();
 mount(App, { target: document.getElementById('app')! });
 // Not before the client itself has what it needs.
 addEventListener('load', () => void update.watch());

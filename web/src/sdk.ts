@@ -14,6 +14,7 @@ export {
   type PublicUser,
   type Reaction,
   type Registration,
+  type ServerInfo,
   type Typist,
   type User,
   type UserPresence,

@@ -1,64 +1,66 @@
+import { type OptionsType, ZxcvbnFactory } from '@zxcvbn-ts/core';
 import { PASSWORD_LENGTH } from '../../../protocol/limits.ts';
-import { strings } from '../strings.ts';
+import { type PasswordWeakness, passwordWeakness } from '../../../protocol/password-weakness.ts';
+import { characterCount, normalPassword } from '../../../protocol/text.ts';
 
-/** 0: refused by the server; 1 to 4: from weak to strong. */
+/** A password that is being chosen, and whose it is to be. */
+export interface Question {
+  password: string;
+  /** What the person is called. */
+  names: string[];
+  /** The host of the installation's address; empty where it is not known. */
+  host: string;
+}
+
+/** What is easy to guess in a password; `longer` where nothing stands out. */
+export type Advice = PasswordWeakness | 'repeated' | 'row' | 'date' | 'longer' | 'fine';
+
 export interface Strength {
-  score: 0 | 1 | 2 | 3 | 4;
-  hint: string;
+  /** 0: too short for the server; 1 to 4: from weak to strong. */
+  level: 0 | 1 | 2 | 3 | 4;
+  advice: Advice;
+  /** Why a server that refuses weak passwords would refuse this one. */
+  weakness?: PasswordWeakness;
 }
 
-/** What everybody tries first; a password that holds one of these is worth what remains of it. */
-const COMMON = [
-  'password',
-  'passwort',
-  'qwerty',
-  'letmein',
-  'welcome',
-  'iloveyou',
-  'admin',
-  'dragon',
-  'monkey',
-  'parley',
-];
-const RUNS = ['abcdefghijklmnopqrstuvwxyz', '0123456789', 'qwertyuiop', 'asdfghjkl', 'zxcvbnm'];
+/** The word lists and keyboards that passwords are compared with. */
+export type Library = Required<Pick<OptionsType, 'dictionary' | 'graphs'>>;
 
-/** A hint while a password is typed, and no more: the server alone says what it takes. */
-export function strengthOf(password: string, personal: string[] = []): Strength {
-  const { strength } = strings;
-  const length = [...password].length;
-  if (length < PASSWORD_LENGTH.min) return { score: 0, hint: strength.short(PASSWORD_LENGTH.min) };
+/** The estimate takes longer with each character; whoever types more than these has a strong one. */
+const LOOKED_AT = 64;
 
-  const lower = password.toLowerCase();
-  const common = COMMON.find((word) => lower.includes(word));
-  const own = personal.filter((word) => word.length >= 3 && lower.includes(word.toLowerCase()));
-  const predictable = predictableIn(lower);
-  const worth = length - predictable - (common?.length ?? 0) - own.join('').length;
-  const bits = Math.max(0, worth) * Math.log2(alphabetOf(password));
+const ADVICE: Partial<Record<string, Advice>> = {
+  common: 'common',
+  topTen: 'common',
+  topHundred: 'common',
+  similarToCommon: 'common',
+  userInputs: 'name',
+  simpleRepeat: 'repeated',
+  extendedRepeat: 'repeated',
+  sequences: 'row',
+  straightRow: 'row',
+  keyPattern: 'row',
+  dates: 'date',
+  recentYears: 'date',
+};
 
-  const score = bits >= 70 ? 4 : bits >= 50 ? 3 : bits >= 34 ? 2 : 1;
-  if (score === 4) return { score, hint: strength.fine };
-  if (common) return { score, hint: strength.common };
-  if (own.length > 0) return { score, hint: strength.personal };
-  if (predictable > 2) return { score, hint: strength.repeated };
-  return { score, hint: strength.longer };
-}
+/** Judges passwords while they are typed: the server's own rule, and an estimate of how many guesses they would take. */
+export class PasswordStrength {
+  private readonly common: ReadonlySet<string>;
+  private readonly estimator: ZxcvbnFactory;
 
-function alphabetOf(password: string): number {
-  let size = 0;
-  if (/[a-z]/.test(password)) size += 26;
-  if (/[A-Z]/.test(password)) size += 26;
-  if (/\d/.test(password)) size += 10;
-  if (/[^a-zA-Z\d]/.test(password)) size += 33;
-  return size;
-}
-
-/** Characters that follow from the one before: repeated, or the next of a row. */
-function predictableIn(text: string): number {
-  let count = 0;
-  for (let at = 1; at < text.length; at++) {
-    const pair = text.slice(at - 1, at + 1);
-    const isRun = RUNS.some((run) => run.includes(pair) || run.includes([...pair].reverse().join('')));
-    if (pair[0] === pair[1] || isRun) count++;
+  constructor(library: Library) {
+    this.common = new Set(library.dictionary['passwords-common'] as string[]);
+    this.estimator = new ZxcvbnFactory({ ...library, maxLength: LOOKED_AT });
   }
-  return count;
+
+  of({ password, names, host }: Question): Strength {
+    if (characterCount(normalPassword(password)) < PASSWORD_LENGTH.min) return { level: 0, advice: 'longer' };
+    const weakness = passwordWeakness(password, { common: this.common, names, host });
+    if (weakness) return { level: 1, advice: weakness, weakness };
+    const parts = names.flatMap((name) => [name, ...name.split(/[^\p{L}\p{N}]+/u)]).filter(({ length }) => length > 2);
+    const { score, feedback } = this.estimator.check(password, parts);
+    const level = score === 0 ? 1 : score;
+    return { level, advice: level === 4 ? 'fine' : (ADVICE[feedback.warning ?? ''] ?? 'longer') };
+  }
 }

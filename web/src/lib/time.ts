@@ -53,6 +53,14 @@ export function ago(ms: number, now = Date.now()): string {
   return dayLabel(ms, now);
 }
 
+/** How long it is until then, rounded up: nobody is to come back too early. */
+export function until(ms: number): string {
+  const seconds = Math.max(Math.ceil(ms / 1000), 1);
+  if (seconds < 60) return relative().format(seconds, 'second');
+  const minutes = Math.ceil(seconds / 60);
+  return minutes < 60 ? relative().format(minutes, 'minute') : relative().format(Math.ceil(minutes / 60), 'hour');
+}
+
 function capital(text: string): string {
   return text.charAt(0).toLocaleUpperCase() + text.slice(1);
 }

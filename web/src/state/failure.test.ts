@@ -22,4 +22,13 @@ test('what is wrong with a field stands beside it', () => {
   });
   expect(fieldErrors(new ParleyError('email_taken'))).toEqual({ email: strings.failures.email_taken });
   expect(fieldErrors(new ParleyError('rate_limited'))).toEqual({ form: strings.failures.rate_limited });
+  const weak = [{ path: 'new_password', message: 'This is made of a name that others know' }];
+  expect(fieldErrors(new ParleyError('password_too_weak', undefined, { errors: weak }))).toEqual({
+    new_password: 'This is made of a name that others know.',
+  });
+});
+
+test('who has to wait is told until when', () => {
+  const limited = new ParleyError('rate_limited', undefined, { retryAfterMs: 11 * 60_000 + 1 });
+  expect(failureText(limited)).toBe('That was a lot at once. Try again in 12 minutes.');
 });

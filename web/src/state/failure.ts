@@ -1,3 +1,4 @@
+import { until } from '../lib/time.ts';
 import { ParleyError } from '../sdk.ts';
 import { strings } from '../strings.ts';
 
@@ -11,15 +12,21 @@ const FIELD_OF: Partial<Record<string, string>> = {
 };
 
 /** A failure in the client's own words; in the server's where a code is newer than this client. */
-export function failureText({ code, message }: { code: string; message: string }): string {
+export function failureText(failure: { code: string; message: string; retryAfterMs?: number }): string {
+  const { code, message, retryAfterMs } = failure;
+  if (code === 'rate_limited' && retryAfterMs !== undefined) return strings.common.again(until(retryAfterMs));
   return strings.failures[code] ?? message;
 }
 
-/** A failure, said beside the field that it is about. */
-export function fieldErrors(error: unknown): FieldErrors {
+/** A failure, said beside the field that it is about; `places` says which one that is on a screen of its own. */
+export function fieldErrors(error: unknown, places: Partial<Record<string, string>> = {}): FieldErrors {
   const failure = ParleyError.from(error);
-  const field = FIELD_OF[failure.code];
+  const field = places[failure.code] ?? FIELD_OF[failure.code];
   if (field) return { [field]: failureText(failure) };
+  if (failure.code === 'password_too_weak' && failure.errors.length > 0) {
+    // Why it is weak the server alone says: the account may have names that are not on this screen.
+    return Object.fromEntries(failure.errors.map(({ path, message }) => [path, `${message}.`]));
+  }
   if (failure.errors.length > 0) {
     return Object.fromEntries(failure.errors.map(({ path, message }) => [path, strings.fields[path] ?? message]));
   }

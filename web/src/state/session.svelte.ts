@@ -2,11 +2,15 @@ import { type Credentials, ParleyError, type Registration, type User } from '../
 import { drafts } from './drafts.svelte.ts';
 import { Live } from './live.ts';
 import { parley } from './parley.ts';
+import { returnTo } from './return-to.ts';
 
 /** `unreachable`: nothing is stored here, and the server cannot be asked. */
 export type Phase = 'starting' | 'unreachable' | 'signed_out' | 'signed_in';
 
-/** Written by the tab in which somebody signs in: tabs that show the door hear of it and come along. */
+/**
+ * Written by the tab in which somebody signs in: tabs that show the door hear of it and come along. It stays, and says no more
+ * than that this browser has had an account.
+ */
 const SIGNED_IN_KEY = 'parley.signed-in';
 
 /** Who is signed in, and what the connection is doing. */
@@ -15,6 +19,8 @@ class SessionState {
   user = $state.raw<User | undefined>();
   /** Whether the session ended without the person having asked for it. */
   wasEnded = $state(false);
+  /** Whether somebody has been signed in in this browser, as far as it remembers. */
+  hasBeenHere = $state(wasSignedIn());
   /** Whether the device has a network at all, as far as the browser knows: it notices before the connection does. */
   hasNetwork = $state(navigator.onLine);
   readonly #connection = new Live(parley.state);
@@ -64,6 +70,7 @@ class SessionState {
   }
 
   async logout(): Promise<void> {
+    returnTo.keep(undefined, 0);
     if (this.user) drafts.forget(this.user.id);
     await parley.account.logout();
   }
@@ -84,6 +91,10 @@ class SessionState {
 
   /** To be called once: follows what ends or begins a session elsewhere. */
   watch(): void {
+    // Other devices change who one is, and the server says so with what it answers.
+    parley.account.user.subscribe((user) => {
+      if (user && this.phase === 'signed_in') this.user = user;
+    });
     parley.on('signed_out', ({ reason }) => {
       this.wasEnded = reason !== 'logout';
       this.user = undefined;
@@ -101,6 +112,7 @@ class SessionState {
 
   #entered(user: User): void {
     this.wasEnded = false;
+    this.hasBeenHere = true;
     this.user = user;
     drafts.load(user.id);
     this.phase = 'signed_in';
@@ -113,6 +125,14 @@ class SessionState {
     } catch {
       // Without storage the other tabs find out when they are reloaded.
     }
+  }
+}
+
+function wasSignedIn(): boolean {
+  try {
+    return localStorage.getItem(SIGNED_IN_KEY) !== null;
+  } catch {
+    return false;
   }
 }
 

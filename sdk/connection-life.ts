@@ -46,7 +46,8 @@ export class ConnectionLife {
   readonly maxMessageLength = new Value<number | undefined>(undefined);
   /** Counts sockets: what an earlier one began is over. */
   private turn = 0;
-  private isWanted = false;
+  /** Whether to be connected, whenever that is possible. */
+  isWanted = false;
 
   constructor(private readonly options: ConnectionLifeOptions) {
     options.session.current.subscribe(this.look);

@@ -46,6 +46,9 @@ export interface FactorCode {
   ticket?: string;
 }
 
+/** Leaves whoever was signed in before. */
+type Leave = () => Promise<void>;
+
 type Grant = { user: User; tokens?: Tokens; device_token?: string };
 
 export interface SessionOptions {
@@ -100,23 +103,23 @@ export class Session {
     if (held) this.challenge.set(undefined);
   }
 
-  register(body: Registration): Promise<User> {
-    return this.begin('/auth/register', body);
+  register(body: Registration, leave: Leave): Promise<User> {
+    return this.begin('/auth/register', body, leave);
   }
 
-  login(body: Credentials): Promise<User> {
-    return this.begin('/auth/login', body);
+  login(body: Credentials, leave: Leave): Promise<User> {
+    return this.begin('/auth/login', body, leave);
   }
 
-  resetPassword(body: PasswordReset): Promise<User> {
-    return this.begin('/auth/password/reset', body);
+  resetPassword(body: PasswordReset, leave: Leave): Promise<User> {
+    return this.begin('/auth/password/reset', body, leave);
   }
 
   /** Goes on where `mfa_required` was answered, for a log-in or for a session that began before there was a second factor. */
-  async enterCode({ ticket = this.challenge.get()?.ticket, method, code }: FactorCode): Promise<User> {
+  async enterCode({ ticket = this.challenge.get()?.ticket, method, code }: FactorCode, leave: Leave): Promise<User> {
     if (ticket === undefined) throw new ParleyError('link_expired');
     try {
-      return await this.begin('/auth/mfa', { ticket, method, code });
+      return await this.begin('/auth/mfa', { ticket, method, code }, leave);
     } catch (error) {
       if (ParleyError.from(error).code === 'link_expired') this.challenge.set(undefined);
       throw error;
@@ -246,7 +249,11 @@ export class Session {
     if (!(await this.stored())) await this.end(reason);
   }
 
-  private async begin(path: string, shown: Registration | Credentials | PasswordReset | FactorCode): Promise<User> {
+  private async begin(
+    path: string,
+    shown: Registration | Credentials | PasswordReset | FactorCode,
+    leave: Leave,
+  ): Promise<User> {
     const { http, storage } = this.options;
     const body = { ...shown, device_token: (await storage.get(DEVICE_KEY).catch(() => {})) ?? '' };
     const { user, tokens, device_token } = await http
@@ -254,6 +261,7 @@ export class Session {
       .catch((error) => {
         throw this.noted(error);
       });
+    await leave();
     await storage.write({ [LEAVING_KEY]: undefined, [DEVICE_KEY]: device_token });
     await this.keep(heldOf(user, tokens));
     return user;

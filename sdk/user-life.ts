@@ -14,7 +14,7 @@ import type { Tabs } from './tabs.ts';
 export interface UserLifeOptions {
   storage: Storage;
   session: Session;
-  connection: Pick<ConnectionLife, 'rest'>;
+  connection: Pick<ConnectionLife, 'rest' | 'connect' | 'isWanted'>;
   tabs: Tabs;
   store: Store;
   persistence: Persistence;
@@ -34,10 +34,15 @@ export class UserLife {
 
   constructor(private readonly options: UserLifeOptions) {}
 
-  /** Signs in; whoever was signed in before is left. */
-  async enter(signIn: () => Promise<User>): Promise<User> {
-    await this.leaveUser();
-    const user = await signIn();
+  /** Signs in; whoever was signed in before is left once that has come about, and goes on where it does not. */
+  async enter(signIn: (leave: () => Promise<void>) => Promise<User>): Promise<User> {
+    const { connection, session } = this.options;
+    const { isWanted } = connection;
+    connection.rest();
+    const user = await signIn(() => this.leaveUser()).catch((error) => {
+      if (isWanted && session.user) void connection.connect();
+      throw error;
+    });
     await this.wipeOthers(user).catch((error) => this.storageFailed(error));
     await this.begin(user);
     this.options.tabs.tell({ kind: 'signed_in', user_id: user.id });

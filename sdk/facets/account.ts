@@ -36,17 +36,17 @@ export class Account {
 
   // Signing in and out
 
-  /** Makes an account and signs in to it. `email_taken`, `username_taken`, `password_too_weak`. */
+  /** Makes an account and signs in to it; whoever was signed in before is left then. `email_taken`, `username_taken`, `password_too_weak`. */
   register(body: Registration): Promise<User> {
-    return this.options.userLife.enter(() => this.options.session.register(body));
+    return this.options.userLife.enter((leave) => this.options.session.register(body, leave));
   }
 
   /**
-   * Signs in, by e-mail, username or phone number; whoever was signed in before is left. `invalid_credentials`;
+   * Signs in, by e-mail, username or phone number; whoever was signed in before is left then. `invalid_credentials`;
    * `mfa_required` where the account has a second factor: `enterCode`.
    */
   login(body: Credentials): Promise<User> {
-    return this.options.userLife.enter(() => this.options.session.login(body));
+    return this.options.userLife.enter((leave) => this.options.session.login(body, leave));
   }
 
   /**
@@ -54,7 +54,7 @@ export class Account {
    * five of those, after ten minutes or another password `link_expired`: sign in again.
    */
   enterCode(body: FactorCode): Promise<User> {
-    return this.options.userLife.enter(() => this.options.session.enterCode(body));
+    return this.options.userLife.enter((leave) => this.options.session.enterCode(body, leave));
   }
 
   /** Forgets the second factor that was asked for. */
@@ -72,7 +72,7 @@ export class Account {
    * `password_too_weak`; `mfa_required` where the account has a second factor: the password is changed all the same.
    */
   resetPassword(body: PasswordReset): Promise<User> {
-    return this.options.userLife.enter(() => this.options.session.resetPassword(body));
+    return this.options.userLife.enter((leave) => this.options.session.resetPassword(body, leave));
   }
 
   /** Signs in as who was signed in on this device last, with what was kept; undefined where nobody was. Works offline. */

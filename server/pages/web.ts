@@ -19,7 +19,7 @@ const WEB_POLICY = [
 
 const PAGE = '/index.html';
 /** Screens of the client: each opens by its address, and the client shows what it says. */
-const SCREENS = ['/', '/login', '/signup', '/forgot', '/reset', '/verify', '/c/:id'];
+const SCREENS = ['/', '/login', '/signup', '/forgot', '/reset', '/verify', '/settings/security', '/c/:id'];
 /** Where whoever keeps passwords for people finds the page to change one, on any site (W3C, A Well-Known URL for Changing Passwords). */
 const WELL_KNOWN = '/.well-known/change-password';
 /** The screen of the client for it. */

@@ -72,6 +72,14 @@ describe.skipIf(!canBrowse)('everybody', () => {
       }
       await one.page.getByRole('button', { name: 'Emoji' }).click();
       found.emoji = await findings(one);
+      await one.go('/settings/security');
+      await one.page.getByText('this device').waitFor();
+      found.security = await findings(one);
+      for (const name of ['Set it up', 'Delete the account…']) {
+        await one.page.getByRole('button', { name }).click();
+        await one.page.getByText(name === 'Set it up' ? 'Or type this key' : 'for good?').waitFor();
+        found[name] = await findings(one);
+      }
       await one.context.close();
       expect(found).toEqual(Object.fromEntries(Object.keys(found).map((screen) => [screen, []])));
     });

@@ -7,6 +7,7 @@ import { type Person, signUp } from '../support/people.ts';
 import { endServers } from '../support/server.ts';
 import { runStored } from '../support/stored.ts';
 import { findings } from './findings.ts';
+import { button, field, heading, pathOf, saidOf, wrongFields } from './screen.ts';
 import { canBrowse, PASSWORD, Stage, type Visitor } from './support.ts';
 
 setDefaultTimeout(120_000);
@@ -44,24 +45,7 @@ afterAll(async () => {
   await box?.close();
 });
 
-const button = ({ page }: Visitor, name: string) => page.getByRole('button', { name, exact: true });
-const field = ({ page }: Visitor, label: string) => page.getByLabel(label, { exact: true });
 const code = (visitor: Visitor) => field(visitor, 'Code of six digits');
-const heading = ({ page }: Visitor, name: string) => page.getByRole('heading', { name });
-const pathOf = ({ page }: Visitor) => page.url().replace(/^https?:\/\/[^/]+/, '');
-
-/** What stands beside a field, as its description, and whether it is marked as wrong. */
-async function saidOf(visitor: Visitor, label: string) {
-  return field(visitor, label).evaluate((input) => {
-    const ids = input.getAttribute('aria-describedby')?.split(' ') ?? [];
-    const text = ids.map((id) => document.getElementById(id)?.textContent?.trim()).join(' ');
-    return { isWrong: input.getAttribute('aria-invalid') === 'true', text };
-  });
-}
-
-async function wrongFields({ page }: Visitor): Promise<(string | null)[]> {
-  return page.locator('[aria-invalid="true"]').evaluateAll((inputs) => inputs.map((one) => one.getAttribute('name')));
-}
 
 async function logIn(visitor: Visitor, who: string, password = PASSWORD): Promise<void> {
   await field(visitor, 'E-mail, username or phone').fill(who);
@@ -480,11 +464,11 @@ for (const [size, options] of Object.entries(SIZES)) {
       await field(one, 'New e-mail').fill(other);
       await button(one, 'Send the letter there').click();
       await field(one, 'Your password').fill('not this one');
-      await button(one, 'Send the letter there').click();
+      await button(one, 'Go on').click();
       await eventually('it is wrong', async () => (await saidOf(one, 'Your password')).isWrong);
       expect(await findings(one)).toEqual([]);
       await field(one, 'Your password').fill(PASSWORD);
-      await button(one, 'Send the letter there').click();
+      await button(one, 'Go on').click();
       await one.page.getByText(`We sent a letter to ${other}`).waitFor();
       const right = codeIn(await box.next(other));
       if (wrong !== right) {

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from '
 import { eventually } from '../support/eventually.ts';
 import { type Person, signUp } from '../support/people.ts';
 import { endServers } from '../support/server.ts';
+import { keptInBrowser } from './kept-in-page.ts';
 import { canBrowse, Stage, type Visitor } from './support.ts';
 
 setDefaultTimeout(60_000);
@@ -93,21 +94,3 @@ describe.skipIf(!canBrowse)('a device whose session ends elsewhere', () => {
     expect([device.failures, other.failures]).toEqual([[], []]);
   });
 });
-
-/** In the page: all that the browser keeps of it, as text. */
-async function keptInBrowser(name: string): Promise<string> {
-  const result = <T>(request: IDBRequest<T>) =>
-    new Promise<T>((resolve, reject) => {
-      request.onsuccess = () => resolve(request.result);
-      request.onerror = () => reject(request.error);
-    });
-  const database = await result(indexedDB.open(name));
-  const store = database.transaction('entries').objectStore('entries');
-  const entries = [await result(store.getAllKeys()), await result(store.getAll())];
-  database.close();
-  const urls: string[] = [];
-  for (const cache of await caches.keys()) {
-    for (const { url } of await (await caches.open(cache)).keys()) urls.push(url);
-  }
-  return JSON.stringify([entries, { ...localStorage }, { ...sessionStorage }, urls, history.state]);
-}

@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Person, signUp } from '../support/people.ts';
+import { type Person, request, signUp } from '../support/people.ts';
 import { endServers } from '../support/server.ts';
 import { canBrowse, Stage, type Visitor } from './support.ts';
 
@@ -9,6 +9,10 @@ import { canBrowse, Stage, type Visitor } from './support.ts';
 const FOLDER = join(import.meta.dir, '../../docs/screenshots');
 const WIDE = { viewport: { width: 1200, height: 740 } };
 const PHONE = { viewport: { width: 390, height: 780 }, isMobile: true, hasTouch: true };
+const AGENTS = [
+  'Mozilla/5.0 (X11; Linux x86_64; rv:142.0) Gecko/20100101 Firefox/142.0',
+  'Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1',
+];
 const NAMES = ['Mara Lindqvist', 'Tomás Rivera', 'Aiko Tanaka', 'Jonas Weber', 'Priya Nair', 'Noor Haddad'];
 
 async function main(): Promise<void> {
@@ -37,6 +41,21 @@ async function main(): Promise<void> {
     await page.getByRole('dialog').getByRole('searchbox').fill('a');
     await page.waitForTimeout(600);
   });
+  await mara.call('DELETE', '/auth/sessions');
+  for (const agent of AGENTS) {
+    const body = { email: mara.user.email, password: mara.password };
+    await request(stage.server, 'POST', '/auth/login', { body, headers: { 'User-Agent': agent } });
+  }
+  await shoot(
+    stage,
+    mara,
+    '/settings/security',
+    { ...WIDE, colorScheme: 'light' },
+    'security-light',
+    async ({ page }) => {
+      await page.getByText('this device').waitFor();
+    },
+  );
   const stranger = await stage.visitor('stranger', { ...WIDE, colorScheme: 'light' });
   await stranger.go('/signup');
   await stranger.page.getByLabel('Name').fill('Mara Lindqvist');

@@ -208,7 +208,7 @@ describe.skipIf(!canBrowse)('a message that the server refuses', () => {
     expect(alice.failures).toEqual([]);
   });
 
-  test('is no matter for a profile: name, status, theme and password are kept', async () => {
+  test('is no matter for a profile: name, status and theme are kept', async () => {
     const bob = await stage.signUp('bob');
     const { page } = bob;
     await page.getByRole('button', { name: 'Profile and settings' }).click();
@@ -217,14 +217,6 @@ describe.skipIf(!canBrowse)('a message that the server refuses', () => {
     await page.getByRole('button', { name: 'Save profile' }).click();
     await page.getByText('Profile saved').waitFor();
     await page.getByText('Dark', { exact: true }).click();
-    await page.getByRole('button', { name: 'Change password' }).click();
-    await page.getByLabel('Current password').fill('not the one');
-    await page.getByLabel('New password').fill('another horse battery');
-    await page.getByRole('button', { name: 'Change password' }).click();
-    await page.getByText('The account or the password is wrong.').waitFor();
-    await page.getByLabel('Current password').fill(PASSWORD);
-    await page.getByRole('button', { name: 'Change password' }).click();
-    await page.getByText('Password changed.').waitFor();
     await page.reload();
     await page.getByRole('button', { name: 'Profile and settings' }).click();
     expect(await page.getByLabel('Display name').inputValue()).toBe('Bob the Builder');

@@ -20,6 +20,7 @@ test('password managers are led to the page where one changes the password, and 
     const answer = await ask(server, '/.well-known/change-password', { method });
     expect([answer.status, answer.headers.get('location')]).toEqual([302, '/settings/security']);
   }
+  expect((await ask(server, '/settings/security')).status).toBe(200);
   // Whatever else is asked in the same breath: it leads to a page of this server.
   for (const path of [
     '/.well-known/change-password?return_to=https://evil.example/',

@@ -168,6 +168,25 @@ describe.each(['token', 'cookie'] as const)('the second factor, with the %s', (k
     await eventually('the message', async () => (await owner.history(id)).at(-1)?.content === 'written under way');
   });
 
+  test('of somebody else leaves whoever is signed in where they are, until it is shown', async () => {
+    const other = await signUp(server);
+    const one = device(kind).again();
+    await one.account.login(credentialsOf(other));
+    await one.connect();
+    expect((await failureOf(one.account.login({ ...credentialsOf(person), password: 'wrong horse' }))).code).toBe(
+      'invalid_credentials',
+    );
+    expect((await failureOf(one.account.login(credentialsOf(person)))).code).toBe('mfa_required');
+    expect(one.user?.id).toBe(other.id);
+    await until('they go on', one.state, (state) => state === 'online');
+    await one.account.enterCode({ method: 'recovery', code: enrolled.codes.pop()! });
+    expect(one.user?.id).toBe(person.id);
+    await eventually('the session of before has ended', async () => {
+      const sessions = (await other.call('GET', '/auth/sessions')).body.sessions;
+      return sessions.length === 1;
+    });
+  });
+
   test('is asked for after a reset of the password, which is changed all the same', async () => {
     const owner = await signUp(server);
     const { email } = owner.user;

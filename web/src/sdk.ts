@@ -1,5 +1,6 @@
 /** The web client's one door to the SDK. */
 export {
+  type Challenge,
   type ClientState,
   type ConversationView,
   type Credentials,
@@ -7,6 +8,7 @@ export {
   type Message,
   type MessageStatus,
   type MessageView,
+  type MfaMethod,
   type Observable,
   ParleyError,
   type Participant,
@@ -15,6 +17,8 @@ export {
   type Reaction,
   type Registration,
   type ServerInfo,
+  type SessionInfo,
+  type TotpSetup,
   type Typist,
   type User,
   type UserPresence,

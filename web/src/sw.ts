@@ -26,7 +26,7 @@ const FILES: string[] = JSON.parse('__PRECACHE__');
 const PREFIX = 'parley-shell-';
 const CACHE = PREFIX + hash(FILES.join());
 /** Addresses that the shell answers; everything else is the server's. */
-const SCREENS = /^\/(?:login|signup|forgot|reset|verify|c\/[0-9a-f-]{36})?$/;
+const SCREENS = /^\/(?:login|signup|forgot|reset|verify|settings\/security|c\/[0-9a-f-]{36})?$/;
 
 worker.addEventListener('install', (event) => {
   event.waitUntil(fill());

@@ -38,6 +38,11 @@ export function shortTime(ms: number, now = Date.now()): string {
   return days < 300 ? dateFormat().format(ms) : yearFormat().format(ms);
 }
 
+/** The date, with its year. */
+export function dateOf(ms: number): string {
+  return yearFormat().format(ms);
+}
+
 /** For the line between two days. */
 export function dayLabel(ms: number, now = Date.now()): string {
   const days = daysAgo(ms, now);

@@ -1,5 +1,6 @@
 import { type ConversationView, type MessageView, ParleyError } from '../sdk.ts';
 import { strings } from '../strings.ts';
+import { copy } from './clipboard.ts';
 import { conversations } from './conversations.svelte.ts';
 import { drafts } from './drafts.svelte.ts';
 import { failureText } from './failure.ts';
@@ -181,14 +182,8 @@ export class Chat {
     void toasts.attempt(() => parley.messages.discard(message.key));
   }
 
-  async copy(message: MessageView): Promise<void> {
-    try {
-      // There is no clipboard without TLS, but on localhost; and the browser may refuse.
-      await navigator.clipboard.writeText(message.content);
-      toasts.say(strings.chat.copied);
-    } catch {
-      toasts.say(strings.chat.notCopied, true);
-    }
+  copy(message: MessageView): Promise<void> {
+    return copy(message.content);
   }
 
   /** Marks as read up to a message, or all. */

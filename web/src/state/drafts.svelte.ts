@@ -31,15 +31,15 @@ class Drafts {
 
   forget(userId: string): void {
     this.#texts.clear();
-    try {
-      localStorage.removeItem(USERS + userId);
-    } catch {
-      // There was no storage to forget from.
-    }
+    this.#wipe(USERS + userId);
   }
 
   watch(): void {
-    parley.on('signed_out', () => this.#leave());
+    parley.on('signed_out', ({ reason }) => {
+      // Whoever has a device that was signed out from another one is not to find what was half written there.
+      if (reason === 'session_revoked') this.#wipe(this.#key);
+      this.#leave();
+    });
     window.addEventListener('storage', ({ key }) => {
       if (key !== null && key === this.#key) this.#read();
     });
@@ -49,6 +49,14 @@ class Drafts {
   #leave(): void {
     this.#key = '';
     this.#texts.clear();
+  }
+
+  #wipe(key: string): void {
+    try {
+      localStorage.removeItem(key);
+    } catch {
+      // There was no storage to forget from.
+    }
   }
 
   #wipeOthers(): void {

@@ -3,6 +3,7 @@ import { strings } from '../strings.ts';
 import { failureText } from './failure.ts';
 import { installation } from './installation.svelte.ts';
 import { parley } from './parley.ts';
+import { reauthentication } from './reauthentication.svelte.ts';
 import { returnTo } from './return-to.ts';
 import { router } from './router.svelte.ts';
 import { session } from './session.svelte.ts';
@@ -71,20 +72,10 @@ class Email {
     }
   }
 
-  /**
-   * Takes another address, which a letter goes to; with the password where it is too long ago that the person showed who they
-   * are. Resolves to false where that is so and the password is missing.
-   */
-  async change(address: string, password: string): Promise<boolean> {
-    if (password !== '') await parley.account.reauthenticate({ password });
-    try {
-      await parley.account.changeEmail(address);
-    } catch (error) {
-      if (ParleyError.from(error).code === 'reauthentication_required') return false;
-      throw error;
-    }
+  /** Takes another address, which a letter goes to. */
+  async change(address: string): Promise<void> {
+    await reauthentication.guard(() => parley.account.changeEmail(address));
     this.againAt = Date.now() + LOOK_FIRST_MS;
-    return true;
   }
 
   /**

@@ -32,3 +32,8 @@ export function fieldErrors(error: unknown, places: Partial<Record<string, strin
   }
   return { form: failureText(failure) };
 }
+
+/** What stands beside the password of somebody who is signed in: the wrong account or password can only be the password. */
+export function ownPasswordError(error: string | undefined): string | undefined {
+  return error === strings.failures.invalid_credentials ? strings.security.wrongPassword : error;
+}

@@ -67,6 +67,12 @@ export class Form {
     return false;
   }
 
+  /** As if nothing had been sent: the form is about something else now. */
+  reset(): void {
+    this.#isTried = false;
+    this.#refused = { values: {}, errors: {} };
+  }
+
   /** What is wrong with what stands there now; what is about a field that is not there is about the form. */
   #refuse(errors: FieldErrors): void {
     const values = this.#values();

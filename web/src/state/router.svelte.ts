@@ -6,6 +6,8 @@ export type Door = '/login' | '/signup' | '/forgot';
 const DOORS: readonly string[] = ['/login', '/signup', '/forgot'] satisfies Door[];
 const LINK = /^\/(reset|verify)$/;
 const CONVERSATION = /^\/c\/([0-9a-f-]{36})$/;
+/** Where one keeps one's account one's own. */
+const SECURITY = '/settings/security';
 /** Names, in the address of a door, where somebody wanted to go. */
 const RETURN_TO = 'return_to';
 
@@ -19,6 +21,10 @@ class Router {
 
   get conversationId(): string | undefined {
     return CONVERSATION.exec(this.path)?.[1];
+  }
+
+  get isSecurity(): boolean {
+    return this.path === SECURITY;
   }
 
   /** The screen for links of letters that the address is of. */
@@ -52,6 +58,10 @@ class Router {
   toDoor(door: Door, options?: { replace?: boolean }): void {
     const { destination } = this;
     this.go(destination === undefined ? door : `${door}?${RETURN_TO}=${encodeURIComponent(destination)}`, options);
+  }
+
+  openSecurity(): void {
+    this.go(SECURITY);
   }
 
   open(conversationId: string): void {

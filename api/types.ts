@@ -173,8 +173,8 @@ export interface paths {
     options?: never;
     head?: never;
     /**
-     * Change your own name or status
-     * @description Another username asks for a proof of the last ten minutes, and is told to you by letter.
+     * Change your own names, number or status
+     * @description Another username or number asks for a proof of the last ten minutes, and is told to you by letter.
      */
     patch: operations['updateMe'];
     trace?: never;
@@ -1326,6 +1326,11 @@ export interface components {
       display_name?: string;
       status?: string;
       username?: string;
+      /**
+       * @description E.164; empty takes it away
+       * @example +14155552671
+       */
+      phone_number?: string;
     };
     User: {
       /**
@@ -2552,7 +2557,7 @@ export interface operations {
           'application/json': components['schemas']['Error'];
         };
       };
-      /** @description `username_taken` */
+      /** @description `username_taken`, `phone_taken` */
       409: {
         headers: {
           'X-Request-Id': components['headers']['X-Request-Id'];

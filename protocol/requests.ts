@@ -124,6 +124,10 @@ export const UpdateUserBody = z
     display_name: DisplayName.optional(),
     status: text('Status', STATUS_LENGTH.min, STATUS_LENGTH.max).optional(),
     username: Username.optional(),
+    phone_number: z.string().max(32).optional().meta({
+      description: 'E.164; empty takes it away',
+      example: '+14155552671',
+    }),
   })
   .meta({ id: 'UpdateUserBody' });
 

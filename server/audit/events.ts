@@ -7,6 +7,7 @@ export const AUDIT_KINDS = {
   'account.deleted': { done: 'the account was deleted', refused: 'a deletion was refused' },
   'account.deactivated': { done: 'the account was closed', refused: 'closing the account was refused' },
   'username.changed': { done: 'the username was changed', refused: 'a change of the username was refused' },
+  'phone.changed': { done: 'the phone number was changed', refused: 'a change of the phone number was refused' },
   'account.role': { done: 'the role was changed', refused: 'a change of the role was refused' },
   login: { done: 'signed in', refused: 'a log-in was refused' },
   logout: { done: 'signed out', refused: 'a sign-out was refused' },

@@ -6,7 +6,7 @@ import { hasProvenEmail } from './restrictions.ts';
 import type { Visit } from './visit.ts';
 
 /** What was done to an account's way of signing in. */
-type Notice = 'passwordChanged' | 'usernameChanged' | 'addressChanged';
+type Notice = 'passwordChanged' | 'usernameChanged' | 'phoneChanged' | 'addressChanged';
 /** What those did to it who run the installation; in which language its owner reads nobody knows then. */
 type NoticeByOperator = 'passwordGiven' | 'addressReleased';
 

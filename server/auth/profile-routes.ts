@@ -15,11 +15,11 @@ const updateMe = signedInRoute({
   path: '/api/v1/users/me',
   operationId: 'updateMe',
   tag: 'Users',
-  summary: 'Change your own name or status',
-  description: 'Another username asks for a proof of the last ten minutes, and is told to you by letter.',
+  summary: 'Change your own names, number or status',
+  description: 'Another username or number asks for a proof of the last ten minutes, and is told to you by letter.',
   request: { body: UpdateUserBody },
   answers: { 200: answer('You, as you now are', User) },
-  fails: ['username_taken', 'reauthentication_required'],
+  fails: ['username_taken', 'phone_taken', 'reauthentication_required'],
 });
 
 export interface ProfileRoutesDeps {
@@ -28,7 +28,13 @@ export interface ProfileRoutesDeps {
   mails: Mails;
 }
 
-/** What people say of themselves. One signs in by a username: another one is written down, and told to its owner (ASVS 6.3.7). */
+/** What the audit trail and the letter call another name to sign in by. */
+const CHANGED = {
+  username: { kind: 'username.changed', letter: 'usernameChanged' },
+  phone_number: { kind: 'phone.changed', letter: 'phoneChanged' },
+} as const;
+
+/** What people say of themselves. Another name to sign in by is written down, and told to its owner (ASVS 6.3.7). */
 export function profileRoutes({ users, changes, mails }: ProfileRoutesDeps): Router {
   const router = createRouter();
 
@@ -36,24 +42,21 @@ export function profileRoutes({ users, changes, mails }: ProfileRoutesDeps): Rou
     const { userId, sessionId } = c.var.caller;
     const visit = visitOf(c);
     const body = c.req.valid('json');
-    const event = {
-      kind: 'username.changed',
-      actorId: userId,
-      subjectId: userId,
-      sessionId,
-      whence: visit.whence,
-    } as const;
+    const who = { actorId: userId, subjectId: userId, sessionId, whence: visit.whence };
     try {
       return await users.updateProfile(userId, body, {
+        // Where somebody could be asked whether it is theirs, nobody signs in by a number that was merely given.
+        phoneSignsIn: !mails.isPossible,
         requireProof: () => c.var.requireFreshProof(sessionId),
-        async onRename(change, account) {
-          change.record(event);
-          await notify(mails, change.tx, account, { letter: 'usernameChanged', visit });
+        async onChange(change, account, which) {
+          change.record({ kind: CHANGED[which].kind, ...who });
+          await notify(mails, change.tx, account, { letter: CHANGED[which].letter, visit });
         },
       });
     } catch (error) {
-      if (error instanceof ParleyError && body.username !== undefined) {
-        changes.audit.refused({ ...event, detail: { code: error.code } });
+      const asked = (['username', 'phone_number'] as const).filter((which) => body[which] !== undefined);
+      for (const which of error instanceof ParleyError ? asked : []) {
+        changes.audit.refused({ kind: CHANGED[which].kind, ...who, detail: { code: (error as ParleyError).code } });
       }
       throw error;
     }

@@ -6,11 +6,11 @@ import type { Mails } from '../mail/mails.ts';
 import type { AccountChanges, Change } from '../sessions/account-changes.ts';
 import { type Grant, hasSecondFactor, proofsOf, type TokenClaims } from '../sessions/model.ts';
 import type { SessionsService } from '../sessions/sessions.ts';
-import { invalidField, ParleyError } from '../shared/errors.ts';
+import { ParleyError } from '../shared/errors.ts';
 import type { Account, AddressStanding, Handle, NewAccount } from '../users/model.ts';
-import { toE164 } from '../users/phone.ts';
 import { presentUser } from '../users/presenter.ts';
 import type { UsersService } from '../users/service.ts';
+import { requirePhone } from '../users/update-profile.ts';
 import type { Device } from './device-tokens.ts';
 import type { Arrived, Entered, Entrance } from './entrance.ts';
 import type { Asker } from './hash-queue.ts';
@@ -251,10 +251,7 @@ export class AuthService {
     made: Pick<NewAccount, 'role' | 'standing' | 'must_change_password'>,
     asker: Asker,
   ) {
-    const phone_number = given.phone_number === undefined ? undefined : toE164(given.phone_number);
-    if (given.phone_number !== undefined && phone_number === undefined) {
-      throw invalidField('phone_number', 'Phone number must be a valid one in E.164, such as +14155552671');
-    }
+    const phone_number = given.phone_number === undefined ? undefined : requirePhone(given.phone_number);
     const account: NewAccount = { ...given, phone_number, ...made };
     await this.deps.users.assertFree(account); // before the hash, which is dear
     const { passwords } = this.deps;

@@ -48,6 +48,8 @@ export interface ProfileChanges {
   display_name?: string;
   status?: string;
   username?: string;
+  /** However it is spaced; an empty one takes it away. */
+  phone_number?: string;
 }
 
 /** A name that one account at most has, as it is stored. */

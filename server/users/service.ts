@@ -1,5 +1,4 @@
 import { DELETED_USER } from '../../protocol/limits.ts';
-import { nameKey } from '../../protocol/names.ts';
 import { Email } from '../../protocol/requests.ts';
 import type { PublicUser, User, UserRole } from '../../protocol/resources.ts';
 import type { Bus } from '../bus/bus.ts';
@@ -10,12 +9,13 @@ import type { AccountChanges, Change } from '../sessions/account-changes.ts';
 import type { SessionsService } from '../sessions/sessions.ts';
 import { invalidField, ParleyError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
-import { type Also, assertFree, createAccount, NameRefused, takenOr } from './create-account.ts';
+import { type Also, assertFree, createAccount } from './create-account.ts';
 import { type Account, type Handle, type NewAccount, type ProfileChanges, uniqueName } from './model.ts';
 import { presentPublicUser, presentUser } from './presenter.ts';
 import { PublicUsers } from './public-users.ts';
 import type { UsersRepository } from './repository.ts';
 import { type FoundUsers, type Search, searchByName } from './search.ts';
+import { type SignInNameCare, updateProfile } from './update-profile.ts';
 import type { UsernameClaims } from './username-claims.ts';
 import type { ReservedUsernames } from './usernames.ts';
 
@@ -35,14 +35,6 @@ export interface UsersDeps {
 
 /** Who deleted an account is told to these, once the account has become nobody's. */
 type OnDeleted = (userId: string) => Promise<void>;
-
-/** What belongs to another username: one signs in by it. */
-export interface Renaming {
-  /** Asked before another one is looked at. */
-  requireProof(): Promise<void>;
-  /** What is done in the change that gives another one. */
-  onRename(change: Change, account: Account): Promise<void>;
-}
 
 /** Accounts, as people see and change them, and as the other services ask for them. */
 export class UsersService {
@@ -128,41 +120,11 @@ export class UsersService {
     return found;
   }
 
-  /** Changes what a user says of themselves. An empty status takes it away. */
-  async updateProfile(
-    id: string,
-    { display_name, status, username }: ProfileChanges,
-    renaming: Renaming,
-  ): Promise<User> {
-    const changes = {
-      ...(display_name !== undefined && { display_name, display_name_key: nameKey(display_name) }),
-      ...(status !== undefined && { status: status.trim() === '' ? null : status }),
-      ...(username !== undefined && { username, username_key: nameKey(username) }),
-    };
-    if (Object.keys(changes).length === 0) return this.self(id);
-    await this.deps.limits.profile?.take(id);
-    const isAnother = username !== undefined && changes.username_key !== (await this.account(id)).username_key;
-    // Whatever it is, everybody may keep the name that they have.
-    if (isAnother) {
-      await renaming.requireProof();
-      this.requireChoosable(username);
-    }
-    try {
-      return await this.change(id, changes, async (change, account) => {
-        if (!isAnother) return;
-        await this.goBy(change.tx, id, username);
-        await renaming.onRename(change, account);
-      });
-    } catch (error) {
-      throw takenOr(error);
-    }
-  }
-
-  /** The name before is held back, in the transaction in which another is taken. */
-  private async goBy(tx: Executor, id: string, username: string): Promise<void> {
-    const now = this.now();
-    if (!(await this.deps.claims.take(tx, id, username, now))) throw new NameRefused();
-    await this.deps.claims.giveUp(tx, id, now, username);
+  /** Changes what a user says of themselves. An empty status, or an empty number, takes it away. */
+  async updateProfile(id: string, profile: ProfileChanges, care: SignInNameCare): Promise<User> {
+    const { now } = this;
+    const deps = { ...this.deps, now, requireChoosable: (username: string) => this.requireChoosable(username) };
+    return updateProfile(deps, await this.account(id), profile, care);
   }
 
   /** Fails where a username is one that nobody can choose. */

@@ -104,6 +104,76 @@ describe('another username', () => {
   });
 });
 
+/** A number that nobody else has in this run: those of the series are real ones, of a plan that has no holes. */
+const newNumber = () => `+4930${1_000_000 + (process.pid % 10_000) * 100 + ++people}`;
+
+describe('another phone number', () => {
+  const login = (phone_number: string, at = server) =>
+    request(at, 'POST', '/auth/login', { body: { phone_number, password } });
+
+  test('is taken however it is spaced, and taken away by an empty one; it is told to the owner, and written down', async () => {
+    const ada = await newcomer();
+    const number = newNumber();
+    const spaced = ` ${number.replace('+4930', '+49 (30) ')} `;
+    expect((await call(ada, 'PATCH', '/users/me', { phone_number: spaced })).body.phone_number).toBe(number);
+    expect((await box.next(ada.email, 2)).subject).toBe('Deine Telefonnummer wurde geändert');
+    // The same again is no other one.
+    expect((await call(ada, 'PATCH', '/users/me', { phone_number: number, status: 'here' })).status).toBe(200);
+    expect((await ada.call('GET', '/auth/me')).body).toMatchObject({ phone_number: number, status: 'here' });
+    const none = await call(ada, 'PATCH', '/users/me', { phone_number: '' }, 'en');
+    expect([none.status, none.body.phone_number]).toEqual([200, undefined]);
+    expect((await box.next(ada.email, 3)).subject).toBe('Your phone number was changed');
+    // It is anybody's again.
+    const bea = await newcomer();
+    expect((await call(bea, 'PATCH', '/users/me', { phone_number: number })).status).toBe(200);
+    const outcomes = (await auditOf(ada, 'phone.changed')).map(({ outcome }) => outcome);
+    expect(outcomes).toEqual(['done', 'done']);
+    // Nobody was asked whether it is theirs, where somebody could have been.
+    expect((await login(number)).body.code).toBe('invalid_credentials');
+  });
+
+  test('asks for a proof, is no one else’s, and is a number', async () => {
+    const [ada, bea] = [await newcomer(), await newcomer()];
+    const number = newNumber();
+    expect((await call(bea, 'PATCH', '/users/me', { phone_number: number })).status).toBe(200);
+    const refused = async (body: object) => {
+      const answer = await call(ada, 'PATCH', '/users/me', { status: 'changed', ...body });
+      return [answer.status, answer.body.code, answer.body.errors?.[0]?.path];
+    };
+    expect(await refused({ phone_number: number })).toEqual([409, 'phone_taken', undefined]);
+    for (const phone_number of ['12345', '+49', 'tel:+4930123456', `${number}\0`, 'call me']) {
+      const answer = await refused({ phone_number });
+      expect({ phone_number, answer }).toEqual({ phone_number, answer: [400, 'validation_failed', 'phone_number'] });
+    }
+    for (const phone_number of [7, null, true, ['+4930123456'], '+'.repeat(33)]) {
+      expect((await refused({ phone_number }))[1]).toBe('validation_failed');
+    }
+    await runStored(server, 'update sessions set proved_at = 0 where user_id = ?', ada.id);
+    expect((await refused({ phone_number: newNumber() }))[1]).toBe('reauthentication_required');
+    const me = (await ada.call('GET', '/auth/me')).body;
+    expect([me.phone_number, me.status]).toEqual([undefined, undefined]);
+    expect(box.to(ada.email)).toHaveLength(1);
+  });
+
+  test('without mail it signs in, as one that was given at the sign-up does; one from before goes on with mail, too', async () => {
+    const plain = await startServer();
+    const username = `caller-${process.pid}-${++people}`;
+    const [first, second] = [newNumber(), newNumber()];
+    const signUp = { email: `${username}@example.com`, username, password, phone_number: first };
+    const { body } = await request(plain, 'POST', '/auth/register', { body: signUp });
+    const ada = new Person(plain, body.user, body.tokens, password);
+    expect((await ada.call('PATCH', '/users/me', { phone_number: second })).status).toBe(200);
+    expect((await login(first, plain)).status).toBe(401);
+    expect((await login(second, plain)).body.user.id).toBe(ada.id);
+    await plain.stop();
+    const later = await startServer({ DATA_DIR: plain.dataDir, ...box.environment() });
+    expect((await login(second, later)).body.user.id).toBe(ada.id);
+    // What is said again is not changed.
+    expect((await ada.at(later).call('PATCH', '/users/me', { phone_number: second })).status).toBe(200);
+    expect((await login(second, later)).status).toBe(200);
+  });
+});
+
 test('another password is told in the language of whoever changes it', async () => {
   const ada = await newcomer();
   const change = (current_password: string, new_password: string, language: string) =>

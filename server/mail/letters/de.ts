@@ -114,6 +114,17 @@ export const de: Phrases = {
     footer: `Du bekommst das, weil das Konto auf ${host} diese Adresse hat.`,
   }),
 
+  phoneChanged: ({ host, device, address, at }) => ({
+    subject: 'Deine Telefonnummer wurde geändert',
+    paragraphs: [
+      `Dein Konto auf ${host} hat ab jetzt eine andere Telefonnummer oder keine mehr.`,
+      `Gerät: ${device}\nAdresse: ${address}\nZeit: ${moment(at, 'de')} (UTC)`,
+      'Wenn du das warst, ist nichts zu tun.',
+      'Wenn nicht, ändere dein Passwort und beende unter „Sicherheit“ die Sitzungen, die nicht deine sind.',
+    ],
+    footer: `Du bekommst das, weil das Konto auf ${host} diese Adresse hat.`,
+  }),
+
   addressChanged: ({ host, device, address, at }) => ({
     subject: 'Dein Konto hat jetzt eine andere Adresse',
     paragraphs: [

@@ -111,6 +111,17 @@ export const en: Phrases = {
     footer: `You get this because the account at ${host} has this address.`,
   }),
 
+  phoneChanged: ({ host, device, address, at }) => ({
+    subject: 'Your phone number was changed',
+    paragraphs: [
+      `Your account at ${host} has another phone number from now on, or none.`,
+      `Device: ${device}\nAddress: ${address}\nTime: ${moment(at, 'en')} (UTC)`,
+      'If it was you, there is nothing to do.',
+      'If it was not, change your password, and end the sessions that are not yours under "Security".',
+    ],
+    footer: `You get this because the account at ${host} has this address.`,
+  }),
+
   addressChanged: ({ host, device, address, at }) => ({
     subject: 'Your account has another address now',
     paragraphs: [

@@ -57,6 +57,8 @@ export interface LetterParameters {
   passwordGiven: DoneByOperator;
   /** Which name it was and is stands in no letter: the new one is whatever somebody wants to be read there. */
   usernameChanged: Doing;
+  /** To another, or to none. */
+  phoneChanged: Doing;
   /** To the address that an account had before. */
   addressChanged: Doing;
   /** To the address that those who run the installation took from an account. */

@@ -96,15 +96,26 @@ export class Mailbox {
     encrypted: boolean,
     done: (error?: Error | null) => void,
   ): Promise<void> {
-    const chunks: Buffer[] = [];
-    for await (const chunk of stream) chunks.push(Buffer.from(chunk));
-    const source = Buffer.concat(chunks).toString();
+    const source = await wholeOf(stream);
+    if (source === undefined) return;
     const mail = { ...(await PostalMime.parse(source)), recipients, source, encrypted };
     this.mails.push(mail);
     const verdict = await this.answer(mail);
     if (verdict !== 'hang up') done(typeof verdict === 'object' ? toError(verdict) : null);
     if (typeof verdict === 'string') for (const connection of this.server.connections) connection.close();
   }
+}
+
+/** All that comes; undefined where whoever sends hangs up, or dies, before its end: that is no letter. */
+async function wholeOf(stream: NodeJS.ReadableStream): Promise<string | undefined> {
+  const chunks: Buffer[] = [];
+  try {
+    for await (const chunk of stream) chunks.push(Buffer.from(chunk));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ECONNECTION') return undefined;
+    throw error;
+  }
+  return Buffer.concat(chunks).toString();
 }
 
 function toError(refusal: Refusal | undefined): Error | null {

@@ -428,24 +428,26 @@ describe.skipIf(!canTest)('several nodes', () => {
       const nodes = await stranger.sMembers('parley:nodes');
       const huge = 'x'.repeat(7 * 1024 * 1024);
       const many = Array.from({ length: 20_000 }, (_, index) => `nobody ${index}`);
-      const poison: [string, () => Promise<unknown>][] = [];
-      for (const key of [
+      type Steps = ReturnType<typeof stranger.multi>;
+      const poison: [string, (steps: Steps) => Steps][] = [];
+      for (const name of [
         'nodes',
         'events',
         'events:behind:webhooks',
         ...nodes.map((node) => `node-users:${node}`),
         ...users.flatMap((id) => [`here:${id}`, `sessions:${id}`, `limit:messages:${id}`]),
       ]) {
-        poison.push([key, () => stranger.set(`parley:${key}`, huge)]);
-        poison.push([key, () => stranger.rPush(`parley:${key}`, 'garbage')]);
-        poison.push([key, () => stranger.sAdd(`parley:${key}`, many)]);
-        poison.push([key, () => stranger.hSet(`parley:${key}`, Object.fromEntries(many.map((one) => [one, 'x'])))]);
-        poison.push([key, () => stranger.hSet(`parley:${key}`, { status: huge, somewhere: '1' })]);
+        const key = `parley:${name}`;
+        poison.push([key, (steps) => steps.set(key, huge)]);
+        poison.push([key, (steps) => steps.rPush(key, 'garbage')]);
+        poison.push([key, (steps) => steps.sAdd(key, many)]);
+        poison.push([key, (steps) => steps.hSet(key, Object.fromEntries(many.map((one) => [one, 'x'])))]);
+        poison.push([key, (steps) => steps.hSet(key, { status: huge, somewhere: '1' })]);
       }
       for (let round = 0; round < 5; round++) {
         for (const [key, put] of poison.filter((_, index) => index % 5 === round)) {
-          await stranger.del(`parley:${key}`);
-          await put();
+          // At one go: nodes write what is theirs at any moment.
+          await put(stranger.multi().del(key)).exec();
         }
         await stranger.publish('parley:accounts', huge);
         await stranger.publish(`parley:user:${bob.id}`, huge);

@@ -11,10 +11,15 @@ export interface Socket {
   onmessage: unknown;
   onclose: unknown;
   onerror: unknown;
+  /** 1 while it is open. */
+  readonly readyState: number;
   send(text: string): void;
   close(code?: number): void;
 }
 export type SocketConstructor = new (url: string, protocols: string[]) => Socket;
+
+/** `WebSocket.OPEN`. */
+const OPEN = 1;
 
 export interface ConnectionOptions {
   url: string;
@@ -79,7 +84,8 @@ export class Connection {
   };
 
   send(frame: ClientFrame): boolean {
-    if (!this.socket || this.readyAt === 0) return false;
+    // One that is closing takes frames, and throws them away.
+    if (this.socket?.readyState !== OPEN || this.readyAt === 0) return false;
     try {
       this.socket.send(JSON.stringify(frame));
       return true;

@@ -70,6 +70,10 @@ export class Wire {
         };
       }
 
+      get readyState(): number {
+        return this.raw.readyState;
+      }
+
       send(text: string): void {
         wire.sent.push(JSON.parse(text));
         this.raw.send(text);
